@@ -1,0 +1,131 @@
+"""Measure `fitcli record` at 720p30: frames a second, frames lost, poses a second, seconds from the end to the answer.
+
+    python benchmarks/record.py [--seconds 10] [--video samples/squat.mp4]
+
+A file plays as the camera: the sample, enlarged to 1280x720 at 30 frames a second and repeated. Each run is a process of
+its own, as users have it; the preview is shown where there is a display (xvfb-run makes one).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fitcli.camera import Camera, display_trouble
+from fitcli.recording import LiveSession, PoseWatcher
+from fitcli.report import live
+from fitcli.video import VideoWriter, frames
+
+WIDTH, HEIGHT, RATE_HZ = 1280, 720, 30
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--seconds", type=float, default=10)
+    arguments.add_argument("--video", type=Path, default=Path("samples/squat.mp4"))
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder, "camera.mp4")
+        make_film(given.video, film, given.seconds + 2)
+        figures = {
+            "cpus": os.cpu_count(),
+            "load_before": round(os.getloadavg()[0], 1),
+            "preview": not display_trouble(),
+        }
+        figures |= measure_command(film, given.seconds) | measure_poses(film, given.seconds, Path(folder))
+    print(json.dumps(figures, indent=1))
+
+
+def make_film(source: Path, target: Path, seconds: float) -> None:
+    """The source at 1280x720 and 30 frames a second, forwards and backwards until it is long enough."""
+    pictures = []
+    for frame in frames(source, rate_hz=RATE_HZ, max_side=None):
+        picture = Image.fromarray(frame.image)
+        picture.thumbnail((WIDTH, HEIGHT))
+        scaled = picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT))
+        whole = Image.new("RGB", (WIDTH, HEIGHT), "gray")
+        whole.paste(scaled, ((WIDTH - scaled.width) // 2, 0))
+        pictures.append(np.asarray(whole))
+    there_and_back = pictures + pictures[-2:0:-1]
+    with VideoWriter(target, WIDTH, HEIGHT) as writer:
+        for number in range(round(seconds * RATE_HZ)):
+            writer.write(there_and_back[number % len(there_and_back)], number / RATE_HZ)
+
+
+def measure_command(film: Path, seconds: float) -> dict[str, float]:
+    """The whole command: what it says of the recording, and when the answer is there."""
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "fitcli",
+        "record",
+        "--camera",
+        film,
+        "--duration",
+        seconds,
+        "--countdown",
+        3,
+    ]
+    process = subprocess.Popen(
+        [*map(str, command), "--no-save"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    started_s = ended_s = answered_s = 0.0
+    said = ""
+    for line in process.stdout:
+        now_s = time.monotonic()
+        said += line
+        if line.startswith("Recording"):
+            started_s = now_s
+        elif line.startswith("Recorded"):
+            ended_s = now_s
+        answered_s = now_s
+    if process.wait():
+        sys.exit(said)
+    found = re.search(r"Recorded ([\d.]+) s: (\d+) frames, ([\d.]+) a second, (none|\d+) lost", said)
+    assert found, said
+    return {
+        "recorded_s": float(found[1]),
+        "frames": int(found[2]),
+        "frames_a_second": float(found[3]),
+        "frames_lost": 0 if found[4] == "none" else int(found[4]),
+        "end_to_file_s": round(ended_s - started_s - seconds, 2),
+        "end_to_answer_s": round(answered_s - started_s - seconds, 2),
+    }
+
+
+def measure_poses(film: Path, seconds: float, folder: Path) -> dict[str, float]:
+    """The same steps in this process, with the panel's and the preview's drawing, to count the poses."""
+    with Camera(str(film)) as camera, PoseWatcher(camera) as watcher:
+        session = LiveSession(camera, watcher)
+        for _ in session.get_into_picture():
+            pass
+        seen = set()
+        drawn = 0
+        for state in session.record(folder / "set.mp4", seconds):
+            live.panel(state, camera.name)
+            live.preview(state, mirror=True)
+            drawn += 1
+            if state.pose:
+                seen.add(state.pose.frame.arrival_s)
+        assert session.recording
+        return {
+            "poses_a_second": round(len(seen) / seconds, 1),
+            "previews_a_second": round(drawn / seconds, 1),
+            "frames_lost_with_poses_counted": session.recording.dropped,
+        }
+
+
+if __name__ == "__main__":
+    main()

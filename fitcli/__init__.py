@@ -1,0 +1,82 @@
+"""A coach in the terminal, and the same as a library: `fitcli.analyze("squat.mp4")` returns an `Analysis`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
+    from fitcli.catalog import Catalog, Exercise, catalog
+    from fitcli.errors import FitcliError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Analysis",
+    "Catalog",
+    "Exercise",
+    "ExerciseScore",
+    "FitcliError",
+    "MuscleScore",
+    "NetworkUse",
+    "Status",
+    "Timings",
+    "WindowScore",
+    "__version__",
+    "analyze",
+    "catalog",
+]
+
+_HOMES = {
+    **dict.fromkeys(
+        ("Analysis", "ExerciseScore", "MuscleScore", "NetworkUse", "Status", "Timings", "WindowScore"),
+        "fitcli.analysis",
+    ),
+    **dict.fromkeys(("Catalog", "Exercise", "catalog"), "fitcli.catalog"),
+    "FitcliError": "fitcli.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are fetched when first used (PEP 562), so that `import fitcli` and `fitcli --help` stay instant.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def analyze(
+    path: str | os.PathLike[str],
+    *,
+    checkpoints: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    start_s: float | None = None,
+    end_s: float | None = None,
+    trust_checkpoint: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Analysis:
+    """Watch one video file and say which exercise it shows, which muscle groups work and what to change.
+
+    `device` is "auto", "cpu" or "cuda"; `start_s`..`end_s` cuts out a part, in seconds; `checkpoints` names another
+    folder of networks and `trust_checkpoint` lets one run code of its own; `progress` hears the share done, 0..1.
+    Nothing is stored or spoken. Raises a `FitcliError` that says in one sentence what is wrong with the file, the
+    checkpoints or the device.
+    """
+    # Both rooms load the engines, which takes a good part of a second.
+    from fitcli.analysis import analyze_video
+    from fitcli.coach import coach
+
+    return coach(
+        analyze_video(
+            Path(path),
+            checkpoints=None if checkpoints is None else Path(checkpoints),
+            device=device,
+            start_s=start_s,
+            end_s=end_s,
+            trust_checkpoint=trust_checkpoint,
+            progress=progress,
+        )
+    )

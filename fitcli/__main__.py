@@ -1,0 +1,5 @@
+"""`python -m fitcli` is `fitcli`."""
+
+from fitcli.cli import main
+
+main()

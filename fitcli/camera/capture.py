@@ -1,0 +1,249 @@
+"""Capture on its own thread: every frame with its arrival time, none lost to encoding, what is lost counted.
+
+Three threads, each with one owner: `Camera` reads frames and hands them on without ever waiting; `Recorder` encodes
+from a bounded queue; whoever wants only the newest frame (preview, pose) takes it from `Camera.newest`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from fitcli.camera.newest import Newest
+from fitcli.camera.source import CameraFrame, Resolution, Source, is_live, open_source
+from fitcli.errors import CameraError, FitcliError
+from fitcli.remedy import CAMERA_ACCESS
+from fitcli.video import VideoWriter
+
+OPEN_LIMIT_S = 5.0
+"""A camera that has not delivered a frame after this long will not."""
+
+STALL_LIMIT_S = 5.0
+"""A camera that delivers nothing for this long was unplugged or hangs."""
+
+QUEUE_BYTES = 192 * 1024**2
+"""Frames that may wait for the encoder: 2.3 s of 720p at 30 frames a second."""
+
+RATE_WINDOW_S = 2.0
+"""Time over which the frame rate is measured."""
+
+LAST_FRAME_S = 1 / 30
+"""How long `VideoWriter` shows the last frame of a file."""
+
+HOLD_AFTER_S = 0.1
+"""A last frame that came so long before the end is shown until the end."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A finished recording: the file, how long it lasts, the frames written and those lost on the way."""
+
+    path: Path
+    duration_s: float
+    frames: int
+    dropped: int
+    width: int
+    height: int
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second that the camera really gave."""
+        return self.frames / self.duration_s if self.duration_s else 0.0
+
+
+class Recorder:
+    """Writes frames to a file on its own thread, for `duration_s` from the first frame's arrival."""
+
+    def __init__(self, path: Path, duration_s: float) -> None:
+        self.started_s: float | None = None
+        self.dropped = 0
+        self._path = path
+        self._limit_s = duration_s
+        self._frames: queue.Queue[CameraFrame | None] = queue.Queue()
+        self._accepting = True
+        self._written = 0
+        self._last_s = 0.0
+        self._end_s = 0.0
+        self._size = (0, 0)
+        self._failure: FitcliError | None = None
+        self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the first frame, up to `duration_s`."""
+        return 0.0 if self.started_s is None else min(time.monotonic() - self.started_s, self._limit_s)
+
+    @property
+    def done(self) -> bool:
+        """Whether the time is over, or writing failed."""
+        return self._failure is not None or (self.started_s is not None and self.elapsed_s >= self._limit_s)
+
+    def offer(self, frame: CameraFrame) -> None:
+        """Called by the capture thread for every frame; never waits."""
+        if not self._accepting:
+            return
+        if self.started_s is None:
+            self.started_s = frame.arrival_s
+        if frame.arrival_s - self.started_s >= self._limit_s:
+            return
+        if self._frames.qsize() * frame.image.nbytes > QUEUE_BYTES:
+            self.dropped += 1
+        else:
+            self._frames.put(frame)
+
+    def finish(self, ended_s: float | None = None) -> Recording:
+        """End the file and wait until it is whole.
+
+        `ended_s` is when the camera's picture ended, on the monotonic clock; None where it still comes. Raises
+        `StorageError` where the file could not be written and `CameraError` where no frame came.
+        """
+        self._accepting = False
+        end_s = time.monotonic() if ended_s is None else ended_s
+        self._end_s = min(end_s, (self.started_s or 0.0) + self._limit_s)
+        self._frames.put(None)
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+        if not self._written or self.started_s is None:
+            raise CameraError("The camera delivered no picture while recording: check its cable and try again.")
+        return Recording(self._path, self._end_s - self.started_s, self._written, self.dropped, *self._size)
+
+    def _write(self) -> None:
+        try:
+            first = self._frames.get()
+            if first is None:
+                return
+            height, width = first.image.shape[:2]
+            self._size = (width, height)
+            with VideoWriter(self._path, width, height) as writer:
+                last = first
+                frame: CameraFrame | None = first
+                while frame is not None:
+                    if frame.image.shape == first.image.shape:  # a stream may change its size, a file cannot
+                        writer.write(frame.image, frame.arrival_s)
+                        self._written += 1
+                        last = frame
+                    frame = self._frames.get()
+                if self._end_s - last.arrival_s > HOLD_AFTER_S:
+                    # The last picture stands until the end, or a slow camera would make the file too short.
+                    writer.write(last.image, self._end_s - LAST_FRAME_S)
+        except FitcliError as failure:
+            self._failure = failure
+
+
+class Camera:
+    """A camera, stream or file, read on its own thread; a context manager.
+
+    Opening raises a `FitcliError` with the reason: no camera, in use, no permission, or no frame within 5 s.
+    """
+
+    def __init__(self, camera: str, resolution: Resolution | None = None) -> None:
+        self.name = f"camera {camera}" if is_live(camera) else camera
+        self.live = is_live(camera)
+        self.is_file = not self.live and "://" not in camera
+        self.newest: Newest[CameraFrame] = Newest()
+        self._camera = camera
+        self._resolution = resolution
+        self._source: Source | None = None
+        self._recorder: Recorder | None = None
+        self._failure: FitcliError | None = None
+        self._arrivals_s: deque[float] = deque(maxlen=240)
+        self._opened = threading.Event()
+        self._ended = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._capture, name="camera", daemon=True)
+
+    def open(self) -> Camera:
+        """Start the capture and wait for the first frame; raises a `FitcliError`."""
+        self._thread.start()
+        deadline_s = time.monotonic() + OPEN_LIMIT_S
+        while time.monotonic() < deadline_s and not self._ended.is_set():
+            if self.newest.wait_for_other_than(None, 0.05):
+                return self
+        self._closing.set()
+        if self._failure:
+            raise self._failure
+        if not self._opened.is_set():
+            raise CameraError(f"{self._what} did not open within {OPEN_LIMIT_S:.0f} s: {self._check}.")
+        if self._ended.is_set():
+            raise CameraError(f"{self._what} opens but delivers no picture: {self._check}.")
+        raise CameraError(f"{self._what} opens but delivered no picture within {OPEN_LIMIT_S:.0f} s: {self._check}.")
+
+    @property
+    def picture(self) -> CameraFrame:
+        """The newest frame; there is one from `open` on."""
+        frame = self.newest.get()
+        assert frame
+        return frame
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second over the last two seconds."""
+        now_s = time.monotonic()
+        recent = [arrival_s for arrival_s in tuple(self._arrivals_s) if now_s - arrival_s < RATE_WINDOW_S]
+        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+
+    @property
+    def ended_s(self) -> float | None:
+        """When the picture ended, on the monotonic clock: no more frames, or none for 5 s; None while it comes."""
+        last_s = self._arrivals_s[-1]
+        ended = self._ended.is_set() or time.monotonic() - last_s > STALL_LIMIT_S
+        return last_s + LAST_FRAME_S if ended else None
+
+    def begin(self, recorder: Recorder) -> None:
+        """Let the file roll, if it is one, and hand every frame from now on to `recorder`."""
+        assert self._source
+        self._source.rolling = True
+        self._recorder = recorder
+
+    def pause(self) -> None:
+        """Hand frames to `newest` only; a file stands still."""
+        assert self._source
+        self._source.rolling = False
+        self._recorder = None
+
+    def close(self) -> None:
+        """End the capture; a driver that hangs is left behind."""
+        self._closing.set()
+        self._thread.join(timeout=1.0)
+
+    @property
+    def _what(self) -> str:
+        return self.name[0].upper() + self.name[1:] if self.live else self.name
+
+    @property
+    def _check(self) -> str:
+        if not self.live:
+            return "check the address and that this machine reaches it"
+        return f"unplug it and plug it in again, close other programs that use it, or {CAMERA_ACCESS.here}"
+
+    def _capture(self) -> None:
+        try:
+            self._source = open_source(self._camera, self._resolution)
+            self._opened.set()
+            try:
+                while not self._closing.is_set() and (frame := self._source.read()) is not None:
+                    self._arrivals_s.append(frame.arrival_s)
+                    self.newest.put(frame)
+                    if recorder := self._recorder:
+                        recorder.offer(frame)
+            finally:
+                self._source.close()
+        except FitcliError as failure:
+            self._failure = failure
+        finally:
+            self._ended.set()
+
+    def __enter__(self) -> Camera:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

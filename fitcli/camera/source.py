@@ -1,0 +1,220 @@
+"""Where pictures come from: a camera, a network stream, or a video file that plays as if it were a camera."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from fitcli.errors import CameraError
+from fitcli.remedy import CAMERA_ACCESS, OPENCV
+from fitcli.video import Frame, Image, frames
+
+DEFAULT_RESOLUTION = "1280x720"
+"""720p: what nearly every webcam gives at 30 frames a second, and more than pose needs."""
+
+STILL_RATE_HZ = 30.0
+"""How often a file that stands still gives its frame."""
+
+HIGHEST_INDEX = 8
+"""Indices that are tried where the system has no list of its cameras (macOS, Windows)."""
+
+
+@dataclass(frozen=True)
+class CameraFrame:
+    """One picture: `arrival_s` on the monotonic clock when it came in, `image` (H, W, 3) uint8 RGB."""
+
+    arrival_s: float
+    image: Image
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What the camera is asked for, in pixels; it gives the nearest that it has."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Resolution:
+        """From "1280x720"; raises `CameraError`."""
+        width, _, height = text.lower().partition("x")
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            raise CameraError(
+                f"'{text}' is no resolution: give width x height, as in --resolution {DEFAULT_RESOLUTION}."
+            )
+        return cls(int(width), int(height))
+
+
+class Source(Protocol):
+    """Something that gives frames as they come."""
+
+    rolling: bool
+    """Set while recording. A file stands still on its frame until then, as a person waits for the start."""
+
+    def read(self) -> CameraFrame | None:
+        """Wait for the next frame; None when there will be no more."""
+
+    def close(self) -> None: ...
+
+
+def is_live(camera: str) -> bool:
+    """Whether `camera` names a camera of this machine, not a stream or a file."""
+    return camera.isdecimal() or camera.startswith("/dev/")
+
+
+def open_source(camera: str, resolution: Resolution | None) -> Source:
+    """Open a camera by index or device path, a stream by its URL, or a file by its path; raises a `FitcliError`.
+
+    Slow or hanging drivers make this wait: `Camera` calls it on its own thread, under a limit.
+    """
+    if is_live(camera):
+        return _open_device(camera, resolution or Resolution.parse(DEFAULT_RESOLUTION))
+    if "://" in camera:
+        return _open_stream(camera)
+    return _File(Path(camera), resolution)
+
+
+def opencv() -> Any:
+    """OpenCV, with what it, FFmpeg and Qt would print to the terminal turned off; raises `CameraError`."""
+    for name, value in {
+        "OPENCV_LOG_LEVEL": "SILENT",
+        "OPENCV_FFMPEG_LOGLEVEL": "-8",
+        "QT_LOGGING_RULES": "*=false",
+        # macOS asks for permission when the camera starts; OpenCV's own question works on the main thread only.
+        "OPENCV_AVFOUNDATION_SKIP_AUTH": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+    try:
+        import cv2  # here, because it needs system libraries that a bare server lacks
+    except ImportError as error:
+        raise CameraError(f"OpenCV does not load ({error}): {OPENCV.here}") from error
+    return cv2
+
+
+def _open_device(camera: str, resolution: Resolution) -> Source:
+    """A camera of this machine."""
+    path = Path(f"/dev/video{camera}" if camera.isdecimal() else camera)
+    if sys.platform == "linux":
+        _check_device(path)
+    cv2 = opencv()
+    number = path.name.removeprefix("video")
+    # Named, because OpenCV would go through every other way to reach a camera before it says no.
+    system = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    capture = cv2.VideoCapture(int(number) if number.isdecimal() else str(path), system)
+    if not capture.isOpened():
+        raise CameraError(_why_not(camera, path))
+    # Most webcams send 720p at full rate only as MJPG.
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, resolution.width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, resolution.height)
+    return _Capture(capture)
+
+
+def _open_stream(url: str) -> Source:
+    """A camera on the network, or whatever else FFmpeg opens at an address."""
+    cv2 = opencv()
+    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise CameraError(f"The stream {url} cannot be opened: check the address and that this machine reaches it.")
+    return _Capture(capture)
+
+
+class _Capture:
+    """An open OpenCV capture."""
+
+    rolling = False
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+
+    def read(self) -> CameraFrame | None:
+        if not self._capture.grab():
+            return None
+        arrival_s = time.monotonic()  # before decoding, whose time varies
+        decoded, image = self._capture.retrieve()
+        cv2 = opencv()
+        return CameraFrame(arrival_s, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) if decoded else None
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+class _File:
+    """A video file that plays in real time while `rolling` is set and stands still otherwise."""
+
+    def __init__(self, path: Path, resolution: Resolution | None) -> None:
+        self.rolling = False
+        if path.is_dir() or not path.exists():
+            raise CameraError(f"There is no camera or video file '{path}': {_which_exist()}.")
+        side = max(resolution.width, resolution.height) if resolution else None
+        self._frames = frames(path, rate_hz=None, max_side=side)
+        self._next: Frame | None = next(self._frames)
+        self._zero_s: float | None = None
+
+    def read(self) -> CameraFrame | None:
+        if self._next is None:
+            return None
+        if not self.rolling:
+            self._zero_s = None
+            time.sleep(1 / STILL_RATE_HZ)
+            if not self.rolling:  # it may have begun meanwhile
+                return CameraFrame(time.monotonic(), self._next.image)
+        if self._zero_s is None:
+            self._zero_s = time.monotonic() - self._next.time_s
+        time.sleep(max(0.0, self._zero_s + self._next.time_s - time.monotonic()))
+        frame = CameraFrame(time.monotonic(), self._next.image)
+        self._next = next(self._frames, None)
+        return frame
+
+    def close(self) -> None:
+        pass
+
+
+def cameras() -> list[str]:
+    """The cameras that the system lists, or every index worth trying where it lists none."""
+    if sys.platform == "linux":
+        return sorted(
+            (str(path) for path in Path("/dev").glob("video*")),
+            key=lambda name: int("0" + name.removeprefix("/dev/video")),
+        )
+    return [str(index) for index in range(HIGHEST_INDEX)]
+
+
+def _which_exist() -> str:
+    if sys.platform != "linux":
+        return "fitcli doctor lists the cameras that work"
+    found = cameras()
+    if not found:
+        return "this machine has no camera; plug one in, or name a video file or a stream with --camera"
+    return f"this machine has {', '.join(found)}; name one with --camera"
+
+
+def _check_device(path: Path) -> None:
+    """Tell what is wrong with a device file, which OpenCV does not."""
+    if not path.exists():
+        raise CameraError(f"There is no camera {path}: {_which_exist()}.")
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise CameraError(f"Permission denied for camera {path}: {CAMERA_ACCESS.here}")
+
+
+def _why_not(camera: str, path: Path) -> str:
+    if sys.platform == "darwin":
+        return f"Camera {camera} cannot be opened: {CAMERA_ACCESS.here}; and close other programs that use it."
+    if sys.platform == "linux" and (holder := _holder(path)):
+        return f"Camera {path} is in use by {holder}: close it and try again."
+    return f"Camera {camera} cannot be opened: it is in use by another program or is no camera; {_which_exist()}."
+
+
+def _holder(device: Path) -> str | None:
+    """The name of another process that has the device open, as far as this user may see."""
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if handle.parts[2] != str(os.getpid()) and handle.readlink() == device:
+                return f"{Path('/proc', handle.parts[2], 'comm').read_text().strip()} (process {handle.parts[2]})"
+        except OSError:  # another user's process, or one that just ended
+            continue
+    return None

@@ -1,0 +1,58 @@
+"""The command line: one file a command, each thin. What a command needs to work is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import fitcli
+from fitcli.cli import checkpoints, history
+from fitcli.cli.analyze import analyze
+from fitcli.cli.console import complain, prepare_streams
+from fitcli.cli.doctor import doctor
+from fitcli.cli.evaluate import evaluate
+from fitcli.cli.exercises import exercises
+from fitcli.cli.record import record
+from fitcli.cli.train import train
+
+app = typer.Typer(
+    name="fitcli",
+    help="A coach in the terminal: names the exercise in a video, shows which muscle groups work, says what to change.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(record)
+app.command()(analyze)
+app.add_typer(history.app, name="history")
+app.command()(exercises)
+app.command()(doctor)
+app.command()(train)
+app.command()(evaluate)
+app.add_typer(checkpoints.app, name="checkpoints")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fitcli {fitcli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of fitcli itself."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of `fitcli` and of `python -m fitcli`."""
+    prepare_streams()
+    try:
+        app(prog_name="fitcli")
+    except Exception as error:  # the one place where whatever a command let through becomes a sentence
+        sys.exit(complain(error, verbose=not {"-v", "--verbose"}.isdisjoint(sys.argv)))

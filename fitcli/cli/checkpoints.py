@@ -1,0 +1,102 @@
+"""`fitcli checkpoints`: put trained networks together, convert them, say what they are."""
+
+from __future__ import annotations
+
+import json as json_format
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fitcli.cli import options
+from fitcli.cli.console import note, stdout
+from fitcli.cli.train import needs_training_extra
+
+app = typer.Typer(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
+
+
+@app.command()
+def assemble(
+    networks: Annotated[list[Path], typer.Argument(metavar="CKPT", help="The trained networks of the hybrid.")],
+    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the ensemble.")] = Path("checkpoints"),
+    poses: Annotated[
+        Path | None, typer.Option(metavar="POSES", help="Training sequences, to choose weights and thresholds on.")
+    ] = None,
+    cross: Annotated[
+        list[Path] | None,
+        typer.Option("--fold", metavar="DIR", help="Run trained with --fold K/N, once for each K in order."),
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="N of these folds; default: how many are given.")] = None,
+) -> None:
+    """Copy networks to a folder, convert them to IR and choose the ensemble's weights and thresholds.
+
+    The numbers are chosen on series that the --fold networks never saw; without --fold they keep their present values.
+    """
+    if cross and not poses:
+        raise typer.BadParameter("--fold needs --poses: the sequences that were left out.")
+    from fitcli.network.convert import convert
+    from fitcli.network.ensemble import EnsembleConfig
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted(path.name for path in networks)
+    for path in networks:
+        target = folder / path.name
+        if path.resolve() != target.resolve():
+            shutil.copyfile(path, target)
+        convert(target, target.with_suffix(".xml"))
+        note(f"Converted {target}")
+    if cross and poses:
+        with needs_training_extra():
+            from fitcli.training.calibrate import calibrate, cross_validated
+        config = calibrate(cross_validated(poses, cross, folds or len(cross)), names)
+    else:
+        config = EnsembleConfig.load(folder)
+    config.save(folder)
+    note(f"Ensemble: {folder / 'ensemble.json'}")
+
+
+@app.command()
+def info(
+    checkpoints: options.Checkpoints = None,
+    json: options.Json = False,
+) -> None:
+    """Say what the checkpoints in use are: architecture, input, weights, metrics, training."""
+    from rich.table import Table
+
+    from fitcli.network import checkpoint_folder
+    from fitcli.network.checkpoint import load_checkpoint, sha256
+    from fitcli.network.ensemble import EnsembleConfig
+
+    folder = checkpoint_folder(checkpoints)
+    facts = []
+    for member in EnsembleConfig.load(folder).members:
+        path = folder / member.checkpoint
+        loaded = load_checkpoint(path)
+        facts.append(
+            {
+                "checkpoint": member.checkpoint,
+                "sha256": sha256(path),
+                "weight_exercise": member.weight_exercise,
+                "weight_muscle": member.weight_muscle,
+                "parameters": loaded.parameters,
+                "network": loaded.spec.to_plain(),
+                "metrics": loaded.metrics,
+                "training": loaded.provenance and asdict(loaded.provenance),
+            }
+        )
+    if json:
+        typer.echo(json_format.dumps({"folder": str(folder), "networks": facts}))
+        return
+    for fact in facts:
+        table = Table(box=None, pad_edge=False, title=str(folder / str(fact["checkpoint"])), title_justify="left")
+        table.add_column("", style="bold")
+        table.add_column("", overflow="fold")
+        rows = {key: value for key, value in fact.items() if not isinstance(value, dict)}
+        for group in ("network", "metrics", "training"):
+            rows |= fact[group] or {}
+        for key, value in rows.items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            table.add_row(key.replace("_", " "), shown)
+        stdout().print(table, "")

@@ -1,0 +1,87 @@
+"""The two streams, and the one place where a failure becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from fitcli.errors import FitcliError
+from fitcli.report.terminal import printable
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+
+def prepare_streams() -> None:
+    """Let characters that the terminal's encoding lacks come out as escapes instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def stdout() -> Console:
+    """Where results go."""
+    return Console(highlight=False, markup=False)
+
+
+def stderr() -> Console:
+    """Where progress and everything that is no result goes."""
+    return Console(stderr=True, highlight=False, markup=False)
+
+
+def note(sentence: str, style: str = "bright_black") -> None:
+    """One line on stderr; the terminal wraps it, so that a search in a log finds it whole."""
+    stderr().print(sentence, style=style, soft_wrap=True)
+
+
+def explain(error: Exception) -> str:
+    """The sentence for a failure."""
+    if isinstance(error, FitcliError):
+        return printable(str(error))
+    kind = type(error).__name__
+    reason = printable(" ".join(str(error).split()))
+    return f"fitcli failed in a way it does not know ({kind}: {reason}); run it again with -v to see where."
+
+
+def complain(error: Exception, *, verbose: bool) -> int:
+    """Tell a failure on stderr, with its traceback if it is an unknown one and `verbose`; returns the exit code."""
+    if verbose and not isinstance(error, FitcliError):
+        traceback.print_exception(error)
+    note(explain(error), style="red")
+    return error.exit_code if isinstance(error, FitcliError) else 1
+
+
+def exit_code(codes: Iterable[int]) -> int:
+    """The exit code of a batch: 0 if all went well, the failures' own code if they share one, else 1."""
+    failures = set(codes) - {0}
+    return failures.pop() if len(failures) == 1 else int(bool(failures))
+
+
+@contextmanager
+def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
+    """A progress bar on stderr for as long as the block runs, only on a terminal; call what it gives with 0..1."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = stderr()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not (shown and console.is_terminal),
+        refresh_per_second=5,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as bar:
+        task = bar.add_task(label, total=1.0)
+        yield lambda share: bar.update(task, completed=share)

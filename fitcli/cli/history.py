@@ -1,0 +1,206 @@
+"""`fitcli history`: the stored sessions, one of them, and what they add up to."""
+
+from __future__ import annotations
+
+import csv as csvlib
+import json as jsonlib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from fitcli.catalog import catalog
+from fitcli.cli import history_files, options
+from fitcli.cli.console import stdout
+from fitcli.history import Session, SessionStore, sessions_folder
+from fitcli.progress import training_progress
+from fitcli.report import past, terminal
+
+app = typer.Typer(invoke_without_command=True)
+
+_AGO = re.compile(r"(?P<number>\d+)\s*(?P<unit>[hdwmy])")
+_UNITS = {
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "m": timedelta(days=30),
+    "y": timedelta(days=365),
+}
+
+_COLUMNS = (
+    "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
+    "file", "note",
+)  # fmt: skip
+
+ExerciseName = Annotated[
+    str | None, typer.Option("--exercise", metavar="NAME", help="Only this exercise; other names for it count too.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Only from then on: 12h, 3d, 2w, 6m, 1y or a date such as 2026-11-01."),
+]
+
+
+@app.callback()
+def history(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many.")] = 20,
+    exercise: ExerciseName = None,
+    since: Since = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print a table for spreadsheets.", rich_help_panel="Answer")
+    ] = False,
+    json: options.Json = False,
+    sessions: options.Sessions = None,
+) -> None:
+    """Show what was trained: the stored sessions, newest first."""
+    if context.invoked_subcommand:
+        return
+    store = SessionStore(sessions_folder(sessions))
+    chosen = list(islice(_chosen(store, exercise, since), limit))
+    history_files.tell_skipped(store)
+    console = stdout()
+    if json:
+        for session in chosen:
+            sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
+    elif csv:
+        _write_csv(chosen)
+    elif chosen:
+        console.print(past.history(chosen, wide=console.width >= terminal.MAX_WIDTH))
+    elif exercise or since:
+        console.print("No stored session matches: fitcli history shows them all.")
+    else:
+        _say_empty(store)
+
+
+@app.command()
+def show(
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
+    json: options.Json = False,
+    top: options.Top = 3,
+    verbose: options.Verbose = False,
+    sessions: options.Sessions = None,
+) -> None:
+    """Show a stored session as it was shown when it was new."""
+    session = SessionStore(sessions_folder(sessions)).find(session_id)
+    if json:
+        sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
+        return
+    moment = f"{session.created.astimezone():%Y-%m-%d %H:%M}"
+    stored = ", ".join(filter(None, (moment, terminal.kilograms(session.weight_kg), session.note)))
+    saved = terminal.short_path(session.path)
+    stdout().print(terminal.result(session.whole(), top=top, saved=saved, stored=stored, verbose=verbose))
+
+
+@app.command()
+def stats(
+    exercise: ExerciseName = None,
+    since: Since = None,
+    json: options.Json = False,
+    sessions: options.Sessions = None,
+) -> None:
+    """Add the history up: streaks, best sets, scores, muscles trained and neglected."""
+    store = SessionStore(sessions_folder(sessions))
+    summed = training_progress(_chosen(store, exercise, since), datetime.now().astimezone())
+    history_files.tell_skipped(store)
+    if json:
+        fields = asdict(summed)
+        fields["best"] = [
+            {
+                "exercise": best.exercise,
+                "session": best.session.id,
+                "weight_kg": best.session.weight_kg,
+                "repetitions": best.session.analysis.repetitions,
+                "one_repetition_max_kg": best.one_repetition_max_kg,
+            }
+            for best in summed.best
+        ]
+        sys.stdout.write(jsonlib.dumps(fields, default=str) + "\n")
+    elif summed.sessions:
+        stdout().print(past.progress(summed))
+    else:
+        _say_empty(store)
+
+
+@app.command()
+def chart(exercise: ExerciseName = None, since: Since = None, sessions: options.Sessions = None) -> None:
+    """Draw the last weeks and the muscles of the last seven days."""
+    store = SessionStore(sessions_folder(sessions))
+    summed = training_progress(_chosen(store, exercise, since), datetime.now().astimezone())
+    history_files.tell_skipped(store)
+    if summed.sessions:
+        stdout().print(past.chart(summed))
+    else:
+        _say_empty(store)
+
+
+app.command("export")(history_files.export)
+app.command("import")(history_files.import_)
+app.command()(history_files.delete)
+app.command()(history_files.undo)
+
+
+def _say_empty(store: SessionStore) -> None:
+    folder = terminal.short_path(store.folder)
+    stdout().print(f"No session is stored in {folder} yet. To store the first: fitcli analyze VIDEO", soft_wrap=True)
+
+
+def _write_csv(sessions: Iterable[Session]) -> None:
+    table = csvlib.writer(sys.stdout, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for session in sessions:
+        analysis = session.analysis
+        named = analysis.exercise
+        table.writerow(
+            (
+                session.id,
+                session.created.isoformat(timespec="seconds"),
+                analysis.status.value,
+                named.name if named else "",
+                f"{named.probability:.4f}" if named else "",
+                analysis.repetitions,
+                past.score(session.score),
+                session.weight_kg,
+                terminal.working(analysis),
+                f"{analysis.duration_s:.3f}",
+                analysis.file,
+                session.note,
+            )
+        )
+
+
+def _chosen(store: SessionStore, exercise: str | None, since: str | None) -> Iterator[Session]:
+    name = _exercise_name(exercise)
+    earliest = _moment(since) if since else None
+    for session in store.sessions():
+        if earliest and session.created < earliest:
+            continue
+        if name is None or (session.analysis.exercise and session.analysis.exercise.name == name):
+            yield session
+
+
+def _exercise_name(given: str | None) -> str | None:
+    if given is None:
+        return None
+    try:
+        return catalog().exercise(given).name
+    except KeyError:
+        raise typer.BadParameter(f"there is no exercise {given!r}: fitcli exercises lists them.") from None
+
+
+def _moment(since: str) -> datetime:
+    """The moment that "2w" (ago) or "2026-11-01" (its first moment here) stands for."""
+    now = datetime.now().astimezone()
+    try:
+        if ago := _AGO.fullmatch(since.strip().lower()):
+            return now - int(ago["number"]) * _UNITS[ago["unit"]]
+        return datetime.fromisoformat(since).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"--since {since!r} is neither a time ago, such as 12h, 3d, 2w, 6m or 1y, nor a date such as 2026-11-01."
+        ) from None

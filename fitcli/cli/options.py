@@ -1,0 +1,103 @@
+"""Options that several commands share, so that each has one name, one meaning and one help text."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ANSWER = "Answer"
+SESSION = "Session"
+ENGINE = "Engine"
+VOICE = "Voice"
+
+
+KILOGRAMS_PER_POUND = 0.45359237
+
+_WEIGHT = re.compile(r"(?P<number>\d+(?:[.,]\d+)?)\s*(?P<unit>kgs?|lbs?)?", re.IGNORECASE)
+
+
+def _kilograms(given: str) -> float:
+    """The kilograms in "60kg", "135 lb" or "60"; a `typer.BadParameter` for what no person lifts."""
+    written = _WEIGHT.fullmatch(given.strip())
+    if not written:
+        raise typer.BadParameter(f"{given!r} is no weight: write it as 60kg or 135lb.")
+    number = float(written["number"].replace(",", "."))
+    kilograms = number * (KILOGRAMS_PER_POUND if (written["unit"] or "kg").lower().startswith("lb") else 1)
+    if not 0 < kilograms <= 1000:
+        raise typer.BadParameter(f"{given!r} is no weight between 0 and 1000 kg.")
+    return round(kilograms, 2)
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Checkpoints = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or those that came with fitcli.",
+        rich_help_panel=ENGINE,
+    ),
+]
+OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.", rich_help_panel=ENGINE)]
+TrustCheckpoint = Annotated[
+    bool,
+    typer.Option(
+        "--trust-checkpoint",
+        help="Load a checkpoint that holds more than plain numbers: it can run code of its own on this machine.",
+        rich_help_panel=ENGINE,
+    ),
+]
+Sessions = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of sessions; otherwise $FITCLI_SESSIONS, ./sessions or your data folder.",
+        rich_help_panel=SESSION,
+    ),
+]
+NoSave = Annotated[bool, typer.Option("--no-save", help="Do not store the session.", rich_help_panel=SESSION)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.", rich_help_panel=ANSWER)]
+Top = Annotated[int, typer.Option(min=1, max=16, help="How many exercises to name.", rich_help_panel=ANSWER)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="One line a file, no bar, no speech.", rich_help_panel=ANSWER)
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show timings, checksums and windows too.", rich_help_panel=ANSWER)
+]
+Weight = Annotated[
+    float | None,
+    typer.Option(
+        parser=_kilograms,
+        metavar="60kg|135lb",
+        help="The weight you moved, stored with the session.",
+        rich_help_panel=SESSION,
+    ),
+]
+Note = Annotated[
+    str, typer.Option(metavar="TEXT", help="Anything to remember, stored with the session.", rich_help_panel=SESSION)
+]
+Spoken = Annotated[
+    bool | None,
+    typer.Option(
+        "--voice/--no-voice",
+        help="Read the advice aloud; by default for one file, in a terminal that has sound.",
+        show_default=False,
+        rich_help_panel=VOICE,
+    ),
+]
+VoiceFile = Annotated[
+    Path | None,
+    typer.Option(metavar="WAV", help="Write the speech to this file instead of playing it.", rich_help_panel=VOICE),
+]
+Lang = Annotated[
+    str | None,
+    typer.Option(metavar="VOICE", help="Language or name of the voice; the advice is English.", rich_help_panel=VOICE),
+]

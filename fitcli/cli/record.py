@@ -1,0 +1,356 @@
+"""`fitcli record`: a set in front of the camera, then the same answer as `fitcli analyze`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import fitcli
+from fitcli.cli import options
+from fitcli.cli.console import INTERRUPTED, complain, exit_code, note
+from fitcli.cli.present import Presentation, present, speak
+from fitcli.errors import FitcliError, StorageError
+from fitcli.history import sessions_folder
+
+if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
+    from fitcli.analysis import Analysis
+    from fitcli.camera import Recording
+    from fitcli.voice import Voice
+
+PREFIX = ".recording-"
+"""How the folder begins that holds a video until it is analysed."""
+
+LEFT_AFTER_S = 86_400
+"""No recording takes a day: such a folder of yesterday was left behind, and its video is to be private too."""
+
+_CAMERA = "Camera"
+_SET = "Set"
+
+
+def record(
+    camera: Annotated[
+        str,
+        typer.Option(
+            metavar="CAMERA",
+            help="Number of a camera, /dev/video0, the address of a stream, or a video file that plays as a camera.",
+            rich_help_panel=_CAMERA,
+        ),
+    ] = "0",
+    resolution: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Picture to ask the camera for; 1280x720 otherwise.", rich_help_panel=_CAMERA),
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option(" /--no-preview", help="Show no preview window.", rich_help_panel=_CAMERA)
+    ] = True,
+    mirror: Annotated[
+        bool | None,
+        typer.Option(
+            "--mirror/--no-mirror",
+            help="Preview as in a mirror; by default for cameras, not for files and streams. The file never is.",
+            show_default=False,
+            rich_help_panel=_CAMERA,
+        ),
+    ] = None,
+    duration: Annotated[
+        float, typer.Option(min=1, max=3600, metavar="SECONDS", help="How long to record.", rich_help_panel=_SET)
+    ] = 10,
+    countdown: Annotated[
+        int, typer.Option(min=0, max=60, metavar="SECONDS", help="Time to get ready.", rich_help_panel=_SET)
+    ] = 3,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Set after set, one session each, until Ctrl-C.", rich_help_panel=_SET)
+    ] = False,
+    rest: Annotated[
+        int,
+        typer.Option(min=0, max=3600, metavar="SECONDS", help="Rest between sets with --loop.", rich_help_panel=_SET),
+    ] = 60,
+    keep_video: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MP4",
+            help="Keep the video in this file; otherwise it is deleted once it is analysed.",
+            rich_help_panel=options.SESSION,
+        ),
+    ] = None,
+    beep: Annotated[bool, typer.Option(" /--no-beep", help="No tones.", rich_help_panel=options.VOICE)] = True,
+    voice: options.Spoken = None,
+    voice_file: options.VoiceFile = None,
+    lang: options.Lang = None,
+    json: options.Json = False,
+    top: options.Top = 3,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    sessions: options.Sessions = None,
+    no_save: options.NoSave = False,
+    checkpoints: options.Checkpoints = None,
+    device: options.OnDevice = options.Device.auto,
+    trust_checkpoint: options.TrustCheckpoint = False,
+) -> None:
+    """Record a set with the camera, say which exercise it is, which muscle groups work and what to change.
+
+    The video is deleted once it is analysed, unless --keep-video names a file for it.
+    """
+    how = Presentation(
+        json=json,
+        quiet=quiet,
+        verbose=verbose,
+        top=top,
+        save=not no_save,
+        sessions=sessions,
+        voice=voice,
+        voice_file=voice_file,
+        lang=lang,
+    )
+
+    def analyse(path: Path, progress: Callable[[float], None]) -> Analysis:
+        return fitcli.analyze(
+            path,
+            checkpoints=checkpoints,
+            device=device.value,
+            trust_checkpoint=trust_checkpoint,
+            progress=progress,
+        )
+
+    plan = _Plan(duration, countdown, rest if loop else None, keep_video, beep)
+    try:
+        with _terminated_like_ctrl_c(), ExitStack() as opened:
+            codes = _Sets(opened, plan, how, analyse, camera, resolution, preview, mirror).run()
+    except KeyboardInterrupt:
+        note("Stopped.")
+        # Its analysis may still run, inside of native code that does not survive the interpreter's own way to end.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+    raise typer.Exit(exit_code(codes) if codes else INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is recorded; `rest_s` is None for a single set."""
+
+    duration_s: float
+    countdown_s: int
+    rest_s: int | None
+    keep_video: Path | None
+    beeps: bool
+
+
+class _Sets:
+    """Set after set, each recorded, analysed, told and stored, until the plan, the camera or the user ends them."""
+
+    def __init__(
+        self,
+        opened: ExitStack,
+        plan: _Plan,
+        how: Presentation,
+        analyse: Callable[[Path, Callable[[float], None]], Analysis],
+        camera: str,
+        resolution: str | None,
+        preview: bool,
+        mirror: bool | None,
+    ) -> None:
+        from fitcli.camera import Camera, Resolution, display_trouble
+        from fitcli.cli.stage import Cues, Stage
+        from fitcli.recording import LiveSession, PoseWatcher
+
+        self._plan = plan
+        self._how = how
+        self._analyse = analyse
+        self._leave = threading.Event()
+        _numbered(plan.keep_video, 1)  # before anybody gets ready
+        self._folder = opened.enter_context(_recording_folder(how))
+        self._voice = _open_voice(plan, how)
+        if self._voice:
+            opened.enter_context(self._voice)
+        self._camera = opened.enter_context(Camera(camera, Resolution.parse(resolution) if resolution else None))
+        self._session = LiveSession(self._camera, opened.enter_context(PoseWatcher(self._camera)))
+        if preview and (trouble := display_trouble()):
+            note(trouble)
+            preview = False
+        mirrored = self._camera.live if mirror is None else mirror
+        cues = Cues(self._voice, beeps=plan.beeps, speech=how.voice is not False) if self._voice else None
+        self._stage = opened.enter_context(Stage(self._session, preview=preview, mirror=mirrored, cues=cues))
+
+    def run(self) -> list[int]:
+        """Returns the exit code of each set."""
+        codes: list[int] = []
+        for number in count(1):
+            self._stage.set_number = None if self._plan.rest_s is None else number
+            path = _numbered(self._plan.keep_video, number) or self._folder / f"set-{number}.mp4"
+            recording = self._record(path)
+            if recording is None:
+                break
+            codes.append(self._answer(recording))
+            if self._plan.rest_s is None or self._leave.is_set() or self._camera.ended_s is not None:
+                break
+            if not self._rest(self._plan.rest_s):
+                break
+        return codes
+
+    def _record(self, path: Path) -> Recording | None:
+        """Into the picture, countdown, recording; None where it was stopped before there was anything to keep."""
+        steps = (self._session.get_into_picture(), self._session.count_down(self._plan.countdown_s))
+        with self._ctrl_c_stops():
+            for states in steps:
+                self._stage.play(states)
+                if self._session.stop.is_set():
+                    return None
+            self._stage.play(self._session.record(path, self._plan.duration_s))
+            self._stage.end_recording()
+        return self._session.recording
+
+    def _answer(self, recording: Recording) -> int:
+        """Tell about the recording and what the analysis says of it; returns the exit code."""
+        try:
+            if not (self._how.json or self._how.quiet):
+                _tell(recording)
+            analysis = self._analysed(recording.path)
+        except FitcliError as error:  # the next set may be a better one
+            return complain(error, verbose=self._how.verbose)
+        finally:
+            self._stage.clear()
+            if not self._plan.keep_video:
+                recording.path.unlink(missing_ok=True)
+        named = str(recording.path) if self._plan.keep_video else self._camera.name
+        analysis = replace(analysis, file=named)
+        code = present(analysis, self._how)
+        self._speak(analysis)
+        return code
+
+    def _analysed(self, path: Path) -> Analysis:
+        """The analysis, made on a thread of its own so that Ctrl-C ends the waiting at once."""
+        outcome: list[Analysis | Exception] = []
+        share = 0.0
+
+        def progress(done: float) -> None:
+            nonlocal share
+            share = done
+
+        def work() -> None:
+            try:
+                outcome.append(self._analyse(path, progress))
+            except Exception as error:  # raised again below, on the thread that tells it
+                outcome.append(error)
+
+        thread = threading.Thread(target=work, name="analysis", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            self._stage.analysing(share)
+            thread.join(0.05)
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    def _speak(self, analysis: Analysis) -> None:
+        from fitcli.voice import trouble_line
+
+        how = self._how
+        if self._voice and (trouble := self._voice.trouble):
+            note(trouble_line(trouble))
+            how = replace(how, voice=False)
+        try:
+            speak([analysis], how)
+        except KeyboardInterrupt:  # told and stored: only silence is asked for
+            self._leave.set()
+
+    def _rest(self, seconds: int) -> bool:
+        """Wait for the next set; returns whether there shall be one."""
+        with self._ctrl_c_stops():
+            self._stage.play(self._session.rest(seconds))
+        return not self._session.stop.is_set()
+
+    @contextmanager
+    def _ctrl_c_stops(self) -> Iterator[None]:
+        """Let Ctrl-C end the step that runs, and no set come after it. The panel is gone afterwards."""
+        self._session.stop.clear()
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._leave.set()
+            self._session.stop.set()
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            self._stage.clear()
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """Let a closed terminal or a polite kill clean up too: no video is left behind."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+@contextmanager
+def _recording_folder(how: Presentation) -> Iterator[Path]:
+    """Where the video lives until it is analysed: with the sessions, so that the disk the user chose holds it."""
+    parent = sessions_folder(how.sessions) if how.save else Path(tempfile.gettempdir())
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{PREFIX}*"):  # by a crash or a power cut
+            if time.time() - left.stat().st_mtime > LEFT_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StorageError(
+            f"No video can be recorded in {parent} ({error.strerror}): permit writing there, or choose another folder "
+            "with --sessions."
+        ) from error
+    with folder as path:
+        yield Path(path)
+
+
+def _numbered(path: Path | None, number: int) -> Path | None:
+    """The file to keep a set's video in: squat.mp4, squat-2.mp4, ...; never one that is there already."""
+    if path is None:
+        return None
+    numbered = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+    if numbered.exists():
+        raise StorageError(f"{numbered} is there already: name another file with --keep-video.")
+    return numbered
+
+
+def _open_voice(plan: _Plan, how: Presentation) -> Voice | None:
+    """The voice for tones and countdown: unless both are turned off; by default only in a terminal with sound."""
+    from fitcli.voice import Voice, output_expected  # numpy and the audio side
+
+    if not plan.beeps and how.voice is False:
+        return None
+    if how.voice is None and not (sys.stderr.isatty() and output_expected()):
+        return None
+    return Voice(lang=how.lang)
+
+
+def _tell(recording: Recording) -> None:
+    lost = f"{recording.dropped} lost because this machine could not store them in time; try --resolution 640x480"
+    note(
+        f"Recorded {recording.duration_s:.1f} s: {recording.frames} frames, {recording.rate_hz:.1f} a second, "
+        + (lost if recording.dropped else "none lost")
+        + ".",
+        style="yellow" if recording.dropped else "bright_black",
+    )

@@ -1,0 +1,105 @@
+"""An `Analysis` in, advice sentences out: the predicted activation against what the exercise is meant to work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fitcli.analysis import Analysis, MuscleScore, Status
+
+WORKS = 0.5
+"""Activation from which a muscle group counts as working: the networks' muscle head is trained as a yes-no question."""
+
+CLEAR = 0.15
+"""Activation this far from `WORKS` is said plainly; nearer than that it is said with a "may"."""
+
+SURE_OF_EXERCISE = 0.75
+"""Below this probability of the exercise, advice that depends on it begins with an "if"."""
+
+LET_IT_WORK = {
+    "triceps": "straighten the elbows all the way at the end of each repetition",
+    "lats": "lead the pull with the elbows and draw the shoulder blades down first",
+    "biceps": "bend the elbows through their whole range and keep the upper arms still",
+    "quads": "bend the knees further, as far as you can with control",
+    "glutes": "push through the heels and straighten the hips all the way",
+    "shoulders": "move the upper arms through their whole range, slowly",
+    "abs": "draw the ribs towards the hips and move without swing",
+    "obliques": "turn from the ribs, not only with the arms",
+    "chest": "lower until the upper arms are level with the chest, then push them together",
+    "lower back": "keep the back long and let the hips hinge",
+    "hamstrings": "push the hips further back on the way down",
+}
+"""What to change so that a muscle group that should work does: common gym instruction, one clause for each."""
+
+
+def coach(analysis: Analysis) -> Analysis:
+    """The same analysis with `feedback` filled: one or two sentences, in the order in which they should be read."""
+    return replace(analysis, feedback=tuple(muscle_advice(analysis)))
+
+
+def muscle_advice(analysis: Analysis) -> list[str]:
+    """What the muscles say: which target muscles seem left out, and which others seem to take over.
+
+    Nothing is compared with an ideal unless an exercise is named: then the sentence says how to film it better.
+    """
+    if analysis.status is Status.NO_PERSON:
+        return ["Place the camera so that your whole body stays in the picture, and have the light in front of you."]
+    if analysis.status is Status.UNCERTAIN:
+        return ["Film one exercise from the side or at an angle, whole body in the picture, for a surer answer."]
+    if analysis.exercise is None:
+        return []
+    targets = [muscle for muscle in analysis.muscles if muscle.ideal]
+    idle = sorted((muscle for muscle in targets if muscle.activation < WORKS), key=_activation)
+    extra = sorted(
+        (m for m in analysis.muscles if not m.ideal and m.activation >= WORKS), key=_activation, reverse=True
+    )
+    name = analysis.exercise.name
+    if idle:
+        advice = [f"{_names(idle)} {_seem(idle)} under-used for the {name}: {LET_IT_WORK[idle[0].name]}."]
+    else:
+        advice = [f"{_names(targets)} {_verb(targets, 'work')}, as the {name} should make {_them(targets)}."]
+    if extra:
+        lead = "take less weight and let" if idle else "check the load, and let"
+        advice.append(f"{_names(extra)} {_take_over(extra)}: {lead} the {_join(m.name for m in targets)} lead.")
+    if analysis.exercise.probability < SURE_OF_EXERCISE:
+        advice[0] = f"If this is the {name}: {advice[0][0].lower()}{advice[0][1:]}"
+    return advice
+
+
+def _activation(muscle: MuscleScore) -> float:
+    return muscle.activation
+
+
+def _clear(muscles: list[MuscleScore]) -> bool:
+    return any(abs(muscle.activation - WORKS) >= CLEAR for muscle in muscles)
+
+
+def _plural(muscles: list[MuscleScore]) -> bool:
+    return len(muscles) > 1 or muscles[0].name not in ("chest", "lower back")
+
+
+def _verb(muscles: list[MuscleScore], plural: str) -> str:
+    return plural if _plural(muscles) else f"{plural}s"
+
+
+def _them(muscles: list[MuscleScore]) -> str:
+    return "them" if _plural(muscles) else "it"
+
+
+def _seem(muscles: list[MuscleScore]) -> str:
+    return _verb(muscles, "look") if _clear(muscles) else "may be"
+
+
+def _take_over(muscles: list[MuscleScore]) -> str:
+    if _clear(muscles):
+        return f"{_verb(muscles, 'seem')} to take over part of the work"
+    return "may be helping more than needed"
+
+
+def _names(muscles: list[MuscleScore]) -> str:
+    return f"Your {_join(muscle.name for muscle in muscles)}"
+
+
+def _join(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,55 @@
+"""Errors that a user can act on, each with the exit code that the command line ends with."""
+
+from __future__ import annotations
+
+
+class FitcliError(Exception):
+    """A failure told in one sentence that says what to do about it.
+
+    Everything below the command line raises this and nothing prints or exits; `fitcli.cli` turns it into one line on
+    stderr and `exit_code`. Codes 1 (unexpected, or a batch with different failures) and 2 (usage) belong to the shell.
+    """
+
+    exit_code = 1
+
+
+class MissingInputError(FitcliError):
+    """The file or folder is not there, or the folder holds no video."""
+
+    exit_code = 3
+
+
+class UnreadableInputError(FitcliError):
+    """The file is there but may not or cannot be opened: permissions, a FIFO, a device."""
+
+    exit_code = 4
+
+
+class InvalidVideoError(FitcliError):
+    """The file opens but is no video that can be decoded: text, audio only, truncated, no frame, too short."""
+
+    exit_code = 5
+
+
+class CheckpointError(FitcliError):
+    """A checkpoint is missing, damaged, foreign, of another class list, or needs `--trust-checkpoint`."""
+
+    exit_code = 6
+
+
+class DeviceError(FitcliError):
+    """The device that was asked for is not here."""
+
+    exit_code = 7
+
+
+class StorageError(FitcliError):
+    """A session, report or video cannot be written: disk full, read-only folder."""
+
+    exit_code = 8
+
+
+class CameraError(FitcliError):
+    """No camera, camera in use, permission denied, no frames."""
+
+    exit_code = 9

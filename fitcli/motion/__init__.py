@@ -1,0 +1,30 @@
+"""Sets, repetitions, tempo, range of motion and the measures behind form cues, from a `PoseTrack`."""
+
+from fitcli.motion.counting import count_repetitions
+from fitcli.motion.live import LiveCount, LiveCounter
+from fitcli.motion.sets import find_sets
+from fitcli.motion.types import (
+    CueFinding,
+    CueMeasurement,
+    Curve,
+    ExerciseSet,
+    Repetition,
+    ScorePart,
+    SetScore,
+    WindowLabel,
+)
+
+__all__ = [
+    "CueFinding",
+    "CueMeasurement",
+    "Curve",
+    "ExerciseSet",
+    "LiveCount",
+    "LiveCounter",
+    "Repetition",
+    "ScorePart",
+    "SetScore",
+    "WindowLabel",
+    "count_repetitions",
+    "find_sets",
+]

@@ -1,0 +1,258 @@
+"""Repetitions of one exercise in one stretch of video: choosing the signal that shows them, and cutting it up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fitcli.catalog import RepetitionSignal, catalog
+from fitcli.motion.body import Array, Body, resample
+from fitcli.motion.cycles import Cycles, Half, Paired, autocorrelation_period, find_cycles, phase_bounds
+from fitcli.motion.measures import (
+    JOINTS,
+    SIDES,
+    SPACES,
+    VISIBLE,
+    Fused,
+    fused_measure,
+    joint_angle,
+    path,
+    principal_movement,
+    side_visibility,
+    takes_turns,
+)
+from fitcli.motion.types import Curve, ExerciseSet, Repetition
+from fitcli.motion.view import camera_view
+from fitcli.motion.walking import walking
+from fitcli.pose.track import PoseTrack
+
+ANGLE, PATH, PERIODICITY = "joint angle", "landmark path", "periodicity"
+"""How a set was counted: by the exercise's own angle, by its own moving landmark, or by the general method."""
+
+UNNAMED_PRIOR = 0.35
+"""How much a signal that is not the named exercise's counts: enough to win where the name is wrong."""
+MINIMUM_PATH_M = 0.18
+MINIMUM_PRINCIPAL_M = 0.12
+CLEAR_ENOUGH = 0.12
+"""Clarity under which an angle does not show the repetitions that another signal counted."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a signal must show to be believed: clarity, amplitude over the smallest of interest, autocorrelation."""
+
+    clarity: float
+    amplitude: float
+    autocorrelation: float = 0.0
+
+    def holds(self, signal: Signal) -> bool:
+        cycles = signal.cycles
+        if cycles.clarity < self.clarity or cycles.amplitude < self.amplitude * signal.minimum:
+            return False
+        if not self.autocorrelation:
+            return True
+        shown = signal.fused.values[cycles.halves[0].start : cycles.halves[-1].end + 1]
+        return autocorrelation_period(shown)[1] >= self.autocorrelation
+
+
+EVIDENCE = {1: Evidence(0.25, 1.5), 2: Evidence(0.33, 1.3), 3: Evidence(0.28, 1.1, 0.4)}
+"""By number of repetitions, 3 standing for more: a lone one must be large, several must be alike.
+
+Chosen on real training clips and synthetic sequences so that few people who only fidget or walk about are counted: they
+stay under 1.35 times the smallest amplitude, or under a clarity of 0.25, nine times in ten.
+"""
+UNNAMED_PERIODIC = 0.5
+"""Autocorrelation from which a movement that nobody named counts as repeating."""
+_PATHS = (
+    ("wrist", "shoulder"), ("shoulder", "ankle"), ("hip", "ankle"), ("ankle", "hip"), ("ankle", "knee"),
+    ("wrist", "hip"),
+)  # fmt: skip
+_GENERAL_MINIMUM_DEG = 25.0
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One way to see the movement: a curve (M,), what it is called, and the cycles found in it."""
+
+    name: str
+    method: str
+    space: str
+    unit: str
+    minimum: float
+    fused: Fused
+    cycles: Cycles
+    weight: float
+
+
+def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | None:
+    """All repetitions in a track that shows one set of `exercise`, or of something unnamed (None).
+
+    The exercise's own signal is preferred, and left for another where that one shows the movement far better, so a
+    wrong name still counts right. None where nothing repeats: no person, standing still, walking. Raises `KeyError`
+    for an exercise that the catalogue does not have.
+    """
+    body = resample(track)
+    signal = choose_signal(body, exercise)
+    return None if signal is None else build_set(body, signal, exercise)
+
+
+def choose_signal(body: Body, exercise: str | None) -> Signal | None:
+    """The signal that shows the repetitions best, None where none does.
+
+    Each signal's weight is its clarity, how well its landmarks are seen, and whether it is the named exercise's; it is
+    raised by the signals that count the same.
+    """
+    if len(body) < 4:
+        return None
+    own = catalog().exercise(exercise).signal if exercise else None
+    found = [signal for signal in _signals(body, own) if signal.weight >= 0.01]
+    if not found:
+        return None
+    total = sum(signal.weight for signal in found)
+
+    def support(signal: Signal) -> float:
+        same = sum(s.weight for s in found if s.cycles.count == signal.cycles.count)
+        return signal.weight * (1 + same / total)
+
+    best = max(found, key=support)
+    if not EVIDENCE[int(np.clip(best.cycles.count, 1, 3))].holds(best):
+        return None
+    if exercise is None and (best.cycles.count < 2 or autocorrelation_period(best.fused.values)[1] < UNNAMED_PERIODIC):
+        return None
+    # Among equals the angle says most: its range can be told to the user.
+    angles = [s for s in found if s.method == ANGLE and s.cycles.count == best.cycles.count]
+    return max(angles, key=lambda s: s.weight, default=best)
+
+
+def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
+    moving_feet = walking(body)
+
+    def signal(name: str, method: str, space: str, unit: str, fused: Fused, minimum: float) -> Signal:
+        cycles = find_cycles(fused.values, minimum)
+        if cycles.halves and moving_feet.any():
+            cycles = _without(cycles, moving_feet)
+        prior = 1.0 if method != PERIODICITY or own is None else UNNAMED_PRIOR
+        weight = prior * cycles.clarity * max(fused.visible, 0.01) ** 0.5
+        return Signal(name, method, space, unit, minimum, fused, cycles, weight)
+
+    by_turns = own is not None and takes_turns(body, own.measure)
+    for space in SPACES:
+        if own:
+            measured = fused_measure(body, space, own.measure, by_turns)
+            yield signal(own.measure, ANGLE, space, "deg", measured, own.minimum_deg)
+            moved = path(body, space, *own.path, by_turns=by_turns)
+            yield signal(f"{own.path[0]} path", PATH, space, "m", moved, MINIMUM_PATH_M)
+        for measure in JOINTS:
+            if own is None or measure != own.measure:
+                fused = fused_measure(body, space, measure, takes_turns(body, measure))
+                yield signal(measure, PERIODICITY, space, "deg", fused, _GENERAL_MINIMUM_DEG)
+        for moving, reference in _PATHS:
+            if own is None or (moving, reference) != own.path:
+                fused = path(body, space, moving, reference)
+                yield signal(f"{moving} path", PERIODICITY, space, "m", fused, MINIMUM_PATH_M)
+        whole = principal_movement(body, space)
+        yield signal("principal movement", PERIODICITY, space, "m", whole, MINIMUM_PRINCIPAL_M)
+
+
+def _without(cycles: Cycles, excluded: npt.NDArray[np.bool_]) -> Cycles:
+    """The cycles whose half cycles lie mostly outside the excluded samples."""
+    kept = tuple(half for half in cycles.halves if excluded[half.start : half.end + 1].mean() < 0.5)
+    return Cycles(kept, cycles.amplitude, cycles.clarity * len(kept) / len(cycles.halves))
+
+
+def build_set(body: Body, signal: Signal, exercise: str | None) -> ExerciseSet | None:
+    """The set that `signal` shows in `body`, None where it has neither a repetition nor half of one."""
+    own = catalog().exercise(exercise).signal if exercise else None
+    if not signal.cycles.halves:
+        return None
+    paired = orientation(signal, exercise)
+    halves = signal.cycles.halves
+    oriented = _oriented(body, signal, own)
+    repetitions = tuple(_repetition(body, signal, own, oriented, first, second) for first, second in paired.pairs)
+    bounds = [phase_bounds(body.times_s, signal.fused.values, half) for half in halves]
+    start_s, end_s = min(b[0] for b in bounds), max(b[1] for b in bounds)
+    shown = (body.times_s >= start_s - 1.0) & (body.times_s <= end_s + 1.0)
+    values = signal.fused.values * (1 if signal.unit == "deg" or paired.rest_high else -1)
+    return ExerciseSet(
+        exercise=exercise,
+        start_s=start_s,
+        end_s=end_s,
+        repetitions=repetitions,
+        partial=len(paired.left_over),
+        signal=signal.name,
+        method=signal.method,
+        side=signal.fused.side,
+        view=camera_view(body.between(start_s, end_s)),
+        curve=Curve(tuple(float(t) for t in body.times_s[shown]), tuple(float(v) for v in values[shown]), signal.unit),
+    )
+
+
+def orientation(signal: Signal, exercise: str | None) -> Paired:
+    """The repetitions in a signal: cycles that leave the exercise's rest position and come back to it.
+
+    Where a clip begins and ends in the other position (it opens at the bottom of a press), the same movement is paired
+    from there if that makes more complete ones.
+    """
+    own = catalog().exercise(exercise).signal if exercise else None
+    high = own.rest == "high" if own is not None and signal.method == ANGLE else _dwells_high(signal)
+    usual, other = signal.cycles.paired(high), signal.cycles.paired(not high)
+    return other if len(other.pairs) > len(usual.pairs) else usual
+
+
+def _dwells_high(signal: Signal) -> bool:
+    """Whether a signal without a known rest position spends more time near its high end than near its low one."""
+    first, last = signal.cycles.halves[0].start, signal.cycles.halves[-1].end
+    values = signal.fused.values[first : last + 1]
+    low, high = np.percentile(values, (5, 95))
+    return bool((values > high - 0.25 * (high - low)).mean() >= (values < low + 0.25 * (high - low)).mean())
+
+
+def _oriented(body: Body, signal: Signal, own: RepetitionSignal | None) -> Array | None:
+    """The exercise's own angle (M,) to read ranges from, None where it does not show the movement."""
+    if own is None:
+        return signal.fused.values if signal.unit == "deg" else None
+    if signal.method == ANGLE:
+        return signal.fused.values
+    for space in SPACES:
+        fused = fused_measure(body, space, own.measure)
+        cycles = find_cycles(fused.values, own.minimum_deg)
+        if cycles.count == signal.cycles.count and cycles.clarity >= CLEAR_ENOUGH:
+            return fused.values
+    return None
+
+
+def _repetition(
+    body: Body, signal: Signal, own: RepetitionSignal | None, angle: Array | None, first: Half, second: Half
+) -> Repetition:
+    values, times = signal.fused.values, body.times_s
+    leave, arrive = phase_bounds(times, values, first)
+    back, end = phase_bounds(times, values, second)
+    rising_first = first.rise > 0
+    if signal.method != ANGLE and angle is not None:
+        rising_first = bool(angle[first.end] > angle[first.start])
+    first_is_concentric = own is not None and rising_first == (own.concentric == "rising")
+    durations = (arrive - leave, end - back)
+    ranges: dict[str, float | None] = {"left": None, "right": None}
+    if own is not None and own.measure in JOINTS and angle is not None:
+        visible = side_visibility(body, JOINTS[own.measure])
+        for side in SIDES:
+            if visible[side] >= VISIBLE:
+                ranges[side] = _range(joint_angle(body, signal.space, own.measure, side), first, second)
+    return Repetition(
+        start_s=leave,
+        turn_s=(arrive + back) / 2,
+        end_s=end,
+        eccentric_s=durations[first_is_concentric],
+        concentric_s=durations[not first_is_concentric],
+        range_of_motion_deg=None if angle is None else _range(angle, first, second),
+        left_deg=ranges["left"],
+        right_deg=ranges["right"],
+    )
+
+
+def _range(angle: Array, first: Half, second: Half) -> float:
+    """Degrees between the turn and the mean of the two rest positions around it."""
+    return float(abs(angle[first.end] - (angle[first.start] + angle[second.end]) / 2))

@@ -1,0 +1,222 @@
+"""Out-and-back cycles of a one-dimensional signal: the same whether it is an angle, a path or a whole body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from fitcli.motion.body import RATE_HZ, Array
+
+REVERSAL = 0.45
+"""A signal has turned when it came back by this share of the movement's own amplitude (hysteresis)."""
+FIRST_REVERSAL = 0.3
+"""The same share of the whole range, for the first pass that finds out what the amplitude is."""
+COMPLETE = 0.6
+"""A half cycle that covers at least this share of the amplitude is a full one; a smaller one at an edge is partial."""
+NEIGHBOURS = 2
+"""Half cycles on either side that a half cycle is compared with."""
+LARGER_HALF = 70
+"""Percentile of the neighbours' sizes that stands for a full half cycle: small wobbles among them do not lower it."""
+STEP = 0.3
+"""What is left of the clarity of a signal without a complete cycle: a step is no repetition."""
+NOISE_FLOOR = 0.6
+"""Reversals under this share of the smallest amplitude of interest are never followed."""
+SINE_10_90 = 0.59
+"""Share of a smooth (sinusoidal) half cycle that it takes to go from 10 to 90 % of the way."""
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half cycle: from extreme `start` to extreme `end` (sample indices), `rise` signed in the signal's unit."""
+
+    start: int
+    end: int
+    rise: float
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """The half cycles of a signal in order, each the other way than the one before.
+
+    `amplitude` is the median full half cycle, `clarity` 0..1 says how much the signal is nothing but these cycles:
+    1 for a clean, regular one, near 0 for noise.
+    """
+
+    halves: tuple[Half, ...]
+    amplitude: float
+    clarity: float
+
+    @property
+    def count(self) -> int:
+        """Complete out-and-back cycles, wherever the first one begins."""
+        return max(len(self.paired(rest_high).pairs) for rest_high in (True, False))
+
+    def paired(self, rest_high: bool) -> Paired:
+        """The cycles that leave the high end (`rest_high`) or the low one and come back, and what is left over."""
+        pairs: list[tuple[Half, Half]] = []
+        left_over: list[Half] = []
+        waiting: Half | None = None
+        for half, full in zip(self.halves, _are_full(self.halves), strict=True):
+            leaves = (half.rise < 0) == rest_high
+            if waiting is not None and not leaves and full and waiting.end == half.start:
+                pairs.append((waiting, half))
+                waiting = None
+                continue
+            if waiting is not None:
+                left_over.append(waiting)
+            waiting = half if leaves and full else None
+            if waiting is None:
+                left_over.append(half)
+        if waiting is not None:
+            left_over.append(waiting)
+        return Paired(tuple(pairs), tuple(left_over), rest_high)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Complete cycles as (out, back), the half cycles that belong to none, and from which end the cycles leave."""
+
+    pairs: tuple[tuple[Half, Half], ...]
+    left_over: tuple[Half, ...]
+    rest_high: bool
+
+
+NONE = Cycles((), 0.0, 0.0)
+
+
+def find_cycles(values: Array, minimum: float) -> Cycles:
+    """The out-and-back cycles of (M,) `values` at least `minimum` high, thresholds set by their own amplitude."""
+    if len(values) < 4:
+        return NONE
+    low, high = np.percentile(values, (3, 97))
+    if high - low < minimum:
+        return NONE
+    floor = NOISE_FLOOR * minimum
+    extremes = turning_points(values, max(floor, FIRST_REVERSAL * (high - low)))
+    rises = np.abs(np.diff(values[extremes]))
+    if not len(rises):
+        return NONE
+    extremes = turning_points(values, max(floor, REVERSAL * float(np.median(rises))))
+    rises = np.diff(values[extremes])
+    if not len(rises):
+        return NONE
+    halves = _merged([Half(int(a), int(b), float(r)) for (a, b), r in zip(pairwise(extremes), rises, strict=True)])
+    amplitude = float(np.median([abs(half.rise) for half in halves]))
+    if amplitude < minimum:
+        return NONE
+    cycles = Cycles(halves, amplitude, _clarity(values, halves, amplitude, minimum))
+    return cycles if cycles.count else replace(cycles, clarity=STEP * cycles.clarity)
+
+
+def _are_full(halves: Sequence[Half]) -> list[bool]:
+    """For each half cycle whether it covers what its neighbours do: a set may tire, a camera may move."""
+    sizes = [abs(half.rise) for half in halves]
+    return [
+        size >= COMPLETE * float(np.percentile(sizes[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1], LARGER_HALF))
+        for i, size in enumerate(sizes)
+    ]
+
+
+def _merged(halves: list[Half]) -> tuple[Half, ...]:
+    """The half cycles without the wobbles between them: a small one inside joins the two that it interrupts."""
+    while True:
+        full = _are_full(halves)
+        wobbles = [i for i in range(1, len(halves) - 1) if not full[i]]
+        if not wobbles:
+            return tuple(halves)
+        i = min(wobbles, key=lambda i: abs(halves[i].rise))
+        before, after = halves[i - 1], halves[i + 1]
+        joined = Half(before.start, after.end, before.rise + halves[i].rise + after.rise)
+        halves = [*halves[: i - 1], joined, *halves[i + 2 :]]
+
+
+def turning_points(values: Array, reversal: float) -> Indices:
+    """Indices of alternating lows and highs that are at least `reversal` apart, ends included (zigzag)."""
+    found: list[int] = []
+    low = high = 0
+    direction = 0
+    for i, value in enumerate(values.tolist()):
+        if value > values[high]:
+            high = i
+        if value < values[low]:
+            low = i
+        if direction >= 0 and values[high] - value >= reversal:
+            found.append(high)
+            direction, low = -1, i
+        elif direction <= 0 and value - values[low] >= reversal:
+            found.append(low)
+            direction, high = 1, i
+    if direction:
+        found.append(high if direction > 0 else low)
+    return np.array(found, dtype=np.intp)
+
+
+def _clarity(values: Array, halves: tuple[Half, ...], amplitude: float, minimum: float) -> float:
+    """How straight the way between the extremes is, how even the cycles are, how far above the noise they rise."""
+    first, last = halves[0].start, halves[-1].end
+    way = float(np.abs(np.diff(values[first : last + 1])).sum())
+    straight = sum(abs(half.rise) for half in halves) / max(way, 1e-9)
+    uneven = _variation([abs(half.rise) for half in halves[1:-1]])
+    periods = [b.end - a.start for a, b in pairwise(halves)]
+    # two or three half cycles say nothing about how regular they are: assume the usual unevenness
+    irregular = _variation([float(p) for p in periods]) if len(periods) > 2 else 0.2
+    strength = min(1.0, amplitude / (2 * minimum))
+    return float(straight**2 * np.exp(-uneven - irregular) * strength)
+
+
+def _variation(values: list[float]) -> float:
+    return float(np.std(values) / np.mean(values)) if len(values) > 1 else 0.0
+
+
+def autocorrelation_period(values: Array) -> tuple[float, float]:
+    """The period in seconds at which (M,) `values` repeat best, and how well, 0..1 (normalised autocorrelation).
+
+    Slow drift is taken off first. (0, 0) where fewer than two periods fit.
+    """
+    half = round(2 * RATE_HZ)
+    padded = np.pad(values, half, mode="edge")
+    drift = np.convolve(padded, np.ones(2 * half + 1) / (2 * half + 1), mode="valid")
+    centred = values - (drift if len(values) > 4 * half else values.mean())
+    n = len(centred)
+    shortest, longest = round(0.4 * RATE_HZ), n // 2
+    if longest <= shortest + 1 or not np.any(centred):
+        return 0.0, 0.0
+    size = 1 << (2 * n - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    raw = np.fft.irfft(spectrum * spectrum.conj(), size)[:n]
+    correlation = raw / np.maximum(raw[0] * (n - np.arange(n)) / n, 1e-12)
+    # skip the falling flank of the zero lag: a period begins where the signal has first turned against itself
+    below = np.flatnonzero(correlation[:longest] < 0)
+    begin = max(shortest, int(below[0]) if len(below) else longest)
+    if begin >= longest:
+        return 0.0, 0.0
+    best = begin + int(np.argmax(correlation[begin : longest + 1]))
+    return best / RATE_HZ, float(np.clip(correlation[best], 0, 1))
+
+
+def phase_bounds(times_s: Array, values: Array, half: Half) -> tuple[float, float]:
+    """When the movement of a half cycle begins and ends, in seconds, without the pauses before and after it.
+
+    The 10 and 90 % crossings are sharp where the ends of a movement are not; the rest is what a smooth movement adds.
+    """
+    part = (values[half.start : half.end + 1] - values[half.start]) / half.rise
+    times = times_s[half.start : half.end + 1]
+    leave = int(np.flatnonzero(part <= 0.1)[-1])
+    arrive = leave + int(np.flatnonzero(part[leave:] >= 0.9)[0])
+    t10 = _crossing(times, part, leave, 0.1)
+    t90 = _crossing(times, part, arrive - 1, 0.9)
+    lead = (t90 - t10) * (1 / SINE_10_90 - 1) / 2
+    return max(float(times[0]), t10 - lead), min(float(times[-1]), t90 + lead)
+
+
+def _crossing(times: Array, part: Array, i: int, level: float) -> float:
+    i = min(max(i, 0), len(part) - 2)
+    step = part[i + 1] - part[i]
+    share = 0.0 if step <= 0 else float(np.clip((level - part[i]) / step, 0, 1))
+    return float(times[i] + share * (times[i + 1] - times[i]))

@@ -1,0 +1,189 @@
+"""The named measures that repetitions and form cues are read from, as curves over a `Body`.
+
+Angles are in degrees, lengths in metres or as a ratio; all are free of camera side, distance, mirror and roll. "image"
+is the picture plane, good where the movement lies in it; "world" is BlazePose's 3-D guess, good where it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitcli.motion.body import Array, Body
+
+SPACES = ("image", "world")
+SIDES = ("left", "right")
+
+JOINTS: dict[str, tuple[str, str, str]] = {
+    "elbow angle": ("shoulder", "elbow", "wrist"),
+    "shoulder angle": ("elbow", "shoulder", "hip"),
+    "hip angle": ("shoulder", "hip", "knee"),
+    "knee angle": ("hip", "knee", "ankle"),
+}
+"""Joint angles that exist left and right: the angle at the middle landmark, 180 degrees when straight."""
+SIGNAL_MEASURES = (*JOINTS, "arm opening", "trunk twist")
+"""Measures that can be an exercise's repetition signal; the last two span both sides."""
+
+VISIBLE = 0.5
+"""Visibility from which a landmark counts as seen."""
+ALTERNATING_CORRELATION = -0.25
+_MOVING_DEG = 8.0
+"""Standard deviation from which a side moves at all."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """One measure of both sides together: values (M,), which side it follows, and how well it was seen, 0..1."""
+
+    values: Array
+    side: str
+    visible: float
+
+
+def angle_deg(a: Array, vertex: Array, b: Array) -> Array:
+    """(M,) angle 0..180 at `vertex` between the directions to `a` and `b`, points (M, 2) or (M, 3)."""
+    return between_deg(a - vertex, b - vertex)
+
+
+def between_deg(u: Array, v: Array) -> Array:
+    """(M,) angle 0..180 between directions (M, 2) or (M, 3); the arctangent keeps it exact near 0 and 180."""
+    lengths = np.maximum(np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1), 1e-9)
+    cosine = (u * v).sum(1) / lengths
+    sine = np.sqrt(np.maximum(((u * u).sum(1) * (v * v).sum(1) - (u * v).sum(1) ** 2), 0)) / lengths
+    degrees: Array = np.degrees(np.arctan2(sine, cosine))
+    return degrees
+
+
+def joint_angle(body: Body, space: str, measure: str, side: str) -> Array:
+    """(M,) degrees of one of `JOINTS` on one side."""
+    a, vertex, b = (body.points(space, f"{side} {landmark}") for landmark in JOINTS[measure])
+    return angle_deg(a, vertex, b)
+
+
+def side_visibility(body: Body, landmarks: tuple[str, ...]) -> dict[str, float]:
+    """How well each side's landmarks were seen: the median over time of the least visible of them."""
+    return {side: float(np.median(body.visibility(*(f"{side} {name}" for name in landmarks)))) for side in SIDES}
+
+
+def side_weights(visible: dict[str, float]) -> dict[str, float]:
+    """Shares of left and right in a fused curve: the better seen side leads, a hidden one is left out."""
+    best = max(visible.values())
+    raw = {side: 0.0 if v < VISIBLE <= best else max(v, 0.05) ** 2 for side, v in visible.items()}
+    total = sum(raw.values())
+    return {side: weight / total for side, weight in raw.items()}
+
+
+def takes_turns(body: Body, measure: str) -> bool:
+    """Whether left and right do the measure's movement by turns: both seen, both moving, one up while one is down."""
+    if measure not in JOINTS or min(side_visibility(body, JOINTS[measure]).values()) < VISIBLE:
+        return False
+    return any(alternating(*(joint_angle(body, space, measure, side) for side in SIDES)) for space in SPACES)
+
+
+def fused_measure(body: Body, space: str, measure: str, by_turns: bool = False) -> Fused:
+    """A signal measure with left and right fused by how well each is seen.
+
+    Sides that take turns (alternating curls) would cancel: then (`by_turns`) the more bent or more raised side is
+    followed, so each side's turn counts.
+    """
+    if measure not in JOINTS:
+        values = arm_opening(body, space) if measure == "arm opening" else trunk_twist(body)
+        limbs = ("shoulder", "wrist") if measure == "arm opening" else ("shoulder", "hip")
+        return Fused(values, "both", min(side_visibility(body, limbs).values()))
+    visible = side_visibility(body, JOINTS[measure])
+    weights = side_weights(visible)
+    left, right = (joint_angle(body, space, measure, side) for side in SIDES)
+    if by_turns:
+        resting = np.median(np.concatenate([left, right]))
+        low, high = np.percentile(np.concatenate([left, right]), (5, 95))
+        values = np.minimum(left, right) if resting > (low + high) / 2 else np.maximum(left, right)
+    else:
+        values = weights["left"] * left + weights["right"] * right
+    return Fused(values, followed_side(weights), max(visible.values()))
+
+
+def followed_side(weights: dict[str, float]) -> str:
+    """ "both", or the one side that carries nearly all the weight."""
+    return "both" if min(weights.values()) > 0.2 else max(weights, key=lambda s: weights[s])
+
+
+def alternating(left: Array, right: Array) -> bool:
+    """Whether two sides' angles (degrees) move by turns instead of together."""
+    if min(left.std(), right.std()) < _MOVING_DEG:
+        return False
+    return bool(np.corrcoef(left, right)[0, 1] < ALTERNATING_CORRELATION)
+
+
+def arm_opening(body: Body, space: str) -> Array:
+    """(M,) degrees between the hands as seen from the middle of the shoulders: 180 wide open, small when they meet."""
+    centre = body.points(space, "shoulder")
+    return angle_deg(body.points(space, "left wrist"), centre, body.points(space, "right wrist"))
+
+
+def trunk_twist(body: Body) -> Array:
+    """(M,) signed degrees that the shoulder line is turned against the hip line about the trunk, from 3-D."""
+    axis = body.points("world", "shoulder") - body.points("world", "hip")
+    axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
+
+    def flat(part: str) -> Array:
+        line = body.points("world", f"left {part}") - body.points("world", f"right {part}")
+        flattened: Array = line - (line * axis).sum(1, keepdims=True) * axis
+        return flattened
+
+    shoulders, hips = flat("shoulder"), flat("hip")
+    sine = (np.cross(hips, shoulders) * axis).sum(1)
+    degrees: Array = np.degrees(np.arctan2(sine, (hips * shoulders).sum(1)))
+    return degrees
+
+
+def path(body: Body, space: str, moving: str, reference: str, by_turns: bool = False) -> Fused:
+    """How far `moving` travels along its own main line, seen from `reference`, in metres; both sides together.
+
+    The main line is the first principal component of the moving landmarks, so neither camera nor roll matters; its
+    sign is arbitrary. Of sides that take turns (`by_turns`), the one that is out is followed.
+    """
+    visible = side_visibility(body, (moving, reference))
+    weights = side_weights(visible)
+    left, right = (body.points(space, f"{side} {moving}") - body.points(space, f"{side} {reference}") for side in SIDES)
+    side = followed_side(weights)
+    if by_turns and side == "both":
+        outward = [_away_from_rest(principal_component(offsets)) for offsets in (left, right)]
+        return Fused(np.maximum(*outward), side, max(visible.values()))
+    stacked = np.concatenate([left * weights["left"] * 2, right * weights["right"] * 2], axis=1)
+    return Fused(principal_component(stacked), side, max(visible.values()))
+
+
+def _away_from_rest(values: Array) -> Array:
+    """The curve turned so that its rarer end is up: a side that waits for the other one dwells at rest."""
+    middle = (np.percentile(values, 2) + np.percentile(values, 98)) / 2
+    return values if np.median(values) <= middle else -values
+
+
+def principal_component(points: Array) -> Array:
+    """(M,) coordinate along the direction in which (M, D) points vary most."""
+    centred = points - np.median(points, axis=0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    component: Array = centred @ vectors[:, -1]
+    return component
+
+
+_WHOLE_BODY = (
+    "nose",
+    *(f"{side} {part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in SIDES),
+)
+
+
+def principal_movement(body: Body, space: str) -> Fused:
+    """The whole body's main movement about its hips, in metres: the signal for a movement that has no name."""
+    centre = body.points(space, "hip")
+    parts = []
+    for landmark in _WHOLE_BODY:
+        # A landmark that is guessed wanders; it may not become the main movement.
+        weight = float(np.median(body.visibility(landmark)))
+        parts.append((body.points(space, landmark) - centre) * weight)
+    stacked = np.stack(parts, axis=1)
+    # per landmark, so that the unit is how far a typical moving landmark travels, not their sum
+    moving = np.sqrt(stacked.var(axis=0).sum(axis=1))
+    count = max(1.0, float((moving > 0.5 * moving.max(initial=1e-9)).sum()))
+    return Fused(principal_component(stacked.reshape(len(body), -1)) / np.sqrt(count), "both", 1.0)

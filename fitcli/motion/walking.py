@@ -1,0 +1,59 @@
+"""Walking: steps are the one everyday movement that repeats as exercise does, and no exercise here is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fitcli.motion.body import RATE_HZ, Body
+from fitcli.motion.cycles import find_cycles
+from fitcli.motion.measures import SIDES, SPACES, joint_angle, principal_component, side_visibility
+
+MINIMUM_STEP_M = 0.2
+"""The ankles part and meet, or pass each other, by at least this much."""
+LONGEST_STEP_S = 1.2
+STRAIGHT_DEG = 125.0
+"""The standing leg and the trunk above it stay this straight while walking; seated and lying leg exercises do not."""
+MOSTLY = 0.7
+CLEAR_STEPS = 0.25
+SWAY = 0.5
+"""Hips move against the feet by at most this share of what the feet move against each other."""
+STRIDE_GAP_S = 1.0
+"""Steps further apart than this are two walks."""
+
+
+def walking(body: Body) -> npt.NDArray[np.bool_]:
+    """(M,) True where the person walks: the feet take turns while one leg is always straight under the trunk."""
+    steps = np.zeros(len(body), dtype=bool)
+    if len(body) < RATE_HZ or min(side_visibility(body, ("hip", "ankle")).values()) < 0.1:
+        return steps
+    for space in SPACES:
+        apart = body.points(space, "left ankle") - body.points(space, "right ankle")
+        together = body.points(space, "ankle") - body.points(space, "hip")
+        # in squats and dips the feet stand still against each other and move together against the hips
+        if together.std(0).max() > SWAY * apart.std(0).max():
+            continue
+        straight = np.ones(len(body), dtype=bool)
+        for measure in ("knee angle", "hip angle"):
+            best = np.maximum(*(joint_angle(body, space, measure, side) for side in SIDES))
+            straight &= best >= STRAIGHT_DEG
+        # the distance shows steps whichever way the walker turns, the direction shows them also from the front
+        for separation in (np.linalg.norm(apart, axis=1), principal_component(apart)):
+            cycles = find_cycles(separation, MINIMUM_STEP_M)
+            if cycles.count < 2 or cycles.clarity < CLEAR_STEPS:
+                continue
+            for half in cycles.halves:
+                span = slice(half.start, half.end + 1)
+                if (half.end - half.start) / RATE_HZ < LONGEST_STEP_S and straight[span].mean() >= MOSTLY:
+                    steps[span] = True
+    return _closed(steps, round(STRIDE_GAP_S * RATE_HZ))
+
+
+def _closed(mask: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.bool_]:
+    """The mask with gaps of up to `longest` samples filled."""
+    on = np.flatnonzero(mask)
+    filled = mask.copy()
+    for before, after in zip(on, on[1:], strict=False):
+        if after - before <= longest:
+            filled[before:after] = True
+    return filled

@@ -1,0 +1,165 @@
+"""What the history adds up to: work a week, streaks, best sets, score trends, muscles trained and neglected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from fitcli.catalog import catalog
+from fitcli.coach import WORKS
+from fitcli.history import Session
+
+WEEKS = 12
+"""Weeks that are shown, the current one last."""
+
+NEGLECTED_AFTER_DAYS = 7
+"""A muscle group without a session for so many days counts as neglected."""
+
+TREND_SESSIONS = 5
+"""A score's trend compares the means of so many sessions with as many before them, or of what there is."""
+
+EPLEY_LIMIT = 12
+"""Epley's formula is fitted to sets of up to about this many repetitions; longer ones say little about strength."""
+
+
+@dataclass(frozen=True)
+class Week:
+    """What was done in the week that begins on `monday`."""
+
+    monday: date
+    sessions: int
+    repetitions: int
+
+
+@dataclass(frozen=True)
+class BestSet:
+    """An exercise's best session: the highest estimated one-repetition maximum, else the most repetitions.
+
+    `one_repetition_max_kg` is Epley's estimate, None without a weight or for sets too long for it.
+    """
+
+    exercise: str
+    session: Session
+    one_repetition_max_kg: float | None
+
+
+@dataclass(frozen=True)
+class ScoreTrend:
+    """An exercise's mean score, 0..100, over its latest sessions and over as many before those."""
+
+    exercise: str
+    latest: float
+    before: float
+
+
+@dataclass(frozen=True)
+class MuscleTraining:
+    """Sessions of the last week in which a muscle group worked, and the day of the last one ever."""
+
+    name: str
+    sessions: int
+    last: date | None
+    neglected: bool
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """The sums over a history; `weeks` oldest first, the others in the catalogue's order."""
+
+    sessions: int
+    first: date | None
+    days_in_a_row: int
+    weeks_in_a_row: int
+    weeks: tuple[Week, ...]
+    best: tuple[BestSet, ...]
+    trends: tuple[ScoreTrend, ...]
+    muscles: tuple[MuscleTraining, ...]
+
+
+def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingProgress:
+    """Add up a history as of `now` (aware); days and weeks are those of the clock where it is read."""
+    known = list(sessions)
+    days = {id(session): session.created.astimezone(now.tzinfo).date() for session in known}
+    trained = set(days.values())
+    today = now.date()
+    monday = _monday(today)
+    weeks = []
+    for start in (monday - timedelta(weeks=back) for back in reversed(range(WEEKS))):
+        within = [session for session in known if _monday(days[id(session)]) == start]
+        weeks.append(Week(start, len(within), sum(session.analysis.repetitions or 0 for session in within)))
+    return TrainingProgress(
+        sessions=len(known),
+        first=min(trained, default=None),
+        days_in_a_row=_streak(trained, today, timedelta(days=1)),
+        weeks_in_a_row=_streak({_monday(day) for day in trained}, monday, timedelta(weeks=1)),
+        weeks=tuple(weeks),
+        best=_best(known),
+        trends=_trends(known),
+        muscles=tuple(_muscle(name, known, days, today) for name in catalog().muscles),
+    )
+
+
+def one_repetition_max_kg(weight_kg: float, repetitions: int) -> float | None:
+    """Epley's estimate `w (1 + r / 30)` of the weight that could be moved once; one repetition is its own answer.
+
+    None for no repetition and for more than the formula was fitted to. Epley, B., Poundage Chart, Boyd Epley Workout,
+    1985.
+    """
+    if not 1 <= repetitions <= EPLEY_LIMIT:
+        return None
+    return weight_kg if repetitions == 1 else weight_kg * (1 + repetitions / 30)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _streak(trained: set[date], latest: date, step: timedelta) -> int:
+    """How many steps in a row end now; the running day or week may still be to come."""
+    if latest not in trained:
+        latest -= step
+    length = 0
+    while latest - length * step in trained:
+        length += 1
+    return length
+
+
+def _best(sessions: Iterable[Session]) -> tuple[BestSet, ...]:
+    candidates: dict[str, list[BestSet]] = defaultdict(list)
+    for session in sessions:
+        exercise, repetitions = session.analysis.exercise, session.analysis.repetitions
+        if exercise is None or not (repetitions or session.weight_kg):
+            continue
+        lifted = one_repetition_max_kg(session.weight_kg, repetitions) if session.weight_kg and repetitions else None
+        candidates[exercise.name].append(BestSet(exercise.name, session, lifted))
+
+    def merit(best: BestSet) -> tuple[float, float, int]:
+        return (best.one_repetition_max_kg or 0, best.session.weight_kg or 0, best.session.analysis.repetitions or 0)
+
+    return tuple(max(candidates[name], key=merit) for name in catalog().exercise_names if name in candidates)
+
+
+def _trends(sessions: Iterable[Session]) -> tuple[ScoreTrend, ...]:
+    scores: dict[str, list[float]] = defaultdict(list)
+    for session in sorted(sessions, key=lambda session: session.created):
+        if session.analysis.exercise and session.score is not None:
+            scores[session.analysis.exercise.name].append(session.score)
+    trends = []
+    for name in catalog().exercise_names:
+        compared = min(TREND_SESSIONS, len(scores[name]) // 2)
+        if compared:
+            latest, before = scores[name][-compared:], scores[name][-2 * compared : -compared]
+            trends.append(ScoreTrend(name, sum(latest) / compared, sum(before) / compared))
+    return tuple(trends)
+
+
+def _muscle(name: str, sessions: Iterable[Session], days: dict[int, date], today: date) -> MuscleTraining:
+    worked = [
+        days[id(session)]
+        for session in sessions
+        if any(muscle.name == name and muscle.activation >= WORKS for muscle in session.analysis.muscles)
+    ]
+    recent = [day for day in worked if (today - day).days < NEGLECTED_AFTER_DAYS]
+    return MuscleTraining(name, len(recent), max(worked, default=None), neglected=not recent)

@@ -1,0 +1,207 @@
+"""One set in front of the camera, step by step: into the picture, countdown, recording, rest.
+
+Each step is an iterator of `LiveState`, some 25 a second, for whoever shows them; it runs on the caller's thread and
+ends early when `LiveSession.stop` is set.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+
+from fitcli.camera import Camera, CameraFrame, Newest, Recorder, Recording
+from fitcli.errors import CameraError
+from fitcli.framing import framing_advice
+from fitcli.pose.blazepose import PoseSample
+
+TICK_S = 0.04
+"""Longest time between two states."""
+
+FRAMED_FOR_S = 0.5
+"""The whole body must be in the picture for so long before the countdown begins."""
+
+FRAMING_LIMIT_S = 8.0
+"""The countdown begins after this long in any case: on a bench or a machine the whole body may never be seen."""
+
+FRAMING_LIMIT_FILE_S = 1.5
+"""The same for a file, in which nobody can follow the advice: enough to read it."""
+
+
+class Step(StrEnum):
+    FRAMING = "framing"
+    COUNTDOWN = "countdown"
+    RECORDING = "recording"
+    REST = "rest"
+
+
+@dataclass(frozen=True)
+class LivePose:
+    """A frame and the pose in it, None where nobody was found; `repetitions` is None where nobody counts them."""
+
+    frame: CameraFrame
+    sample: PoseSample | None
+    repetitions: int | None = None
+
+
+RepetitionCounter = Callable[[LivePose], int]
+"""Called with every pose of a set in turn; returns the complete repetitions so far."""
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """What is to be shown now. `elapsed_s` of `total_s` belong to the step; `rate_hz` is the camera's measured rate.
+
+    `pose` is None until the pose network is ready; `advice` says how to get into the picture, None where all is well.
+    """
+
+    step: Step
+    elapsed_s: float
+    total_s: float
+    frame: CameraFrame
+    pose: LivePose | None
+    advice: str | None
+    rate_hz: float
+    dropped: int = 0
+
+    @property
+    def remaining_s(self) -> float:
+        return max(self.total_s - self.elapsed_s, 0.0)
+
+    @property
+    def person(self) -> bool:
+        """Whether somebody is seen."""
+        return self.pose is not None and self.pose.sample is not None
+
+
+class PoseWatcher:
+    """Looks for the person in the newest frame, on a thread of its own; frames that come meanwhile are passed over."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.newest: Newest[LivePose] = Newest()
+        self.counter: RepetitionCounter | None = None
+        self.failure: Exception | None = None
+        self._camera = camera
+        self._awake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._watch, name="pose", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Watch, from the newest frame on."""
+        self._awake.set()
+
+    def rest(self) -> None:
+        """Leave the processor to others."""
+        self._awake.clear()
+
+    def _watch(self) -> None:
+        try:
+            from fitcli.pose.tracker import PoseTracker  # loads the engine, which the camera need not wait for
+
+            tracker = PoseTracker(threads=1)  # the encoder needs the other core
+            frame: CameraFrame | None = None
+            while not self._closing:
+                self._awake.wait()
+                if newer := self._camera.newest.wait_for_other_than(frame, TICK_S):
+                    frame = newer
+                    pose = LivePose(frame, tracker.update(frame.image))
+                    counter = self.counter
+                    self.newest.put(LivePose(frame, pose.sample, counter(pose)) if counter else pose)
+        except Exception as failure:  # told by the thread that shows the states
+            self.failure = failure
+
+    def __enter__(self) -> PoseWatcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        self._awake.set()
+        # To the end, were it loading still: native code does not survive the interpreter's end under it.
+        self._thread.join()
+
+
+class LiveSession:
+    """Takes one camera through any number of sets; `stop` ends the step that runs."""
+
+    def __init__(self, camera: Camera, watcher: PoseWatcher) -> None:
+        self.camera = camera
+        self.watcher = watcher
+        self.stop = threading.Event()
+        self.recording: Recording | None = None
+        self._recorder: Recorder | None = None
+
+    def get_into_picture(self) -> Iterator[LiveState]:
+        """Until the whole body is in the picture, or a while after the pose network is ready."""
+        limit_s = FRAMING_LIMIT_FILE_S if self.camera.is_file else FRAMING_LIMIT_S
+        framed_since_s: float | None = None
+        ready_s: float | None = None
+        for state in self._states(Step.FRAMING, float("inf")):
+            now_s = time.monotonic()
+            if state.pose:
+                ready_s = ready_s or now_s
+                framed_since_s = None if state.advice else framed_since_s or now_s
+            yield state
+            if framed_since_s and now_s - framed_since_s >= FRAMED_FOR_S:
+                return
+            if ready_s and now_s - ready_s >= limit_s:
+                return
+
+    def count_down(self, seconds: float) -> Iterator[LiveState]:
+        """`seconds` that pass."""
+        return self._states(Step.COUNTDOWN, seconds)
+
+    def rest(self, seconds: float) -> Iterator[LiveState]:
+        """`seconds` between two sets."""
+        return self._states(Step.REST, seconds)
+
+    def record(self, path: Path, duration_s: float) -> Iterator[LiveState]:
+        """Record to `path`; `recording` says afterwards what became of it, None if nothing was recorded.
+
+        Ends early when the camera's picture ends. Raises `StorageError` where the file cannot be written.
+        """
+        self.recording = None
+        self._recorder = recorder = Recorder(path, duration_s)
+        self.camera.begin(recorder)
+        try:
+            for state in self._states(Step.RECORDING, duration_s):
+                yield state
+                if recorder.done or self.camera.ended_s is not None:
+                    break
+        finally:
+            ended_s = self.camera.ended_s
+            self.camera.pause()
+            self.watcher.rest()
+            self._recorder = None
+            self.recording = recorder.finish(ended_s)
+
+    def _states(self, step: Step, total_s: float) -> Iterator[LiveState]:
+        self.watcher.wake()
+        began_s = time.monotonic()
+        pose = self.watcher.newest.get()
+        if pose and began_s - pose.frame.arrival_s > 1:  # from before a rest
+            pose = None
+        while not self.stop.is_set():
+            pose = self.watcher.newest.wait_for_other_than(pose, TICK_S) or pose
+            if self.watcher.failure:
+                raise self.watcher.failure
+            recorder = self._recorder
+            elapsed_s = recorder.elapsed_s if recorder else time.monotonic() - began_s
+            if not recorder:
+                if elapsed_s >= total_s:
+                    return
+                if self.camera.ended_s is not None:
+                    raise CameraError(f"{self.camera.name} stopped delivering pictures: check its cable and try again.")
+            yield self._state(step, elapsed_s, total_s, pose, recorder.dropped if recorder else 0)
+
+    def _state(self, step: Step, elapsed_s: float, total_s: float, pose: LivePose | None, dropped: int) -> LiveState:
+        frame = self.camera.picture
+        height, width = frame.image.shape[:2]
+        advice = framing_advice(pose.sample.landmarks if pose.sample else None, width, height) if pose else None
+        return LiveState(step, elapsed_s, total_s, frame, pose, advice, self.camera.rate_hz, dropped)

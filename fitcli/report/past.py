@@ -1,0 +1,139 @@
+"""What the terminal shows of the past: stored sessions, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from fitcli.history import Session
+from fitcli.progress import TrainingProgress
+from fitcli.report.terminal import (
+    IDLE,
+    MAX_WIDTH,
+    TARGET,
+    Bar,
+    counted,
+    kilograms,
+    percent,
+    plain_table,
+    printable,
+    short_status,
+    working,
+)
+
+
+def history(sessions: Iterable[Session], *, wide: bool) -> Table:
+    """Stored sessions, one line each, in the order given; `wide` adds the muscles, for which 80 columns lack room."""
+    table = plain_table()
+    table.add_column("when", no_wrap=True)
+    table.add_column("exercise", no_wrap=True)
+    table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("reps", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("muscles that work")
+    table.add_column("file", max_width=30)  # may shrink: the names themselves do not wrap
+    table.add_column("id", style="bright_black", no_wrap=True)
+    for session in sessions:
+        analysis = session.analysis
+        if analysis.exercise:
+            exercise, sure = Text(analysis.exercise.name), percent(analysis.exercise.probability)
+        else:
+            exercise, sure = Text(short_status(analysis), "yellow"), ""
+        table.add_row(
+            f"{session.created.astimezone():%Y-%m-%d %H:%M}",
+            exercise,
+            sure,
+            "" if analysis.repetitions is None else str(analysis.repetitions),
+            score(session.score),
+            *([Text(working(analysis))] if wide else []),
+            Text(printable(Path(analysis.file).name), no_wrap=True, overflow="ellipsis"),
+            session.id,
+        )
+    return table
+
+
+def progress(progress: TrainingProgress) -> RenderableType:
+    """What a history adds up to, as tables."""
+    began = f" since {progress.first}" if progress.first else ""
+    streak = f"{counted(progress.days_in_a_row, 'day')}, {counted(progress.weeks_in_a_row, 'week')}"
+    parts: list[RenderableType] = [Text(f"{counted(progress.sessions, 'session')}{began}; streak: {streak}", "bold")]
+    if progress.best:
+        best = plain_table()
+        best.add_column("best set", no_wrap=True)
+        best.add_column("weight", justify="right", no_wrap=True)
+        best.add_column("reps", justify="right", no_wrap=True)
+        best.add_column("1RM (Epley)", justify="right", no_wrap=True)
+        best.add_column("when", no_wrap=True)
+        best.add_column("id", style="bright_black", no_wrap=True)
+        for row in progress.best:
+            repetitions = row.session.analysis.repetitions
+            best.add_row(
+                row.exercise,
+                kilograms(row.session.weight_kg),
+                "" if repetitions is None else str(repetitions),
+                kilograms(row.one_repetition_max_kg),
+                f"{row.session.created.astimezone():%Y-%m-%d}",
+                row.session.id,
+            )
+        parts += ["", best]
+    if progress.trends:
+        trends = plain_table()
+        trends.add_column("score", no_wrap=True)
+        trends.add_column("before", justify="right", no_wrap=True)
+        trends.add_column("latest", justify="right", no_wrap=True)
+        trends.add_column("change", justify="right", no_wrap=True)
+        for trend in progress.trends:
+            change = round(trend.latest) - round(trend.before)
+            trends.add_row(trend.exercise, score(trend.before), score(trend.latest), f"{change:+d}")
+        parts += ["", trends]
+    muscles = plain_table()
+    muscles.add_column("muscle", no_wrap=True)
+    muscles.add_column("sessions in 7 days", justify="right", no_wrap=True)
+    muscles.add_column("last trained", no_wrap=True)
+    for muscle in progress.muscles:
+        last = "never" if muscle.last is None else str(muscle.last)
+        mark = Text(f"{last}, neglected", IDLE) if muscle.neglected else Text(last)
+        muscles.add_row(muscle.name, str(muscle.sessions), mark)
+    return Group(*parts, "", muscles)
+
+
+def score(points: float | None) -> str:
+    """A score of 0 to 100, or nothing."""
+    return "" if points is None else str(round(points))
+
+
+def chart(progress: TrainingProgress) -> RenderableType:
+    """The weeks since the first session, twelve at most, and the muscles of the last one, as bars."""
+    shown = [week for week in progress.weeks if progress.first and week.monday + timedelta(days=7) > progress.first]
+    repetitions = any(week.repetitions for week in shown)
+    weeks = [(f"week of {week.monday}", week.repetitions if repetitions else week.sessions) for week in shown]
+    muscles = [(muscle.name, muscle.sessions) for muscle in progress.muscles]
+    return Constrain(
+        Group(
+            Text(f"{'repetitions' if repetitions else 'sessions'} a week", "bold"),
+            _bars(weeks),
+            "",
+            Text("sessions in the last 7 days in which each muscle worked", "bold"),
+            _bars(muscles),
+        ),
+        MAX_WIDTH,
+    )
+
+
+def _bars(rows: Sequence[tuple[str, int]]) -> Table:
+    """Amounts as bars, the greatest as wide as there is room."""
+    most = max((amount for _, amount in rows), default=0)
+    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    for name, amount in rows:
+        table.add_row(name, Bar(amount / most if most else 0, TARGET, notch=False), str(amount))
+    return table

@@ -1,0 +1,347 @@
+"""What the terminal shows, as Rich renderables: one result, a batch, the catalogue.
+
+Everything stays readable without colour, in ASCII and from 40 columns on; nothing here prints.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import ROUNDED, SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.constrain import Constrain
+from rich.measure import Measurement
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
+from fitcli.catalog import Catalog, catalog
+from fitcli.coach import WORKS
+
+if TYPE_CHECKING:  # brings numpy, which lists of the past do without
+    from fitcli.motion import ExerciseSet
+
+MAX_WIDTH = 100
+"""Columns that a result takes at most: longer lines are harder to read, not richer."""
+
+TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """One file of a batch: its analysis, or the sentence that says why there is none."""
+
+    file: str
+    analysis: Analysis | None
+    problem: str = ""
+
+
+class Bar:
+    """A bar for a share 0..1, as wide as it is let, with a notch where a muscle counts as working."""
+
+    def __init__(self, share: float, style: str, *, notch: bool = True) -> None:
+        self.share = min(max(share, 0.0), 1.0)
+        self.style = style
+        self.notch = notch
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        full, rest, notch = "#-|" if options.ascii_only else "━─┼"
+        width = options.max_width
+        filled = round(self.share * width)
+        track = [rest] * width
+        if self.notch and width >= 8:
+            track[round(WORKS * width)] = notch
+        bar = Text(full * filled, self.style, no_wrap=True, overflow="crop", end="")
+        bar.append("".join(track[filled:]), "bright_black")
+        yield bar
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(4, min(50, options.max_width))
+
+
+def result(
+    analysis: Analysis, *, top: int = 3, saved: str = "", stored: str = "", verbose: bool = False
+) -> RenderableType:
+    """One analysis as a panel: exercise, muscles against the ideal, advice, and where it all came from.
+
+    `top` exercises are named; `saved` says where the session went, `stored` when and with what
+    remarks; `verbose` adds windows, checksums and timings.
+    """
+    parts: list[RenderableType] = [_headline(analysis, top)]
+    if analysis.muscles:
+        parts += ["", _muscles(analysis.muscles, named=analysis.exercise is not None)]
+    if analysis.sets:
+        parts += ["", _sets(analysis.sets, analysis.exercise.name if analysis.exercise else "")]
+    if analysis.feedback:
+        parts += ["", *(Text(sentence) for sentence in analysis.feedback)]
+    parts += ["", _facts(analysis, saved, stored, verbose)]
+    if verbose and analysis.windows:
+        parts += ["", _segments(analysis)]
+    panel = Panel(
+        Group(*parts),
+        box=ROUNDED,
+        title=Text(printable(Path(analysis.file).name), "bold"),
+        title_align="left",
+        border_style="bright_black",
+        padding=(1, 2),
+    )
+    return Constrain(panel, MAX_WIDTH)
+
+
+def brief(analysis: Analysis) -> Text:
+    """One analysis in one line, for `--quiet`."""
+    return Text(f"{printable(analysis.file)}: {_verdict(analysis)}")
+
+
+def summary(rows: Sequence[BatchRow]) -> Table:
+    """A batch, one line a file."""
+    table = plain_table()
+    table.add_column("file", overflow="fold", ratio=2)
+    table.add_column("exercise", ratio=2)
+    table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("muscles that work", ratio=2)
+    table.add_column("length", justify="right", no_wrap=True)
+    for row in rows:
+        if row.analysis is None:
+            table.add_row(Text(printable(row.file)), Text("not analysed", "red"), "", "", "")
+            continue
+        analysis = row.analysis
+        if analysis.exercise:
+            exercise, sure = Text(analysis.exercise.name), percent(analysis.exercise.probability)
+        else:
+            exercise, sure = Text(short_status(analysis), "yellow"), ""
+        table.add_row(Text(printable(row.file)), exercise, sure, Text(working(analysis)), length(analysis.duration_s))
+    return table
+
+
+def catalogue(shown: Catalog) -> Table:
+    """The exercises with their ideal activation and other names."""
+    table = plain_table()
+    table.add_column("exercise", no_wrap=True)
+    table.add_column("muscles it is meant to work")
+    table.add_column("also called", style="bright_black")
+    for exercise in shown.exercises:
+        table.add_row(exercise.name, ", ".join(exercise.muscles), ", ".join(exercise.aliases))
+    return table
+
+
+def kilograms(weight_kg: float | None) -> str:
+    """A weight in kilograms, or nothing."""
+    return "" if weight_kg is None else f"{weight_kg:.1f}".removesuffix(".0") + " kg"
+
+
+def percent(share: float) -> str:
+    """A probability or activation 0..1 as whole per cent; certainty is never claimed."""
+    return f"{min(round(share * 100), 99)} %"
+
+
+def length(seconds: float) -> str:
+    """A duration as a person writes it: 4.8 s, 1:05, 1:02:05."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock(seconds: float) -> str:
+    """A place in a video to the second: 0:04."""
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
+
+
+def working(analysis: Analysis) -> str:
+    """The muscle groups that work, strongest first."""
+    active = [muscle for muscle in analysis.muscles if muscle.activation >= WORKS]
+    return ", ".join(muscle.name for muscle in sorted(active, key=_activation, reverse=True))
+
+
+def short_path(path: str | Path) -> str:
+    """A path as short as it can be said: from the current folder or from ~ where it lies below them."""
+    absolute = Path(path).absolute()
+    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if absolute.is_relative_to(base):
+            return printable(prefix + str(absolute.relative_to(base)).replace(os.sep, "/"))
+    return printable(str(absolute))
+
+
+def printable(name: str) -> str:
+    """A name that cannot move the cursor or ring the bell: control characters and broken bytes are shown as code."""
+    return "".join(
+        character
+        if unicodedata.category(character)[0] != "C"
+        else character.encode("unicode_escape", "surrogatepass").decode()
+        for character in name
+    )
+
+
+def plain_table() -> Table:
+    """A table with a line under its head and no frame."""
+    return Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bright_black",
+        border_style="bright_black",
+    )
+
+
+def _activation(muscle: MuscleScore) -> float:
+    return muscle.activation
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)
+
+
+def counted(number: int, unit: str) -> str:
+    """1 window, 2 windows."""
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _headline(analysis: Analysis, top: int) -> RenderableType:
+    if analysis.exercise is None:
+        head = Text(_sentence(analysis.message), "bold yellow")
+        others = analysis.exercises[:top]
+    else:
+        head = Text.assemble(
+            (_sentence(analysis.exercise.name), "bold green"),
+            (f"  {percent(analysis.exercise.probability)} sure", "bold"),
+        )
+        if analysis.repetitions is not None:
+            head.append(f"  {counted(analysis.repetitions, 'repetition')}", "bold")
+        others = analysis.exercises[1:top]
+    if not others:
+        return head
+    listed = ", ".join(f"{other.name} {percent(other.probability)}" for other in others)
+    lead = "candidates" if analysis.exercise is None else "runners-up" if len(others) > 1 else "runner-up"
+    return Group(head, Text(f"{lead}: {listed}", "bright_black"))
+
+
+def _muscles(muscles: Sequence[MuscleScore], *, named: bool) -> Table:
+    """Target muscles first, then the others, each strongest first; the last column compares with the ideal."""
+    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    if named:
+        table.add_row(*(Text(head, "bright_black") for head in ("muscle", "activation", "", "against the ideal")))
+    for muscle in sorted(muscles, key=lambda muscle: (not muscle.ideal, -muscle.activation)):
+        style, mark = _against_ideal(muscle, named)
+        name = Text(muscle.name, "bold" if muscle.ideal else "")
+        table.add_row(name, Bar(muscle.activation, style), percent(muscle.activation), Text(mark, style))
+    return table
+
+
+def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
+    """Each set's place in the video, repetitions, tempo, range of motion and score; the exercise where it differs."""
+    table = plain_table()
+    table.add_column("set", no_wrap=True)
+    table.add_column("when", no_wrap=True)
+    table.add_column("reps", justify="right", no_wrap=True)
+    table.add_column("eccentric", justify="right", no_wrap=True)
+    table.add_column("concentric", justify="right", no_wrap=True)
+    table.add_column("range", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    for number, one in enumerate(sets, 1):
+        range_deg = one.range_of_motion_deg
+        table.add_row(
+            str(number) if one.exercise == named else f"{number} {one.exercise or 'other'}",
+            f"{clock(one.start_s)} to {clock(one.end_s)}",
+            f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else ""),
+            f"{one.eccentric_s:.1f} s" if one.repetitions else "",
+            f"{one.concentric_s:.1f} s" if one.repetitions else "",
+            "" if range_deg is None else f"{range_deg:.0f} deg",
+            str(one.score.total) if one.score else "",
+        )
+    return table
+
+
+def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
+    works = muscle.activation >= WORKS
+    if not named:
+        return (TARGET if works else REST), ("works" if works else "")
+    if muscle.ideal:
+        return (TARGET, "target, works") if works else (IDLE, "target, little used")
+    return (EXTRA, "extra, works too") if works else (REST, "")
+
+
+def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bright_black", no_wrap=True)
+    table.add_column(style="bright_black", overflow="fold")
+    windows = len(analysis.windows)
+    seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
+    table.add_row("analysed", f"{seen}, {counted(windows, 'window')}" if windows else seen)
+    took = analysis.timings
+    spent = f"{took.total_s:.1f} s on {analysis.device}" if analysis.device else f"{took.total_s:.1f} s"
+    if verbose:
+        spent += f" (decode {took.decode_s:.2f}, pose {took.pose_s:.2f}, network {took.network_s:.2f} s)"
+    table.add_row("took", spent)
+    for number, network in enumerate(analysis.networks):
+        said = f"{network.architecture} ({network.input}) from {short_path(network.checkpoint)}"
+        if verbose:
+            said += (
+                f", sha256 {network.checkpoint_sha256[:12]}, weight {network.weight_exercise:g} on exercise, "
+                f"{network.weight_muscle:g} on muscles"
+            )
+        table.add_row("" if number else "networks", Text(said))
+    if stored:
+        table.add_row("stored", Text(printable(stored)))
+    if saved:
+        table.add_row("session", Text(saved))
+    return table
+
+
+def _segments(analysis: Analysis) -> Table:
+    """Where in the video the answer comes from: runs of windows that agree on the best exercise."""
+    names = catalog().exercise_names
+    runs: list[tuple[str, list[WindowScore]]] = []
+    for window in analysis.windows:
+        best = names[max(range(len(names)), key=window.exercises.__getitem__)]
+        if not runs or runs[-1][0] != best:
+            runs.append((best, []))
+        runs[-1][1].append(window)
+    table = plain_table()
+    table.add_column("part", no_wrap=True)
+    table.add_column("windows", justify="right")
+    table.add_column("best exercise")
+    table.add_column("sure", justify="right")
+    table.add_column("none of them", justify="right")
+    table.add_column("weight", justify="right")
+    for name, windows in runs:
+        index = names.index(name)
+        table.add_row(
+            f"{windows[0].start_s:.1f} to {windows[-1].end_s:.1f} s",
+            str(len(windows)),
+            name,
+            percent(_mean(window.exercises[index] for window in windows)),
+            percent(_mean(window.other for window in windows)),
+            f"{_mean(window.weight for window in windows):.2f}",
+        )
+    return table
+
+
+def _verdict(analysis: Analysis) -> str:
+    if analysis.exercise is None:
+        return analysis.message
+    return f"{analysis.exercise.name} {percent(analysis.exercise.probability)}"
+
+
+def short_status(analysis: Analysis) -> str:
+    """What stands in a table where no exercise is named."""
+    if analysis.status is Status.UNCERTAIN and analysis.exercises:
+        return f"not sure: {analysis.exercises[0].name}?"
+    return analysis.status.value.replace("_", " ")

@@ -1,0 +1,115 @@
+"""Augmentation of a pose window: what camera, tempo, body and BlazePose's own errors could have made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitcli.network.spec import NetworkSpec
+from fitcli.pose.clip import POINTS, VIEWS, ClipSpec, Moments, clip_points, clip_times, read_moments
+from fitcli.pose.track import MIRRORED, FloatArray, PoseTrack
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths; angles in degrees, noise in metres (world) and person heights (image).
+
+    tempo: the window's time is stretched by up to this factor either way. reproject: share of clips whose image view is
+    replaced by the metric landmarks seen from a new camera. drop_view: share of clips in which one view is blank.
+    """
+
+    tempo: float = 1.5
+    yaw_deg: float = 25.0
+    tilt_deg: float = 12.0
+    scale: float = 0.15
+    shift: float = 0.06
+    stretch: float = 0.12
+    noise_m: float = 0.02
+    noise_image: float = 0.008
+    depth: float = 0.3
+    drop_joint: float = 0.06
+    drop_view: float = 0.15
+    reproject: float = 0.4
+    swap: float = 0.03
+
+
+def augmented_clip(track: PoseTrack, spec: NetworkSpec, rng: np.random.Generator, a: Augmentation) -> FloatArray:
+    """A random window of the track, augmented: points (T, P, 3)."""
+    clip = ClipSpec(spec.frames, spec.window_s * float(np.exp(rng.uniform(-1, 1) * np.log(a.tempo))))
+    first, last = track.times_s[0], track.times_s[-1]
+    start = rng.uniform(first, max(last - clip.window_s, first)) + rng.uniform(-0.25, 0.25)
+    moments = read_moments(track, start + clip_times(clip))
+    if rng.random() < 0.5:
+        moments = mirror(moments)
+    return _disturb_points(clip_points(_disturb(moments, rng, a)), rng, a)
+
+
+def mirror(moments: Moments) -> Moments:
+    """The same movement seen in a mirror: left and right landmarks swapped, x turned round."""
+    order = list(MIRRORED)
+    return Moments(
+        moments.image[:, order] * np.float32([-1, 1]),
+        moments.visibility[:, order],
+        moments.world[:, order] * np.float32([-1, 1, 1]),
+    )
+
+
+def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Moments:
+    frames, landmarks = moments.visibility.shape
+    world = moments.world * np.exp(rng.normal(0, a.stretch, 3)).astype(np.float32)
+    world = world * np.float32([1, 1, np.exp(rng.normal(0, a.depth))])
+    world = world + _drifting(rng, frames, landmarks, 3) * np.float32([1, 1, 2]) * a.noise_m * rng.exponential(1)
+    image = moments.image
+    if rng.random() < a.swap:
+        # BlazePose mixes up left and right for moments, mostly when one side hides the other.
+        span = _span(rng, frames)
+        world[span], image = world[span][:, list(MIRRORED)], image.copy()
+        image[span] = image[span][:, list(MIRRORED)]
+    yaw = rng.normal(0, a.yaw_deg)
+    world = world @ _rotation(yaw, rng.normal(0, a.tilt_deg), rng.normal(0, a.tilt_deg)).T
+    if rng.random() < a.reproject:
+        view = world @ _rotation(rng.uniform(-180, 180), rng.normal(0, a.tilt_deg), 0).T
+        depth = 1 + view[..., 2:] / rng.uniform(2.5, 6)  # metres to the camera: perspective
+        image = view[..., :2] / np.clip(depth, 0.4, None)
+    else:
+        roll = np.deg2rad(rng.normal(0, a.tilt_deg))
+        turn = np.float32([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+        image = image @ turn.T
+    extent = np.ptp(image.reshape(-1, 2), axis=0).max()
+    image = image * np.exp(rng.normal(0, a.stretch, 2)).astype(np.float32)
+    image = image + _drifting(rng, frames, landmarks, 2) * a.noise_image * extent * rng.exponential(1)
+    return Moments(image.astype(np.float32), moments.visibility, world.astype(np.float32))
+
+
+def _disturb_points(points: FloatArray, rng: np.random.Generator, a: Augmentation) -> FloatArray:
+    joints = POINTS // len(VIEWS)
+    views = points.reshape(len(points), len(VIEWS), joints, 3)
+    zoom = np.exp(rng.normal(0, a.scale, len(VIEWS))).astype(np.float32)[None, :, None, None]
+    shift = rng.normal(0, a.shift, (1, len(VIEWS), 1, 2)).astype(np.float32)
+    views[..., :2] = (views[..., :2] - 0.5) * zoom + 0.5 + shift
+    for joint in np.flatnonzero(rng.random(joints) < a.drop_joint):
+        views[_span(rng, len(points)), :, joint, 2] = 0
+    if rng.random() < a.drop_view:
+        views[:, rng.integers(len(VIEWS)), :, 2] = 0
+    return views.reshape(points.shape)
+
+
+def _span(rng: np.random.Generator, frames: int) -> slice:
+    length = int(rng.integers(1, frames + 1))
+    start = int(rng.integers(0, frames - length + 1))
+    return slice(start, start + length)
+
+
+def _drifting(rng: np.random.Generator, frames: int, landmarks: int, axes: int) -> FloatArray:
+    """Noise of unit variance, half of it constant over the clip and half from moment to moment: (T, L, axes)."""
+    steady = rng.standard_normal((1, landmarks, axes), np.float32)
+    return (steady + rng.standard_normal((frames, landmarks, axes), np.float32)) * np.float32(0.7)
+
+
+def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> FloatArray:
+    y, p, r = np.deg2rad([yaw_deg, pitch_deg, roll_deg])
+    yaw = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    pitch = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    roll = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return (roll @ pitch @ yaw).astype(np.float32)

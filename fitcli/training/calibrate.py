@@ -1,0 +1,109 @@
+"""From networks that each left a part of the training series out: temperature, ensemble weights, honest thresholds.
+
+Every number here is chosen on clips of series that the scoring networks never saw; no validation split is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fitcli.errors import CheckpointError
+from fitcli.network.ensemble import EnsembleConfig, Member
+from fitcli.network.runtime import TorchRuntime
+from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
+from fitcli.training.sequences import Sequence, load_sequences
+from fitcli.training.train import fold_of
+
+ACCEPTED_ERROR = 0.25
+"""An exercise is named where at least three in four such answers on unseen series were right."""
+ACCEPTED_REFUSAL = 0.07
+"""Share of true exercises that may be called none of these."""
+TEMPERATURES = tuple(np.geomspace(0.3, 2.0, 25).round(3).tolist())
+MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
+EXERCISE_WEIGHTS = tuple(round(step * 0.1, 1) for step in range(11))
+KINDS = ("real", "avatar")
+"""What is scored: moving people. A still pair or a drawing is no video of a user."""
+
+
+def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip]:
+    """Score every training clip with the networks that left its fold out.
+
+    runs[k] holds `slowfast.ckpt` and `x3d.ckpt` trained with `--fold k/folds`.
+    """
+    sequences = load_sequences(poses, "train")
+    clips: list[ScoredClip] = []
+    for k, run in enumerate(runs):
+        networks = sorted(run.glob("*.ckpt"))
+        if not networks:
+            raise CheckpointError(f"There is no checkpoint in {run}: train with --fold {k}/{folds} first.")
+        runtimes = [TorchRuntime(path, "cpu") for path in networks]
+        _, left_out = fold_of(sequences, k, folds)
+        clips += [
+            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes) for s in left_out if _counts(s)
+        ]
+    return clips
+
+
+def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
+    """Choose the ensemble's numbers on cross-validated clips. names: checkpoint files in the order of the logits."""
+    config = EnsembleConfig(tuple(Member(name, 1 / len(names), 1 / len(names)) for name in names))
+    if len(names) == 2:
+        config = _weigh(clips, config)
+    config = min((replace(config, temperature=t) for t in TEMPERATURES), key=lambda c: _negative_log_likelihood(clips, c))
+    config = max(
+        (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
+    )
+    return _thresholds(clips, config)
+
+
+def _counts(sequence: Sequence) -> bool:
+    return sequence.kind in KINDS
+
+
+def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
+    tried = [weighted(config, weight) for weight in EXERCISE_WEIGHTS]
+    exercise = min(tried, key=lambda c: _negative_log_likelihood(clips, c)).members
+    muscle = max(tried, key=lambda c: _muscle_score(clips, c)).members
+    return replace(
+        config,
+        members=tuple(
+            replace(e, weight_muscle=m.weight_muscle) for e, m in zip(exercise, muscle, strict=True)
+        ),
+    )
+
+
+def _negative_log_likelihood(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+    scores, targets, _ = answers(clips, config)
+    probabilities = np.concatenate([scores.exercise, scores.other[:, None]], 1)
+    known = targets >= 0
+    picked = probabilities[np.flatnonzero(known), targets[known]]
+    # Every class counts alike: a third of the training clips are push-ups and curls.
+    weights = 1 / np.bincount(targets[known])[targets[known]]
+    return float(-(weights * np.log(np.maximum(picked, 1e-6))).sum() / weights.sum())
+
+
+def _muscle_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+    named = [clip for clip in clips if clip.labels.exercise is not None and clip.labels.exercise < 16]
+    muscle = measure("", named, config).muscle
+    return muscle.mean_average_precision + muscle.micro_accuracy if muscle else 0.0
+
+
+def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
+    scores, targets, _ = answers(clips, config)
+    count = scores.exercise.shape[1]
+    named = (targets >= 0) & (targets < count)
+    other_from = float(np.quantile(scores.other[named], 1 - ACCEPTED_REFUSAL))
+    accepted = (targets >= 0) & (scores.other < other_from)
+    confidence = scores.exercise.max(1)[accepted]
+    right = (scores.exercise.argmax(1) == targets)[accepted]
+    certain_from = 0.0
+    for threshold in np.arange(0.1, 0.95, 0.01):
+        # The answers near the threshold decide, not the easy ones above: an answer at the threshold is right 3 in 4.
+        near = np.abs(confidence - threshold) < 0.1
+        if near.sum() >= 20 and right[near].mean() < 1 - ACCEPTED_ERROR:
+            certain_from = float(threshold)
+    return replace(config, certain_from=round(certain_from, 2), other_from=round(other_from, 3))

@@ -1,0 +1,81 @@
+"""Pose windows with labels for a DataLoader, and how often each sequence is drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fitcli.catalog import catalog
+from fitcli.network.spec import NetworkSpec
+from fitcli.training.augment import Augmentation, augmented_clip
+from fitcli.training.sequences import Sequence
+
+KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0.5, "drawing": 0.4}
+"""A user is a real person who moves: the further a clip is from that, the more seldom it is drawn."""
+
+UNNAMED_SHARE = {"other": 0.25, "ambiguous": 0.12}
+"""Share of the draws that show none of the exercises, and a relative of one (which teaches the muscle head only)."""
+
+UNKNOWN = -100
+"""Exercise target of a clip whose exercise is not known: cross-entropy's `ignore_index`."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """clips: (B, T, P, 3); exercise: (B,) class ids or UNKNOWN; muscles: (B, 11) 0/1, NaN unknown."""
+
+    clips: Tensor
+    exercise: Tensor
+    muscles: Tensor
+
+
+class PoseWindows(Dataset[tuple[Tensor, int, Tensor]]):
+    """One augmented random window of each sequence a draw; item `i` of epoch `e` is the same for the same seed."""
+
+    def __init__(self, sequences: Seq[Sequence], spec: NetworkSpec, augmentation: Augmentation, seed: int) -> None:
+        self.sequences, self.spec, self.augmentation, self.seed = list(sequences), spec, augmentation, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+        # A sequence may be drawn twice in an epoch: the draw's own randomness comes from torch's seeded generator.
+        rng = np.random.default_rng([self.seed, self.epoch, index, int(torch.randint(2**31, ()).item())])
+        sequence = self.sequences[index]
+        clip = augmented_clip(sequence.track, self.spec, rng, self.augmentation)
+        target = sequence.labels.exercise
+        return (
+            torch.from_numpy(clip),
+            UNKNOWN if target is None else target,
+            torch.tensor(sequence.labels.muscles, dtype=torch.float32),
+        )
+
+
+def draw_weights(sequences: Seq[Sequence]) -> Tensor:
+    """Probability of drawing each sequence, (N,): classes by the root of their size, sources by kind, series damped."""
+    groups = [_group(s) for s in sequences]
+    weights = np.array([KIND_WEIGHTS.get(s.kind, 0.5) for s in sequences])
+    series = [(g, s.series) for g, s in zip(groups, sequences, strict=True)]
+    crowd = Counter(series)
+    # Twenty takes of one person teach less than one of twenty: a series counts by the root of its size.
+    weights /= np.sqrt([crowd[key] for key in series])
+    sizes = Counter(groups)
+    roots = {g: np.sqrt(n) for g, n in sizes.items() if g not in UNNAMED_SHARE}
+    named = 1 - sum(share for g, share in UNNAMED_SHARE.items() if g in sizes)
+    shares = {g: named * root / sum(roots.values()) for g, root in roots.items()} | UNNAMED_SHARE
+    totals: Counter[str] = Counter()
+    for group, weight in zip(groups, weights, strict=True):
+        totals[group] += weight
+    return torch.tensor([w * shares[g] / totals[g] for g, w in zip(groups, weights, strict=True)])
+
+
+def _group(sequence: Sequence) -> str:
+    names = (*catalog().exercise_names, "other")
+    return "ambiguous" if sequence.labels.exercise is None else names[sequence.labels.exercise]

@@ -1,0 +1,276 @@
+"""`evaluate`: checkpoints against labelled pose sequences or videos; the ensemble, each network alone, and the sweep."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fitcli.catalog import catalog
+from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError
+from fitcli.network.ensemble import Ensemble, EnsembleConfig, WindowScores, combine, window_weights
+from fitcli.network.runtime import Logits, Runtime
+from fitcli.network.spec import OTHER
+from fitcli.pose.clip import ClipSpec, track_clips
+from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
+from fitcli.training.sequences import AMBIGUOUS, Labels, load_sequences
+
+SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
+"""Weights of the first network that the sweep tries; the others share the rest."""
+
+
+@dataclass(frozen=True)
+class ScoredClip:
+    """What each member of an ensemble said of each window of a clip, before any weighting; `weights` is (N,)."""
+
+    id: str
+    group: str
+    labels: Labels
+    logits: tuple[Logits, ...]
+    weights: FloatArray
+
+
+@dataclass(frozen=True)
+class OtherMetrics:
+    """How "none of these" is told. `recognised` of the clips of no exercise, `refused` of those of one; shares 0..1.
+
+    `refused` counts true exercises that were called none of these, `uncertain` those that were called "not sure".
+    """
+
+    clips: int
+    recognised: float
+    refused: float
+    uncertain: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One way of answering, measured. `exercise` is None where no clip shows one of the exercises."""
+
+    name: str
+    exercise: ExerciseMetrics | None
+    muscle: MuscleMetrics | None
+    other: OtherMetrics
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """The ensemble with `weight` on its first network."""
+
+    weight: float
+    top1: float
+    muscle_average_precision: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """`ensemble` as configured, each network alone, the sweep, the clips that failed, and groups (`core clean` ...)."""
+
+    ensemble: Evaluation
+    alone: tuple[Evaluation, ...]
+    groups: tuple[Evaluation, ...]
+    sweep: tuple[SweepPoint, ...]
+    failed: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A clip whose first answer was wrong."""
+
+    id: str
+    truth: str
+    answer: str
+    probability: float
+
+
+def evaluate(
+    folder: Path,
+    ensemble: Ensemble,
+    *,
+    split: str | None = "dev",
+    labels: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Report:
+    """Measure `ensemble` on pose sequences (`clips.tsv`) or videos (`<class>/*.mp4`, or a table `file`, `class`)."""
+    failed: list[str] = []
+    clips = list(_scored(folder, ensemble, split, labels, failed, progress or (lambda share: None)))
+    if not clips:
+        raise MissingInputError(f"{folder} holds nothing to evaluate: pose sequences or folders of videos by exercise.")
+    return report(clips, ensemble.config, tuple(failed))
+
+
+def report(clips: Seq[ScoredClip], config: EnsembleConfig, failed: tuple[str, ...] = ()) -> Report:
+    """All metrics of `clips` under `config`."""
+    names = [Path(member.checkpoint).stem for member in config.members]
+    alone = tuple(measure(name, clips, only(config, i)) for i, name in enumerate(names)) if len(names) > 1 else ()
+    groups = sorted({clip.group for clip in clips if clip.group})
+    scores, exercises, _ = answers(clips, config)
+    return Report(
+        ensemble=measure("ensemble", clips, config),
+        alone=alone,
+        groups=tuple(measure(g, [c for c in clips if c.group == g], config) for g in groups),
+        sweep=tuple(_sweep(clips, config)) if len(names) == 2 else (),
+        failed=failed,
+        mistakes=tuple(_mistakes(clips, scores, exercises)),
+    )
+
+
+def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evaluation:
+    """The metrics of `clips` under `config`."""
+    scores, exercises, muscles = answers(clips, config)
+    count = len(catalog().exercises)
+    named = (exercises >= 0) & (exercises < count)
+    none = exercises == count
+    other = scores.other >= config.other_from
+    unsure = ~other & (scores.exercise.max(1) < config.certain_from)
+    evidence = ~np.isnan(muscles).all(1)
+    return Evaluation(
+        name,
+        exercise_metrics(scores.exercise[named], exercises[named], catalog().exercise_names) if named.any() else None,
+        muscle_metrics(scores.muscle[evidence], muscles[evidence]) if evidence.any() else None,
+        OtherMetrics(
+            clips=int(none.sum()),
+            recognised=float(other[none].mean()) if none.any() else float("nan"),
+            refused=float(other[named].mean()) if named.any() else float("nan"),
+            uncertain=float(unsure[named].mean()) if named.any() else float("nan"),
+        ),
+    )
+
+
+def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScores, np.ndarray, np.ndarray]:
+    """Pooled scores of the clips, their exercise ids (N,) with -1 for unknown, and muscle targets (N, 11)."""
+    pooled = [combine(clip.logits, config).pooled(clip.weights) for clip in clips]
+    scores = WindowScores(
+        np.concatenate([p.exercise for p in pooled]),
+        np.concatenate([p.other for p in pooled]),
+        np.concatenate([p.muscle for p in pooled]),
+    )
+    exercises = np.array([-1 if c.labels.exercise is None else c.labels.exercise for c in clips], np.int64)
+    return scores, exercises, np.array([c.labels.muscles for c in clips], np.float32)
+
+
+def only(config: EnsembleConfig, member: int) -> EnsembleConfig:
+    """The same configuration with one network answering alone."""
+    return replace(
+        config,
+        members=tuple(
+            replace(m, weight_exercise=float(i == member), weight_muscle=float(i == member))
+            for i, m in enumerate(config.members)
+        ),
+    )
+
+
+def weighted(config: EnsembleConfig, weight: float) -> EnsembleConfig:
+    """The same configuration of two networks with `weight` on the first, for both heads."""
+    first, second = config.members
+    return replace(
+        config,
+        members=(
+            replace(first, weight_exercise=weight, weight_muscle=weight),
+            replace(second, weight_exercise=1 - weight, weight_muscle=1 - weight),
+        ),
+    )
+
+
+def score_windows(
+    identity: str, group: str, labels: Labels, track: PoseTrack, runtimes: Seq[Runtime]
+) -> ScoredClip:
+    """What every network says of every window of a track."""
+    logits = []
+    starts: tuple[float, ...] = ()
+    for runtime in runtimes:
+        starts, points = track_clips(track, ClipSpec(runtime.spec.frames, runtime.spec.window_s))
+        logits.append(runtime(points))
+    weights = window_weights(track, starts, runtimes[0].spec.window_s)
+    return ScoredClip(identity, group, labels, tuple(logits), weights)
+
+
+def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig) -> Iterator[SweepPoint]:
+    for weight in SWEEP:
+        measured = measure("", clips, weighted(config, weight))
+        yield SweepPoint(
+            weight,
+            measured.exercise.top1 if measured.exercise else float("nan"),
+            measured.muscle.mean_average_precision if measured.muscle else float("nan"),
+        )
+
+
+def _mistakes(clips: Seq[ScoredClip], scores: WindowScores, exercises: np.ndarray) -> Iterator[Mistake]:
+    names = catalog().exercise_names
+    for clip, probabilities, truth in zip(clips, scores.exercise, exercises, strict=True):
+        best = int(probabilities.argmax())
+        if 0 <= truth < len(names) and best != truth:
+            yield Mistake(clip.id, names[truth], names[best], float(probabilities[best]))
+
+
+def _scored(
+    folder: Path,
+    ensemble: Ensemble,
+    split: str | None,
+    table: Path | None,
+    failed: list[str],
+    progress: Callable[[float], None],
+) -> Iterator[ScoredClip]:
+    if (folder / "clips.tsv").is_file():
+        sequences = load_sequences(folder, split)
+        for i, sequence in enumerate(sequences, 1):
+            group = f"{sequence.tier} {sequence.note}" if sequence.tier else ""
+            yield score_windows(sequence.id, group, sequence.labels, sequence.track, ensemble.runtimes)
+            progress(i / len(sequences))
+        return
+    from fitcli.analysis import watch
+
+    videos = _listed(folder, table) if table else _foldered(folder)
+    for i, (path, name, group) in enumerate(videos, 1):
+        try:
+            yield score_windows(path.name, group, labels_of(name), watch(path), ensemble.runtimes)
+        except FitcliError as error:
+            failed.append(str(error))
+        progress(i / len(videos))
+
+
+def labels_of(name: str) -> Labels:
+    """The labels of a class name; raises `KeyError` for a name that is no exercise, "other" or "ambiguous"."""
+    if name in (OTHER, AMBIGUOUS):
+        unknown = (float("nan"),) * len(catalog().muscles)
+        return Labels(len(catalog().exercises) if name == OTHER else None, unknown)
+    exercise = catalog().exercise(name)
+    return Labels(exercise.id, tuple(float(m in exercise.muscles) for m in catalog().muscles))
+
+
+def _foldered(folder: Path) -> list[tuple[Path, str, str]]:
+    from fitcli.video import expand
+
+    videos = []
+    for child in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else ():
+        try:
+            labels_of(child.name)
+        except KeyError:
+            raise InvalidVideoError(
+                f"{child} is named after no exercise: `fitcli exercises` lists the names, and 'other' is none of them."
+            ) from None
+        videos += [(path, child.name, "") for path in expand(child)]
+    return videos
+
+
+def _listed(folder: Path, table: Path) -> list[tuple[Path, str, str]]:
+    try:
+        with table.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t"))
+        videos = [
+            (folder / r["file"], r.get("class") or OTHER, f"{r['tier'].split(':')[0]} {r['note']}" if r.get("tier") else "")
+            for r in rows
+        ]
+        for _, name, _ in videos:
+            labels_of(name)
+    except OSError as error:
+        raise MissingInputError(f"The table {table} cannot be read: {error.strerror}.") from error
+    except KeyError as error:
+        raise InvalidVideoError(f"{table} has no column or exercise {error}: it needs the columns file and class.") from error
+    return videos

@@ -1,0 +1,279 @@
+"""The child process that makes every sound: `python -m fitcli.voice.process`.
+
+Sound and speech libraries print from C, hang in drivers and now and then abort the whole process. Here they can: the
+parent (`fitcli.voice.speaker`) holds the time limits. It sends one JSON object a line on stdin, each a `Sound`; a new
+sound cuts off the one that plays. What goes wrong comes back as one word a line on stdout, a key of
+`fitcli.voice.speaker.TROUBLES`. At the end of stdin the last sound is finished, then the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from fitcli.voice.sound import RATE_HZ, Samples, read, tone, write
+
+RENDER_LIMIT_S = 6.0
+"""An engine renders a minute of speech in about a second; one that takes longer than this hangs."""
+
+STALL_LIMIT_S = 2.0
+"""A device that takes no sample for so long is gone: streams ask for some 50 times a second."""
+
+WORDS_PER_MINUTE = 165
+"""Engines speak at 175-200 by default: too fast for somebody who is out of breath."""
+
+
+class SoundError(Exception):
+    """What went wrong, as a key of `fitcli.voice.speaker.TROUBLES`."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A tone, then words; either may be missing. With `file` it is written there, with `prepare` only rendered."""
+
+    tone_hz: float = 0.0
+    tone_s: float = 0.0
+    text: str = ""
+    lang: str = "en"
+    file: str = ""
+    prepare: bool = False
+
+    def to_line(self) -> str:
+        return json.dumps(asdict(self)) + "\n"
+
+
+def main() -> None:
+    """Play what arrives on stdin until it ends."""
+    replies = _keep_stdout()
+    sounds: queue.Queue[Sound | None] = queue.Queue()
+    threading.Thread(target=_listen, args=(sounds,), daemon=True).start()
+    engine = Engine()
+    while (sound := sounds.get()) is not None:
+        try:
+            if sound.prepare:
+                engine.begin(sound.text, sound.lang)
+            elif sound.file:
+                _save(Path(sound.file), _samples(sound, engine))
+            else:
+                _play(_samples(sound, engine), sounds)
+        except SoundError as trouble:
+            print(trouble, file=replies, flush=True)
+            if str(trouble) == "output_lost":  # PortAudio finds no other device before it is started anew
+                os._exit(0)
+
+
+def _listen(sounds: queue.Queue[Sound | None]) -> None:
+    for line in sys.stdin:
+        sounds.put(Sound(**json.loads(line)))
+    sounds.put(None)
+
+
+def _keep_stdout() -> IO[str]:
+    """A private copy of stdout; the libraries, which print what they like, get the null device."""
+    replies = os.fdopen(os.dup(1), "w")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    return replies
+
+
+def _samples(sound: Sound, engine: Engine) -> Samples:
+    """The tone and the words. A tone is a cue and waits for nothing: it sounds alone if its words are not ready."""
+    beep = tone(sound.tone_hz, sound.tone_s)
+    if not sound.text:
+        return beep
+    words = engine.begin(sound.text, sound.lang)
+    if len(beep) and (not words.done() or words.exception()):
+        return beep
+    return np.concatenate([beep, words.result()])
+
+
+def _save(path: Path, samples: Samples) -> None:
+    try:
+        write(path, samples)
+    except OSError as error:
+        raise SoundError("file") from error
+
+
+class Engine:
+    """Speech, rendered beside the playing, each utterance in its own process with a time limit."""
+
+    def __init__(self) -> None:
+        self._renderer = ThreadPoolExecutor(max_workers=1)
+        self._utterances: dict[tuple[str, str], Future[Samples]] = {}
+        self._trouble: SoundError | None = None
+
+    def begin(self, text: str, lang: str) -> Future[Samples]:
+        """Begin to render, once for each text; the result raises `SoundError`."""
+        if (text, lang) not in self._utterances:
+            self._utterances[text, lang] = self._renderer.submit(self._render, text, lang)
+        return self._utterances[text, lang]
+
+    def _render(self, text: str, lang: str) -> Samples:
+        if self._trouble:  # an engine that hung once is not waited for again
+            raise self._trouble
+        try:
+            return _rendered(text, lang)
+        except SoundError as trouble:
+            self._trouble = trouble
+            raise
+
+
+def _rendered(text: str, lang: str) -> Samples:
+    """The words as sound. A fresh process for each utterance: espeak's driver loses a second one."""
+    with tempfile.TemporaryDirectory(prefix="fitcli-voice-") as folder:
+        path = Path(folder) / "speech.wav"
+        command = [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process", "render", str(path), lang]
+        try:
+            done = subprocess.run(
+                command, input=text, encoding="utf-8", stdout=subprocess.PIPE, timeout=RENDER_LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SoundError("engine_hangs") from error
+        if trouble := done.stdout.strip():
+            raise SoundError(trouble)
+        samples = read(path) if path.exists() else np.zeros(0, np.float32)
+    if done.returncode or not len(samples):
+        raise SoundError("engine_fails")
+    return samples
+
+
+def render(path: Path, lang: str, text: str) -> None:
+    """Let the platform's speech engine write `text` to `path`; raises `SoundError`."""
+    try:
+        import pyttsx3
+
+        engine = pyttsx3.init()
+    except Exception as error:  # each platform's driver raises its own: ImportError, RuntimeError, OSError, COM errors
+        raise SoundError("no_engine") from error
+    voices = engine.getProperty("voices") or []
+    if not voices:
+        raise SoundError("no_voices")
+    chosen = _choose(voices, engine.getProperty("voice"), lang)
+    if chosen is None:
+        raise SoundError("no_language")
+    finished = threading.Event()
+    engine.connect("finished-utterance", lambda name, completed: finished.set())
+    engine.setProperty("voice", chosen)
+    engine.setProperty("rate", WORDS_PER_MINUTE)
+    engine.save_to_file(text, str(path))
+    engine.runAndWait()
+    # On Linux this returns before anything is rendered; the event tells when the file is whole. Windows' engine
+    # renders within the call and sends no event: there the file has stopped growing.
+    size = -1
+    while not finished.wait(0.2):
+        before, size = size, path.stat().st_size if path.exists() else 0
+        if size == before and size > 1000:
+            return
+
+
+def _choose(voices: list[Any], current: str | None, lang: str) -> str | None:
+    """The id of the voice for `lang` ("en", "en_US" or part of a voice's name), the current one if it fits."""
+    wanted = lang.casefold().replace("_", "-")
+
+    def fit(voice: Any) -> int:
+        """2 where the language is the wanted one, 1 where it begins with it or the name has it, 0 where neither."""
+        spoken = [str(each).casefold().replace("_", "-") for each in voice.languages or ()]
+        if wanted in spoken:
+            return 2
+        named = wanted in str(voice.name).casefold() or wanted in str(voice.id).casefold().replace("_", "-").split("/")
+        return int(any(each.startswith(wanted + "-") for each in spoken) or named)
+
+    best = max(voices, key=lambda voice: (fit(voice), voice.id == current))
+    return str(best.id) if fit(best) else None
+
+
+def voice_names() -> list[str]:
+    """ "language: name" of every voice of this platform's speech engine; raises `SoundError`."""
+    try:
+        import pyttsx3
+
+        voices = pyttsx3.init().getProperty("voices") or []
+    except Exception as error:  # see `render`
+        raise SoundError("no_engine") from error
+    if not voices:
+        raise SoundError("no_voices")
+    return sorted(f"{(voice.languages or ['?'])[0]}: {voice.name}" for voice in voices)
+
+
+def output_name() -> str:
+    """The name of the default sound output; raises `SoundError`."""
+    try:
+        import sounddevice
+    except (OSError, ImportError) as error:  # sounddevice raises OSError where the PortAudio library is missing
+        raise SoundError("no_portaudio") from error
+    try:
+        return str(sounddevice.query_devices(kind="output")["name"])
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise SoundError("no_output") from error
+
+
+def _play(samples: Samples, sounds: queue.Queue[Sound | None]) -> None:
+    """Play until the end or until another sound arrives; raises `SoundError`."""
+    output_name()
+    import sounddevice
+
+    position = 0
+
+    def fill(out: Any, frames: int, _time: Any, _status: Any) -> None:
+        nonlocal position
+        part = samples[position : position + frames]
+        out[: len(part), 0] = part
+        out[len(part) :, 0] = 0
+        position += len(part)
+        if position >= len(samples):
+            raise sounddevice.CallbackStop
+
+    try:
+        stream = sounddevice.OutputStream(RATE_HZ, channels=1, dtype="float32", callback=fill)
+        stream.start()
+        seen, seen_at_s = -1, time.monotonic()
+        while stream.active and not _another(sounds):
+            time.sleep(0.02)
+            if position != seen:
+                seen, seen_at_s = position, time.monotonic()
+            elif position < len(samples) and time.monotonic() - seen_at_s > STALL_LIMIT_S:
+                raise SoundError("output_lost")  # and the stream stays open: closing it would hang
+        stream.close()
+    except sounddevice.PortAudioError as error:
+        raise SoundError("output_lost") from error
+    if position < len(samples) and not _another(sounds):
+        raise SoundError("output_lost")
+
+
+def _another(sounds: queue.Queue[Sound | None]) -> bool:
+    """Whether a further sound waits; the end of the orders is none."""
+    with sounds.mutex:
+        return any(sound is not None for sound in sounds.queue)
+
+
+def _answer(question: list[str]) -> None:
+    """Answer one question on stdout and end: a speech to render, the voices, or the output."""
+    answers = _keep_stdout()
+    try:
+        if question[0] == "render":
+            render(Path(question[1]), question[2], sys.stdin.read())
+            return
+        found = voice_names() if question[0] == "voices" else [output_name()]
+        print(json.dumps(found), file=answers, flush=True)
+    except SoundError as trouble:
+        print(trouble, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        _answer(sys.argv[1:])
+    else:
+        main()

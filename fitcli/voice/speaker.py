@@ -1,0 +1,221 @@
+"""The parent's side of the voice: what to play, how long to wait, and what to say when there is no sound."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from fitcli.remedy import AUDIO_OUTPUT, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
+from fitcli.voice.process import RENDER_LIMIT_S, Sound
+from fitcli.voice.wording import spoken
+
+ENGLISH = "en"
+"""The advice is English, so an English voice reads it whatever language the system speaks."""
+
+SLOWEST_CHARACTERS_PER_S = 6
+"""The slowest voice reads faster than this; it bounds how long one utterance may play."""
+
+PROBE_LIMIT_S = 10.0
+"""Listing devices and voices takes half a second; sound servers that start on demand take longer."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why there is no sound, and the command that helps; `purpose` says what the command is for."""
+
+    what: str
+    purpose: str
+    remedy: Remedy
+
+
+TROUBLES = {
+    "no_portaudio": Trouble("PortAudio is missing", "install it with", PORTAUDIO),
+    "no_output": Trouble("no audio output device was found", "look for one with", AUDIO_OUTPUT),
+    "output_lost": Trouble("the audio output device stopped playing", "look for it with", AUDIO_OUTPUT),
+    "crashed": Trouble("the sound library crashed", "look for an output device with", AUDIO_OUTPUT),
+    "hangs": Trouble("the sound library hangs", "look for an output device with", AUDIO_OUTPUT),
+    "no_engine": Trouble("the speech engine is missing", "install it with", SPEECH_ENGINE),
+    "engine_fails": Trouble("the speech engine failed", "install it again with", SPEECH_ENGINE),
+    "engine_hangs": Trouble(
+        f"the speech engine did not answer in {RENDER_LIMIT_S:.0f} s", "install it again with", SPEECH_ENGINE
+    ),
+    "no_voices": Trouble("the speech engine has no voices", "install some with", SPEECH_VOICES),
+    "no_language": Trouble(
+        "the speech engine has no voice for that language", "list those it has with", everywhere("fitcli doctor")
+    ),
+}
+"""What can go wrong, by the word that the child process sends."""
+
+
+def trouble_line(key: str) -> str:
+    """One sentence for a trouble: what is missing, and the command for this platform that mends it."""
+    trouble = TROUBLES[key]
+    return f"No sound: {trouble.what}; {trouble.purpose}: {trouble.remedy.here}"
+
+
+class Voice:
+    """Beeps and speech in a child process; no call waits, fails or prints, and a new sound cuts off the last one.
+
+    `finish` lets the last sound end; leaving the context kills the child and whatever it started.
+    """
+
+    def __init__(self, *, lang: str | None = None) -> None:
+        self._lang = lang or ENGLISH
+        self._limit_s = 5.0
+        self._troubles: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            # A session of its own: it can be killed with all it started, and Ctrl-C reaches only the parent.
+            start_new_session=True,
+        )
+        self._listener = threading.Thread(target=self._listen, name="voice", daemon=True)
+        self._listener.start()
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Render words that will be wanted in time, as in a countdown."""
+        for text in texts:
+            self._send(Sound(text=spoken(text), lang=self._lang, prepare=True))
+
+    def beep(self, frequency_hz: float, duration_s: float = 0.15, *, then: str = "") -> None:
+        """Play a tone at once, and after it the words if they are rendered already (see `prepare`)."""
+        self._send(Sound(tone_hz=frequency_hz, tone_s=duration_s, text=spoken(then), lang=self._lang))
+
+    def say(self, text: str, *, file: Path | None = None) -> None:
+        """Speak, or write the speech to a WAV file."""
+        words = spoken(text)
+        self._limit_s = 5 + RENDER_LIMIT_S + (0 if file else len(words) / SLOWEST_CHARACTERS_PER_S)
+        self._send(Sound(text=words, lang=self._lang, file=str(file.absolute()) if file else ""))
+
+    @property
+    def trouble(self) -> str | None:
+        """The first thing that went wrong so far: a key of `TROUBLES`, or "file" where speech could not be written."""
+        return self._troubles[0] if self._troubles else "crashed" if self._process.poll() else None
+
+    def finish(self) -> str | None:
+        """Wait until the last sound has ended, but never past its time limit; returns `trouble`."""
+        with contextlib.suppress(OSError):
+            assert self._process.stdin
+            self._process.stdin.close()
+        try:
+            self._process.wait(self._limit_s)
+        except subprocess.TimeoutExpired:
+            return "hangs"
+        self._listener.join(1.0)
+        return self.trouble
+
+    def kill(self) -> None:
+        """Silence, at once: the child process and everything it started end."""
+        # Even if it ended by itself: what it started may not have.
+        _kill_group(self._process)
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            assert self._process.stdin
+            self._process.stdin.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout
+        with self._process.stdout as replies:
+            self._troubles.extend(line.strip() for line in replies)
+
+    def _send(self, sound: Sound) -> None:
+        # A child that died is reported by `finish`.
+        with contextlib.suppress(OSError, ValueError):
+            assert self._process.stdin
+            self._process.stdin.write(sound.to_line())
+            self._process.stdin.flush()
+
+    def __enter__(self) -> Voice:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def speak(text: str, *, lang: str | None = None, file: Path | None = None) -> str | None:
+    """Read `text` aloud and return when it has been heard; with `file`, write the speech there as WAV instead.
+
+    `lang` picks the voice: a language ("en", "en-us") or part of a voice's name. Returns None, or the one sentence that
+    says what is missing and which command installs it. Raises nothing but Ctrl-C, never waits past its limit.
+    """
+    if not text.strip():
+        return None
+    try:
+        with Voice(lang=lang) as voice:
+            voice.say(text, file=file)
+            trouble = voice.finish()
+    except OSError as error:  # no further process can be started
+        return f"No sound: no process for it could be started ({error.strerror})."
+    if trouble == "file":
+        return f"The speech could not be written to {file}: check that its folder exists and can be written to."
+    return trouble_line(trouble) if trouble else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found, and otherwise the trouble: a key of `TROUBLES`."""
+
+    names: tuple[str, ...] = ()
+    trouble: str | None = None
+
+
+def find_output() -> Found:
+    """The name of the default audio output; takes a quarter of a second and never more than its limit."""
+    return _ask("output", crashed="crashed", hangs="hangs")
+
+
+def find_voices() -> Found:
+    """The speech engine's voices as "language: name"; takes a quarter of a second and never more than its limit."""
+    return _ask("voices", crashed="engine_fails", hangs="engine_hangs")
+
+
+def _ask(question: str, *, crashed: str, hangs: str) -> Found:
+    """Let a child process look, because some of the libraries end the process that asks them."""
+    command = [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process", question]
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PROBE_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return Found(trouble=hangs)
+    if done.returncode:
+        return Found(trouble=crashed)
+    answer = done.stdout.strip()
+    return Found(trouble=answer) if answer in TROUBLES else Found(tuple(json.loads(answer)))
+
+
+def output_expected() -> bool:
+    """Whether this machine looks as if it had a sound output: instant, and loads no audio library.
+
+    It decides whether to speak where nobody said so: a server over SSH has neither sound card nor sound server, and
+    should stay silent instead of complaining about it.
+    """
+    if sys.platform != "linux":
+        return True
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"))
+    return (
+        any(Path("/dev/snd").glob("pcm*p"))
+        or any((runtime / socket).exists() for socket in ("pulse/native", "pipewire-0"))
+        or any(os.environ.get(name) for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH"))
+        or (Path.home() / ".asoundrc").exists()
+    )

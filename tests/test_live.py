@@ -1,0 +1,200 @@
+"""What is seen while recording: advice on how to get into the picture, the terminal's panel, and the preview."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commandline import SAMPLE
+from rich.console import Console
+
+from fitcli.camera import CameraFrame, Window, display_trouble, window_opens
+from fitcli.framing import NOBODY, framing_advice
+from fitcli.pose.track import LANDMARKS
+from fitcli.pose.tracker import PoseTracker
+from fitcli.recording import LivePose, LiveState, Step
+from fitcli.report import live
+from fitcli.video import Frame, frames
+
+ORANGE, CYAN = (255, 167, 38), (38, 198, 218)
+
+
+@pytest.fixture(scope="module")
+def first_frame() -> Frame:
+    return next(frames(SAMPLE, rate_hz=None, max_side=None))
+
+
+@pytest.fixture(scope="module")
+def pose(first_frame: Frame) -> LivePose:
+    sample = PoseTracker().update(first_frame.image)
+    assert sample is not None
+    return LivePose(CameraFrame(0.0, first_frame.image), sample)
+
+
+@pytest.fixture
+def state(pose: LivePose) -> LiveState:
+    return LiveState(Step.RECORDING, 3.2, 10.0, pose.frame, pose, None, 29.7)
+
+
+def moved(landmarks: np.ndarray, x: float = 0.0, y: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    there = landmarks.copy()
+    there[:, :2] = (there[:, :2] - 0.5) * scale + 0.5 + (x, y)
+    return there
+
+
+def test_a_body_that_is_whole_needs_no_advice(pose: LivePose):
+    assert framing_advice(pose.sample.landmarks, 640, 480) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": 0.3}, "your feet are out of the picture"),
+        ({"y": -0.3}, "your head is out of the picture"),
+        ({"scale": 1.6}, "your head and your feet"),
+        ({"scale": 0.2}, "Come closer"),
+    ],
+)
+def test_advice_names_what_is_out_of_the_picture(pose: LivePose, change: dict[str, float], words: str):
+    assert words in (framing_advice(moved(pose.sample.landmarks, **change), 640, 480) or "")
+
+
+@pytest.mark.parametrize(("side", "step_to"), [("left", "right"), ("right", "left")])
+def test_advice_sends_a_person_back_from_the_side(pose: LivePose, side: str, step_to: str):
+    # only this side's arm is beyond the edge, whichever edge that is
+    for edge in (-0.1, 1.1):
+        landmarks = pose.sample.landmarks.copy()
+        landmarks[LANDMARKS.index(f"{side} wrist"), 0] = edge
+        advice = framing_advice(landmarks, 640, 480)
+        assert advice == f"Step to your {step_to}: your {side} side is out of the picture."
+
+
+def test_nobody_is_told_to_step_in(first_frame: Frame):
+    empty = np.full_like(first_frame.image, 200)
+    assert PoseTracker().update(empty) is None
+    assert framing_advice(None, 640, 480) == NOBODY
+
+
+def shown(state: LiveState, width: int = 80, **terminal: object) -> str:
+    console = Console(file=io.StringIO(), width=width, height=30, force_terminal=True, color_system=None, **terminal)
+    console.print(live.panel(state, "camera 0"))
+    return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
+
+
+@pytest.mark.parametrize("width", [live.SMALLEST_TERMINAL[0], 80, 120])
+def test_the_panel_shows_time_rate_drops_and_person_at_every_width(state: LiveState, width: int):
+    text = shown(state, width)
+    assert all(len(line) == width for line in text.splitlines())
+    assert "Recording" in text
+    assert "none dropped" in text or width < 60
+    assert "Your whole body is in the picture." in text
+    assert "█▀█" in shown(replace(state, elapsed_s=8.0))
+    assert "7 dropped" in shown(replace(state, dropped=7))
+    assert "30 frames/s" in shown(state)
+
+
+def test_the_panel_shows_advice_countdown_and_repetitions(state: LiveState, pose: LivePose):
+    assert "Step back" in shown(replace(state, step=Step.FRAMING, total_s=float("inf"), advice="Step back: feet."))
+    assert "Looking for you" in shown(replace(state, pose=None))
+    assert live.number(replace(state, step=Step.COUNTDOWN, elapsed_s=0.5, total_s=3.0)) == "3"
+    assert live.number(replace(state, step=Step.COUNTDOWN, elapsed_s=2.5, total_s=3.0)) == "1"
+    assert "4 repetitions" in shown(replace(state, pose=replace(pose, repetitions=4)))
+
+
+def near(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    return np.abs(image.astype(int) - colour).max(axis=2) < 40
+
+
+def test_the_preview_lays_the_skeleton_on_the_body(state: LiveState, pose: LivePose):
+    picture = live.preview(state, mirror=False)
+    height, width = picture.shape[:2]
+    for side, colour in (("left", ORANGE), ("right", CYAN)):
+        knee, ankle = (pose.sample.landmarks[LANDMARKS.index(f"{side} {part}"), :2] for part in ("knee", "ankle"))
+        x, y = ((knee + ankle) / 2 * (width, height)).round().astype(int)
+        assert near(picture[y - 3 : y + 4, x - 3 : x + 4], colour).any()
+    assert not near(live.preview(replace(state, pose=None), mirror=False), ORANGE).any()
+
+
+def test_the_preview_is_a_mirror_but_its_words_are_not(state: LiveState):
+    plain, mirrored = (live.preview(state, mirror=mirror).astype(int) for mirror in (False, True))
+    strip = 60  # pixels that the caption takes
+    assert np.abs(plain[strip:] - mirrored[strip:, ::-1]).mean() < 2
+    assert np.abs(plain[strip:] - mirrored[strip:]).mean() > 4
+    white = (255, 255, 255)
+    words, words_mirrored = near(plain[:40, :220], white), near(mirrored[:40, :220], white)
+    assert words.sum() > 300
+    assert (words == words_mirrored).mean() > 0.99
+
+
+def test_the_preview_shows_time_advice_and_countdown(state: LiveState):
+    later = live.preview(replace(state, elapsed_s=9.9), mirror=False)
+    assert (live.preview(state, mirror=False)[:60] != later[:60]).any()
+    advised = live.preview(replace(state, advice="Step back: your feet are out of the picture."), mirror=False)
+    assert near(advised[-60:], (255, 213, 79)).sum() > 200
+    counting = live.preview(replace(state, step=Step.COUNTDOWN, elapsed_s=0.0, total_s=3.0), mirror=False)
+    middle = (slice(180, 300), slice(260, 380))
+    assert near(counting[middle], (255, 255, 255)).sum() > near(later[middle], (255, 255, 255)).sum() + 1000
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A display without a monitor; gives the file in which its pixels lie."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("needs a display without a monitor: sudo apt install xvfb")
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-fbdir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert server.stdout
+        number = server.stdout.readline().decode().strip()
+        monkeypatch.setenv("DISPLAY", f":{number}")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        yield tmp_path / "Xvfb_screen0"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def pixels(screen: Path) -> np.ndarray:
+    """What is on the screen, (800, 1280, 3) RGB: the file ends in 32-bit BGRX pixels."""
+    raw = np.frombuffer(screen.read_bytes()[-1280 * 800 * 4 :], np.uint8).reshape(800, 1280, 4)
+    return raw[..., 2::-1]
+
+
+def test_the_preview_window_shows_the_skeleton_on_a_real_display(screen: Path, state: LiveState):
+    assert display_trouble() is None
+    window = Window()
+    try:
+        window.show(live.preview(state, mirror=False))
+        assert window.wait()
+        for _ in range(100):
+            window.show(live.preview(state, mirror=False))
+            on_screen = pixels(screen)
+            if near(on_screen, CYAN).sum() > 100:
+                break
+            time.sleep(0.1)
+        assert near(on_screen, ORANGE).sum() > 100
+        assert near(on_screen, CYAN).sum() > 100
+    finally:
+        window.close()
+
+
+def test_a_display_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
+    if sys.platform != "linux":
+        pytest.skip("X11 and Wayland displays can be taken away")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert "no display" in (display_trouble() or "")
+    monkeypatch.setenv("DISPLAY", ":987")
+    assert not window_opens()

@@ -1,0 +1,205 @@
+"""What a user of checkpoints relies on: both engines agree, files are data, the wrong file is told by name."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fitcli.errors import CheckpointError, DeviceError
+from fitcli.network import checkpoint_folder, shipped_folders
+from fitcli.network.builders import Heatmaps, build
+from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fitcli.network.depthwise import DepthwiseConv3d
+from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, combine, softmax
+from fitcli.network.runtime import Logits, OpenVinoRuntime, TorchRuntime, load_runtime
+from fitcli.network.spec import DEFAULT_SPECS
+from fitcli.pose.clip import ClipSpec, track_clips
+from fitcli.training.synthetic import synthesize
+
+SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.json").exists())
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+@pytest.mark.parametrize("architecture", ["slowfast", "x3d"])
+def test_the_shipped_ir_gives_the_checkpoints_own_probabilities(architecture: str) -> None:
+    path = SHIPPED / f"{architecture}.ckpt"
+    on_openvino, on_torch = OpenVinoRuntime(path), TorchRuntime(path, "cpu")
+    spec = on_torch.spec
+    rng = np.random.default_rng(5)
+    tracks = [synthesize(name, rng).track for name in ("squat", "push-up", "bicep curl")]
+    clips = np.concatenate([track_clips(t, ClipSpec(spec.frames, spec.window_s))[1] for t in tracks])
+    ours, theirs = on_openvino(clips), on_torch(clips)
+    assert np.abs(softmax(ours.exercise) - softmax(theirs.exercise)).max() < 1e-3
+    assert np.abs(sigmoid(ours.muscle) - sigmoid(theirs.muscle)).max() < 1e-3
+    # Different movements get different answers, or agreeing would prove nothing.
+    assert np.abs(softmax(ours.exercise)[0] - softmax(ours.exercise)[-1]).max() > 0.1
+
+
+def test_the_shipped_ir_was_made_from_the_shipped_checkpoint(tmp_path: Path) -> None:
+    # Without torch a stale pair could not be converted again: the process fails if it tries.
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pathlib import Path; from fitcli.network.ensemble import Ensemble\n"
+        f"print(len(Ensemble(Path({str(SHIPPED)!r}), 'cpu').runtimes))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.strip() == "2", done.stderr
+
+
+def test_a_changed_checkpoint_is_converted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for suffix in (".ckpt", ".xml", ".bin"):
+        shutil.copy(SHIPPED / f"x3d{suffix}", tmp_path)
+    path = tmp_path / "x3d.ckpt"
+    loaded = load_checkpoint(path)
+    loaded.weights["muscle.bias"] += 3
+    save_checkpoint(path, loaded)
+    clips = np.zeros((1, loaded.spec.frames, loaded.spec.channels, 3), np.float32)
+    difference = OpenVinoRuntime(path)(clips).muscle - OpenVinoRuntime(SHIPPED / "x3d.ckpt")(clips).muscle
+    assert difference == pytest.approx(3, abs=0.01)
+
+
+def test_a_checkpoint_that_carries_code_never_runs_it(tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+
+    class Code:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (trap,))
+
+    path = tmp_path / "slowfast.ckpt"
+    torch.save({"format": "fitcli", "version": 1, "network": Code()}, path)
+    with pytest.raises(CheckpointError, match="slowfast"):
+        load_runtime(path, "cpu")
+    path.write_bytes(pickle.dumps(Code()))
+    with pytest.raises(CheckpointError):
+        load_runtime(path, "cpu")
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no checkpoint", {"state_dict": {}}, {"format": "fitcli", "version": 99}, {"format": "fitcli", "version": 1}],
+    ids=["empty", "text", "foreign", "newer", "incomplete"],
+)
+def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "x3d.ckpt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(CheckpointError, match="x3d.ckpt"):
+        load_runtime(path, "cpu")
+
+
+def test_a_checkpoint_of_another_class_list_is_refused(tmp_path: Path) -> None:
+    spec = replace(DEFAULT_SPECS["x3d"], exercises=("yoga", "other"))
+    path = save_checkpoint(tmp_path / "x3d.ckpt", Checkpoint(spec, build(spec).state_dict()))
+    with pytest.raises(CheckpointError, match="another list"):
+        load_runtime(path, "cpu")
+
+
+def test_a_checkpoint_keeps_weights_metrics_and_spec(tmp_path: Path) -> None:
+    spec = DEFAULT_SPECS["x3d"]
+    weights = build(spec).state_dict()
+    path = save_checkpoint(tmp_path / "x3d.ckpt", Checkpoint(spec, weights, {"top1": 0.5}), half=False)
+    loaded = load_checkpoint(path)
+    assert loaded.spec == spec
+    assert loaded.metrics == {"top1": 0.5}
+    assert all(torch.equal(loaded.weights[name], tensor) for name, tensor in weights.items())
+
+
+def test_folders_are_searched_in_the_documented_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explicit, environment, here = tmp_path / "a", tmp_path / "b", tmp_path / "checkpoints"
+    for folder in (explicit, environment, here):
+        folder.mkdir()
+        (folder / "x3d.ckpt").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FITCLI_CHECKPOINTS", str(environment))
+    assert checkpoint_folder(explicit) == explicit
+    assert checkpoint_folder() == environment
+    monkeypatch.delenv("FITCLI_CHECKPOINTS")
+    assert checkpoint_folder().resolve() == here
+    (here / "x3d.ckpt").unlink()
+    assert checkpoint_folder() == SHIPPED
+    with pytest.raises(CheckpointError):
+        checkpoint_folder(here)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_asking_for_a_missing_gpu_says_so() -> None:
+    with pytest.raises(DeviceError, match="cpu"):
+        load_runtime(SHIPPED / "x3d.ckpt", "cuda")
+
+
+def test_a_folder_without_ensemble_file_gets_the_papers_weights(tmp_path: Path) -> None:
+    for name in ("slowfast", "x3d"):
+        (tmp_path / f"{name}.ckpt").touch()
+    config = EnsembleConfig.load(tmp_path)
+    assert config.members == (Member("slowfast.ckpt", 0.25, 0.75), Member("x3d.ckpt", 0.75, 0.25))
+
+
+def test_a_damaged_ensemble_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ensemble.json").write_text('{"members": [')
+    with pytest.raises(CheckpointError, match=r"ensemble\.json"):
+        EnsembleConfig.load(tmp_path)
+
+
+def test_each_head_is_weighted_by_its_own_weights() -> None:
+    first, second = np.zeros((1, 17), np.float32), np.zeros((1, 17), np.float32)
+    first[0, 3], second[0, 5] = 9, 9
+    muscle_first, muscle_second = np.full((1, 11), 4, np.float32), np.full((1, 11), -4, np.float32)
+    logits = (Logits(first, muscle_first), Logits(second, muscle_second))
+    config = EnsembleConfig((Member("a", 0.9, 0.1), Member("b", 0.1, 0.9)))
+    scores = combine(logits, config)
+    assert scores.exercise[0].argmax() == 3
+    assert (scores.muscle < 0.5).all()
+    turned = replace(config, members=(Member("a", 0.1, 0.9), Member("b", 0.9, 0.1)))
+    assert combine(logits, turned).exercise[0].argmax() == 5
+    assert (combine(logits, turned).muscle > 0.5).all()
+
+
+def test_the_ensemble_names_every_member_it_was_told(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED, tmp_path / "c")
+    plain = json.loads((tmp_path / "c" / "ensemble.json").read_text())
+    plain["members"] = plain["members"][:1]
+    (tmp_path / "c" / "ensemble.json").write_text(json.dumps(plain))
+    assert len(Ensemble(tmp_path / "c", "cpu").runtimes) == 1
+
+
+def test_a_point_becomes_a_peak_where_it_is() -> None:
+    points = torch.tensor([[[[0.21875, 0.65625, 0.8], [5.0, 5.0, 1.0]]]])  # (1, 1, 2, 3): cell 3, 10 of 16; outside
+    volume = Heatmaps(16, 0.8)(points)
+    assert volume.shape == (1, 2, 1, 16, 16)
+    assert torch.nonzero(volume[0, 0, 0] == volume[0, 0, 0].max()).tolist() == [[10, 3]]
+    assert float(volume[0, 0, 0].max()) == pytest.approx(0.8)
+    assert float(volume[0, 1].max()) < 1e-6
+
+
+@pytest.mark.parametrize(("stride", "kernel"), [(1, (3, 3, 3)), (2, (3, 3, 3)), (1, (5, 1, 1))])
+def test_the_quicker_depthwise_gradient_is_the_exact_one(stride: int, kernel: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    padding = tuple(k // 2 for k in kernel)
+    quick = DepthwiseConv3d(6, 6, kernel, stride=(1, stride, stride), padding=padding, groups=6, bias=False).double()
+    exact = torch.nn.Conv3d(6, 6, kernel, stride=(1, stride, stride), padding=padding, groups=6, bias=False).double()
+    exact.load_state_dict(quick.state_dict())
+    inputs = [torch.randn(2, 6, 8, 9, 9, dtype=torch.double).requires_grad_() for _ in range(1)] * 2
+    gradients = []
+    for layer, x in zip((quick, exact), inputs, strict=True):
+        x = x.detach().clone().requires_grad_()
+        layer(x).square().sum().backward()
+        gradients.append((x.grad, layer.weight.grad))
+    for ours, theirs in zip(*gradients, strict=True):
+        # Strided kernels are computed in float32 on purpose.
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,293 @@
+"""`fitcli record` as a user runs it, with a video file for a camera."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from ctypes.util import find_library
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commandline import COMMAND, LIMIT_S, SAMPLE, environment, fitcli
+
+from fitcli.video import VideoWriter, probe
+
+resource = pytest.importorskip("resource", reason="limits what a POSIX process may do")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals")
+
+NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+QUICK = ("record", "--camera", SAMPLE, "--countdown", "1", "--no-preview")
+
+
+class Terminal:
+    """Runs fitcli in a terminal of its own, in which keys can be pressed."""
+
+    def __init__(self, *arguments: object, cwd: Path, columns: int = 80, lines: int = 30, env: dict | None = None):
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self.sent = ""
+        settings = environment(TERM="xterm-256color", **NO_DISPLAY | (env or {}))
+        del settings["COLUMNS"]
+        pid, self._terminal = pty.fork()
+        if pid == 0:
+            os.chdir(cwd)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            os.execvpe(COMMAND[0], [*COMMAND, *map(str, arguments)], settings)
+        self.pid = pid
+        self._code: int | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                part = os.read(self._terminal, 65536)
+            except OSError:
+                return
+            if not part:
+                return
+            self.sent += part.decode(errors="replace")
+
+    def wait_for(self, words: str) -> None:
+        deadline_s = time.monotonic() + LIMIT_S
+        while words not in self.sent:
+            assert self._reader.is_alive(), f"it ended before it said {words!r}: {self.sent}"
+            assert time.monotonic() < deadline_s, f"it never said {words!r}: {self.sent}"
+            time.sleep(0.01)
+
+    def press(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def end(self) -> int:
+        """Wait for the end; returns the exit code."""
+        _, status = os.waitpid(self.pid, 0)
+        self._reader.join(5)
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(status)
+
+
+def stored(folder: Path) -> list[dict]:
+    """The analyses in a folder of sessions, oldest first; nothing else may lie there."""
+    files = sorted(folder.iterdir())
+    assert all(re.fullmatch(r"\d{4}.*\.json", file.name) for file in files), files
+    return [json.loads(file.read_text())["analysis"] for file in files]
+
+
+def test_a_set_is_recorded_told_and_stored_and_its_video_is_gone(tmp_path: Path):
+    done = fitcli(*QUICK[:-1], "--duration", "5", "--sessions", "kept", cwd=tmp_path, env=NO_DISPLAY)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "no display" in done.stderr
+    steps = ["Get into the picture", "1", "Recording: 5 s", "Recorded 5.0 s"]
+    assert [step for line in done.stderr.splitlines() for step in steps if line.startswith(step)] == steps
+    assert "none lost" in done.stderr
+    assert "quads" in done.stdout
+    assert "squat" in done.stdout
+    (analysis,) = stored(tmp_path / "kept")
+    assert analysis["file"] == str(SAMPLE)
+    assert analysis["duration_s"] == pytest.approx(5, abs=0.1)
+
+
+def test_q_ends_the_set_early_and_the_kept_video_is_what_was_analysed(tmp_path: Path):
+    terminal = Terminal(
+        *QUICK, "--duration", "5", "--sessions", "kept", "--keep-video", "set.mp4", "--top", "2", cwd=tmp_path
+    )
+    terminal.wait_for("Recording")
+    time.sleep(2)
+    terminal.press("q")
+    assert terminal.end() == 0, terminal.sent
+    assert "Get ready" in terminal.sent
+    (analysis,) = stored(tmp_path / "kept")
+    assert 1 < analysis["duration_s"] < 4.5
+    assert analysis["file"] == "set.mp4"
+    video = probe(tmp_path / "set.mp4")
+    assert (video.codec, video.width, video.height) == ("h264", 640, 480)
+    assert video.duration_s == pytest.approx(analysis["duration_s"], abs=0.1)
+
+
+def test_ctrl_c_ends_the_recording_and_keeps_it(tmp_path: Path):
+    terminal = Terminal(*QUICK, "--duration", "5", "--sessions", "kept", cwd=tmp_path)
+    terminal.wait_for("Recording")
+    time.sleep(2)
+    terminal.press("\x03")
+    assert terminal.end() == 0, terminal.sent
+    (analysis,) = stored(tmp_path / "kept")
+    assert 1 < analysis["duration_s"] < 4.5
+
+
+def test_ctrl_c_while_analysing_ends_at_once_and_leaves_nothing(tmp_path: Path):
+    terminal = Terminal(*QUICK, "--duration", "5", "--sessions", "kept", cwd=tmp_path)
+    terminal.wait_for("Analysing")
+    terminal.press("\x03")
+    assert terminal.end() == 130, terminal.sent
+    assert "Stopped" in terminal.sent
+    assert "Traceback" not in terminal.sent
+    assert stored(tmp_path / "kept") == []
+
+
+def test_ctrl_c_before_the_recording_leaves_nothing(tmp_path: Path):
+    terminal = Terminal(*QUICK[:3], "--countdown", "60", "--no-preview", "--sessions", "kept", cwd=tmp_path)
+    terminal.wait_for("Get ready")
+    terminal.press("\x03")
+    assert terminal.end() == 130
+    assert stored(tmp_path / "kept") == []
+
+
+def test_a_closed_terminal_leaves_no_video(tmp_path: Path):
+    terminal = Terminal(*QUICK, "--duration", "5", "--sessions", "kept", cwd=tmp_path)
+    terminal.wait_for("Recording")
+    os.kill(terminal.pid, signal.SIGHUP)
+    assert terminal.end() == 130
+    assert stored(tmp_path / "kept") == []
+
+
+def test_loop_records_set_after_set_until_the_camera_ends(tmp_path: Path):
+    terminal = Terminal(
+        *QUICK[:3], "--countdown", "0", "--no-preview", "--duration", "2.2", "--loop", "--rest", "1",
+        "--sessions", "kept", "--keep-video", "set.mp4", cwd=tmp_path,
+    )  # fmt: skip
+    terminal.wait_for("Rest")
+    assert terminal.end() == 0, terminal.sent
+    assert "set 2" in terminal.sent
+    analyses = stored(tmp_path / "kept")
+    assert [analysis["file"] for analysis in analyses[:2]] == ["set.mp4", "set-2.mp4"]
+    assert probe(tmp_path / "set-2.mp4").duration_s == pytest.approx(2.2, abs=0.1)
+
+
+def test_ctrl_c_in_the_rest_ends_the_loop_with_what_was_stored(tmp_path: Path):
+    terminal = Terminal(
+        *QUICK[:3], "--countdown", "0", "--no-preview", "--duration", "2.2", "--loop", "--rest", "600",
+        "--sessions", "kept", cwd=tmp_path,
+    )  # fmt: skip
+    terminal.wait_for("Rest")
+    terminal.press("\x03")
+    assert terminal.end() == 0
+    assert len(stored(tmp_path / "kept")) == 1
+
+
+def test_a_terminal_that_is_too_small_gets_plain_lines(tmp_path: Path):
+    terminal = Terminal(*QUICK, "--duration", "1", "--no-save", cwd=tmp_path, columns=40, lines=10)
+    assert terminal.end() == 0, terminal.sent
+    assert "Recording: 1 s" in terminal.sent
+    assert "╭─ Recording" not in terminal.sent
+    assert "\x1b[1A" not in terminal.sent  # the cursor never goes back up
+    assert "\x1b[2K" not in terminal.sent
+
+
+def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
+    (tmp_path / "set.mp4").write_text("precious")
+    done = fitcli(*QUICK, "--keep-video", "set.mp4", cwd=tmp_path)
+    assert done.returncode == 8
+    assert "set.mp4 is there already" in done.stderr
+    assert (tmp_path / "set.mp4").read_text() == "precious"
+
+
+def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
+    left, fresh = tmp_path / "kept" / ".recording-old", tmp_path / "kept" / ".recording-new"
+    for folder in (left, fresh):
+        folder.mkdir(parents=True)
+        (folder / "set-1.mp4").write_text("private")
+    os.utime(left, (time.time() - 90_000,) * 2)
+    fitcli("record", "--camera", "nothing.mp4", "--sessions", "kept", cwd=tmp_path)
+    assert not left.exists()
+    assert fresh.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--camera", "nothing.mp4"), 9, "There is no camera or video file 'nothing.mp4'"),
+        (("--camera", "99"), 9, "camera"),
+        (("--resolution", "big"), 9, "1280x720"),
+        (("--countdown", "61"), 2, "60"),
+        (("--camera", SAMPLE, "--sessions", "file/below"), 8, "No video can be recorded in file/below"),
+    ],
+)
+def test_what_cannot_be_recorded_costs_one_sentence(tmp_path: Path, arguments: tuple, code: int, words: str):
+    (tmp_path / "file").write_text("")
+    done = fitcli("record", *arguments, cwd=tmp_path, env=NO_DISPLAY)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of a file")
+def test_a_full_disk_while_recording_is_told_and_leaves_no_video(tmp_path: Path):
+    noise = tmp_path / "noise.mp4"
+    random = np.random.default_rng(0)
+    with VideoWriter(noise, 320, 240) as writer:
+        for number in range(90):
+            writer.write(random.integers(0, 255, (240, 320, 3), dtype=np.uint8), number / 30)
+    done = subprocess.run(
+        [*COMMAND, "record", "--camera", str(noise), "--countdown", "0", "--no-preview", "--sessions", "kept"],
+        cwd=tmp_path,
+        env=environment(**NO_DISPLAY),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert done.returncode == 8, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert stored(tmp_path / "kept") == []
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or not find_library("espeak-ng"),
+    reason="needs espeak-ng: sudo apt install espeak-ng",
+)
+def test_the_advice_is_spoken_to_a_file(tmp_path: Path):
+    done = fitcli(*QUICK, "--duration", "5", "--no-save", "--voice-file", "advice.wav", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "advice.wav").stat().st_size > 100_000
+
+
+def test_sound_that_is_missing_costs_one_line_and_no_exit_code(tmp_path: Path):
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
+    (libraries / "pyttsx3.py").write_text('raise RuntimeError("eSpeak is not installed")\n')
+    done = fitcli(*QUICK, "--duration", "1", "--no-save", "--voice", cwd=tmp_path, env={"PYTHONPATH": str(libraries)})
+    assert done.returncode == 0, done.stderr
+    assert sum("No sound" in line for line in done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs a display without a monitor: sudo apt install xvfb")
+def test_the_preview_is_shown_on_a_display(tmp_path: Path):
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-fbdir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdout
+    display = f":{server.stdout.readline().decode().strip()}"
+    try:
+        terminal = Terminal(
+            "record", "--camera", SAMPLE, "--countdown", "1", "--duration", "5", "--no-save",
+            cwd=tmp_path, env={"DISPLAY": display},
+        )  # fmt: skip
+        orange = 0
+        while orange < 50 and "Analysing" not in terminal.sent:
+            screen = np.frombuffer((tmp_path / "Xvfb_screen0").read_bytes()[-1280 * 800 * 4 :], np.uint8)
+            distance = np.abs(screen.reshape(-1, 4)[:, :3].astype(int) - (38, 167, 255)).max(axis=1)
+            orange = max(orange, int((distance < 40).sum()))
+            time.sleep(0.05)
+        assert terminal.end() == 0, terminal.sent
+        assert orange >= 50, "no skeleton was seen on the screen"
+        assert "No preview" not in terminal.sent
+    finally:
+        server.terminate()
+        server.wait(10)

@@ -1,0 +1,171 @@
+"""What the terminal shows stays true and readable: at any width, without colour, in ASCII, with hostile names."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings
+from fitcli.catalog import catalog
+from fitcli.coach import coach
+from fitcli.motion import Curve, ExerciseSet, Repetition
+from fitcli.report import terminal
+
+
+def analysis(activations: dict[str, float], name: str = "squat", probability: float = 0.9) -> Analysis:
+    """An analysis of that exercise in which those muscles have those activations, and the others nearly none."""
+    others = [each for each in catalog().exercise_names if each != name]
+    exercises = (ExerciseScore(name, probability), *(ExerciseScore(each, (1 - probability) / 15) for each in others))
+    ideal = catalog().exercise(name).muscles
+    muscles = tuple(MuscleScore(each, activations.get(each, 0.03), each in ideal) for each in catalog().muscles)
+    network = NetworkUse("slowfast", "pose", "checkpoints/slowfast.ckpt", "ab" * 32, 0.25, 0.75)
+    return coach(
+        Analysis(
+            "videos/legs.mp4",
+            Status.OK,
+            f"This is the {name}.",
+            65.0,
+            0.0,
+            65.0,
+            exercises[0],
+            exercises,
+            muscles,
+            networks=(network,),
+            device="CPU",
+            timings=Timings(0.1, 0.2, 0.3, 0.6),
+        )
+    )
+
+
+LEGS = analysis({"quads": 0.97, "glutes": 0.8, "hamstrings": 0.2, "shoulders": 0.7})
+UNCERTAIN = coach(
+    replace(
+        LEGS,
+        status=Status.UNCERTAIN,
+        message="not sure, looks most like squat (41 %).",
+        exercise=None,
+        muscles=tuple(replace(muscle, ideal=False) for muscle in LEGS.muscles),
+    )
+)
+NOBODY = coach(Analysis("room.mp4", Status.NO_PERSON, "No person was found in the video.", 3.0, 0.0, 3.0))
+
+
+def shown(renderable: RenderableType, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
+    console = Console(
+        file=file, width=width, force_terminal=colour, color_system="truecolor" if colour else None, highlight=False
+    )
+    console.print(renderable)
+    file.flush()
+    return file.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+
+
+def row(text: str, muscle: str) -> str:
+    return next(line for line in text.splitlines() if re.match(rf"\W*{muscle}\b", line))
+
+
+def test_each_muscle_is_marked_against_the_ideal_in_words() -> None:
+    text = shown(terminal.result(LEGS))
+    assert "target, works" in row(text, "quads")
+    assert "target, little used" in row(text, "hamstrings")
+    assert "extra" in row(text, "shoulders")
+    assert not re.search("target|extra", row(text, "chest"))
+    order = [text.index(f"  {muscle} ") for muscle in ("quads", "glutes", "hamstrings", "shoulders", "chest")]
+    assert order == sorted(order)
+
+
+def test_bars_are_as_long_as_the_activation() -> None:
+    text = shown(terminal.result(LEGS), width=100)
+    bars = {muscle: re.findall("[━─┼]+", row(text, muscle))[0] for muscle in ("quads", "glutes", "hamstrings")}
+    for muscle, bar in bars.items():
+        activation = next(each.activation for each in LEGS.muscles if each.name == muscle)
+        assert bar.count("━") / len(bar) == pytest.approx(activation, abs=1 / len(bar))
+    assert bars["hamstrings"].index("┼") == len(bars["hamstrings"]) // 2
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+@pytest.mark.parametrize("result", [LEGS, UNCERTAIN, NOBODY], ids=lambda each: each.status.value)
+def test_nothing_is_wider_than_the_terminal_or_than_is_readable(result: Analysis, width: int) -> None:
+    text = shown(terminal.result(result, saved="sessions/a-session.json", verbose=True), width)
+    assert max(map(len, text.splitlines())) == min(width, terminal.MAX_WIDTH)
+    words = set(re.findall(r"\w+", text))
+    assert set(re.findall(r"\w+", " ".join(result.feedback))) <= words
+    assert {muscle.name.split()[0] for muscle in result.muscles} <= words
+
+
+def test_sets_are_listed_and_name_their_exercise_where_it_is_another() -> None:
+    curve = Curve((0.0, 1.0), (170.0, 90.0), "deg")
+    repetition = Repetition(0.0, 1.0, 2.0, 1.25, 0.75, range_of_motion_deg=80.0)
+    squats = ExerciseSet("squat", 3, 21.4, (repetition,) * 8, 1, "knee angle", "joint angle", "both", "side", curve)
+    curls = ExerciseSet(
+        "bicep curl", 61, 75, (repetition,) * 5, 0, "elbow angle", "joint angle", "left", "front", curve
+    )
+    text = shown(terminal.result(replace(LEGS, repetitions=13, sets=(squats, curls))))
+    assert "13 repetitions" in text
+    assert re.search(r"1 +0:03 to 0:21 +8 \+ 1 half +1\.2 s +0\.8 s +80 deg", text)
+    assert re.search(r"2 bicep curl +1:01 to 1:15 +5 ", text)
+
+
+def test_an_uncertain_answer_is_never_stated_as_one() -> None:
+    text = shown(terminal.result(UNCERTAIN))
+    assert "Not sure, looks most like squat" in text
+    assert "sure  " not in text.replace("Not sure", "")
+    assert not re.search("target|extra|ideal", text)
+    assert "squat?" in shown(terminal.summary([terminal.BatchRow("legs.mp4", UNCERTAIN)]))
+    assert terminal.brief(UNCERTAIN).plain.endswith("not sure, looks most like squat (41 %).")
+
+
+def test_certainty_is_never_claimed() -> None:
+    assert "100 %" not in shown(terminal.result(analysis({"quads": 1.0}, probability=1.0)))
+
+
+def test_ascii_terminals_get_ascii_bars_of_the_same_length() -> None:
+    text = shown(terminal.result(LEGS), encoding="ascii")
+    rich = shown(terminal.result(LEGS))
+    assert row(text, "quads").count("#") == row(rich, "quads").count("━")
+    assert "|" in re.findall("[-#|]{8,}", row(text, "chest"))[0]
+
+
+def test_colour_only_repeats_what_the_words_say() -> None:
+    coloured = shown(terminal.result(LEGS), colour=True)
+    assert "\x1b[" in coloured
+    assert Text.from_ansi(coloured).plain.strip() == shown(terminal.result(LEGS)).strip()
+
+
+def test_file_names_cannot_steer_the_terminal() -> None:
+    hostile = replace(LEGS, file="\x1b[2J\u202e[bold]x\udcff.mp4")
+    rows = [terminal.BatchRow(hostile.file, hostile), terminal.BatchRow(hostile.file, None)]
+    for renderable in (terminal.result(hostile), terminal.brief(hostile), terminal.summary(rows)):
+        text = shown(renderable, width=200)
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "\\x1b[2J" in text
+        assert "[bold]x\\udcff.mp4" in text
+
+
+def test_advice_names_the_unused_target_and_what_takes_over() -> None:
+    first, second = LEGS.feedback
+    assert first.startswith("Your hamstrings look under-used for the squat:")
+    assert second.startswith("Your shoulders seem to take over")
+
+
+def test_advice_is_worded_as_carefully_as_the_evidence() -> None:
+    (content,) = analysis({"quads": 0.9, "glutes": 0.9, "hamstrings": 0.9}).feedback
+    assert "work" in content
+    assert "under-used" not in content
+    narrow = analysis({"quads": 0.9, "glutes": 0.9, "hamstrings": 0.45}).feedback
+    assert narrow[0].startswith("Your hamstrings may be under-used")
+    doubtful = analysis({"quads": 0.9, "glutes": 0.9, "hamstrings": 0.1}, probability=0.6).feedback
+    assert doubtful[0].startswith("If this is the squat: your hamstrings")
+    assert analysis({}, name="chest fly machine").feedback[0].startswith("Your chest looks under-used")
+
+
+def test_no_advice_about_muscles_where_no_exercise_is_named() -> None:
+    for result in (UNCERTAIN, NOBODY):
+        (sentence,) = result.feedback
+        assert not any(muscle in sentence for muscle in catalog().muscles)

@@ -1,0 +1,65 @@
+"""Commands that need no engine load none, so that they answer at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commandline import LIMIT_S, SAMPLE, environment
+
+ENGINES = {
+    "torch",
+    "torchvision",
+    "pytorchvideo",
+    "openvino",
+    "av",
+    "cv2",
+    "PIL",
+    "sounddevice",
+    "pyttsx3",
+    "lightning",
+}
+
+PROBE = """
+import json, sys
+sys.argv[0] = "fitcli"
+if len(sys.argv) > 1:
+    from fitcli.cli import main
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
+else:
+    import fitcli
+sys.stderr.write(json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded(*arguments: object, cwd: Path) -> set[str]:
+    """The modules that a process has loaded when the command has run; with no arguments, after `import fitcli`."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        check=True,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("analyze", "--help"), ("history",), ("exercises",), ("--version",)], ids=str
+)
+def test_light_commands_load_no_engine(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    assert not loaded(*arguments, cwd=tmp_path) & ENGINES
+
+
+def test_analysis_on_a_cpu_loads_neither_torch_nor_opencv(tmp_path: Path) -> None:
+    modules = loaded("analyze", SAMPLE, "--device", "cpu", "--json", "--no-save", cwd=tmp_path)
+    assert modules & ENGINES >= {"openvino", "av"}
+    assert not modules & {"torch", "torchvision", "pytorchvideo", "cv2", "lightning", "sounddevice", "pyttsx3"}

@@ -1,0 +1,261 @@
+"""Training and evaluation on pose sequences made on the spot: the commands a researcher types, run for real."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fitcli.catalog import catalog
+from fitcli.network import shipped_folders
+from fitcli.network.checkpoint import load_checkpoint
+from fitcli.network.spec import DEFAULT_SPECS
+from fitcli.pose.clip import JOINTS, POINTS, ClipSpec, Moments, clip_points, clip_times, read_moments, window_starts
+from fitcli.pose.track import LANDMARKS, PoseTrack
+from fitcli.training.augment import Augmentation, augmented_clip, mirror
+from fitcli.training.dataset import draw_weights
+from fitcli.training.evaluate import labels_of
+from fitcli.training.metrics import exercise_metrics, muscle_metrics
+from fitcli.training.sequences import load_sequences
+from fitcli.training.synthetic import synthesize
+from fitcli.training.train import fold_of
+
+COLUMNS = (
+    "id split exercise tier kind source series name ideal primary secondary equipment note repetitions first frames "
+    "seconds width height found"
+).split()
+EXERCISES = ("squat", "push-up", "bicep curl")
+SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.json").exists())
+
+
+@pytest.fixture(scope="module")
+def poses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder of pose sequences in the documented format: three exercises, other, ambiguous; train and dev."""
+    folder = tmp_path_factory.mktemp("poses")
+    rng = np.random.default_rng(3)
+    tracks: list[PoseTrack] = []
+    rows = []
+    first = 0
+    labels = [*EXERCISES * 8, "other", "other", "ambiguous", "ambiguous"]
+    for number, name in enumerate(labels):
+        track = synthesize("walking" if name in ("other", "ambiguous") else name, rng, repetitions=None).track
+        tracks.append(track)
+        row = dict.fromkeys(COLUMNS, "") | {
+            "id": f"clip{number}",
+            "split": "dev" if number % 4 == 3 else "train",
+            "exercise": name,
+            "tier": "core",
+            "kind": "real",
+            "source": "made here",
+            "series": f"performer {number % 5}",
+            "note": "clean",
+            "primary": "quads" if name == "ambiguous" else "",
+            "secondary": "glutes" if name == "ambiguous" else "",
+            "first": first,
+            "frames": len(track),
+            "width": track.frame_width,
+            "height": track.frame_height,
+        }
+        rows.append(row)
+        first += len(track)
+    for field in ("landmarks", "world", "presence"):
+        np.save(folder / f"{field}.npy", np.concatenate([getattr(t, field) for t in tracks]).astype(np.float16))
+    np.save(folder / "times.npy", np.concatenate([t.times_s for t in tracks]).astype(np.float32))
+    with (folder / "clips.tsv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, delimiter="\t")
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def fitcli(*arguments: object) -> list[str]:
+    return [sys.executable, "-W", "ignore", "-m", "fitcli", *map(str, arguments)]
+
+
+def losses(run: Path) -> list[tuple[int, float]]:
+    with (run / "metrics.csv").open() as lines:
+        return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(lines) if row.get("loss")]
+
+
+def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train = fitcli("train", poses, "-a", "x3d", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q")
+    subprocess.run([*train, "--threads", "2"], check=True, capture_output=True, timeout=400)
+    loaded = load_checkpoint(run / "x3d.ckpt")
+    assert loaded.provenance is not None
+    assert (loaded.provenance.epochs, loaded.provenance.sources) == (6, ("made here",))
+    done = subprocess.run(
+        fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", tmp_path / "c"), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        fitcli("evaluate", poses, "--split", "train", "--checkpoints", tmp_path / "c", "--json"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)["ensemble"]
+    assert report["exercise"]["clips"] == 18
+    # Three movements, seen while learning: guessing among sixteen gets one in sixteen.
+    assert report["exercise"]["top3"] > 0.6
+
+
+def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = fitcli("train", poses, "-a", "x3d", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (run / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (run / "x3d.ckpt").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Restored all states" in done.stderr
+    assert (run / "x3d.ckpt").exists()
+
+
+def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(fitcli("train", tmp_path, "-a", "x3d"), capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "clips.tsv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: Path) -> None:
+    (tmp_path / "squat").mkdir()
+    shutil.copy(Path("samples/squat.mp4"), tmp_path / "squat")
+    (tmp_path / "squat" / "broken.mp4").write_text("no video")
+    done = subprocess.run(
+        fitcli("evaluate", tmp_path, "--json", "--confusion", tmp_path / "c.png"), capture_output=True, text=True
+    )
+    report = json.loads(done.stdout)
+    assert report["ensemble"]["exercise"]["clips"] == 1
+    assert len(report["failed"]) == 1
+    assert "broken.mp4" in report["failed"][0]
+    assert done.returncode == 5
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_class_folder_of_an_unknown_exercise_is_named(tmp_path: Path) -> None:
+    (tmp_path / "zumba").mkdir()
+    done = subprocess.run(fitcli("evaluate", tmp_path), capture_output=True, text=True)
+    assert done.returncode == 5
+    assert "zumba" in done.stderr
+
+
+def test_labels_follow_the_catalogue_and_leave_the_unknown_open(poses: Path) -> None:
+    by_exercise = {s.id: s.labels for s in load_sequences(poses)}
+    muscles = catalog().muscles
+    squat = by_exercise["clip0"]
+    assert squat.exercise == catalog().exercise("squat").id
+    assert {m for m, t in zip(muscles, squat.muscles, strict=True) if t} == {"quads", "glutes", "hamstrings"}
+    other, relative = by_exercise["clip24"], by_exercise["clip26"]
+    assert other.exercise == 16
+    assert np.isnan(other.muscles).all()
+    assert relative.exercise is None
+    known = dict(zip(muscles, relative.muscles, strict=True))
+    assert (known["quads"], known["chest"]) == (1, 0)
+    assert np.isnan(known["glutes"])
+
+
+def test_no_series_is_on_both_sides_of_a_fold(poses: Path) -> None:
+    sequences = load_sequences(poses, "train")
+    seen: set[str] = set()
+    for k in range(3):
+        kept, left = fold_of(sequences, k, 3)
+        assert not {s.series for s in kept} & {s.series for s in left}
+        seen |= {s.id for s in left}
+    assert seen == {s.id for s in sequences}
+
+
+def test_rare_classes_are_drawn_more_often_than_they_occur(poses: Path) -> None:
+    sequences = load_sequences(poses)
+    many = [s for s in sequences if s.labels.exercise == catalog().exercise("squat").id]
+    few = [s for s in sequences if s.labels.exercise == catalog().exercise("push-up").id][:2]
+    weights = draw_weights([*many, *few])
+    assert float(weights.sum()) == pytest.approx(1)
+    assert float(weights[len(many) :].mean()) > 1.5 * float(weights[: len(many)].mean())
+
+
+def moments_of(exercise: str) -> Moments:
+    spec = DEFAULT_SPECS["slowfast"]
+    track = synthesize(exercise, np.random.default_rng(1)).track
+    return read_moments(track, track.times_s[0] + clip_times(ClipSpec(spec.frames, spec.window_s)))
+
+
+def test_the_body_views_look_alike_from_wherever_it_was_filmed() -> None:
+    moments = moments_of("squat")
+    angle = np.deg2rad(70)
+    turn = np.float32([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    turned = Moments(moments.image, moments.visibility, moments.world @ turn.T)
+    joints = len(JOINTS)
+    here, there = clip_points(moments), clip_points(turned)
+    assert np.abs(here[:, joints:, :2] - there[:, joints:, :2]).max() < 1e-3
+    assert here.shape == (32, POINTS, 3)
+
+
+def test_mirroring_swaps_sides_and_twice_is_nothing() -> None:
+    moments = moments_of("bicep curl")
+    once, twice = mirror(moments), mirror(mirror(moments))
+    left, right = LANDMARKS.index("left wrist"), LANDMARKS.index("right wrist")
+    assert np.allclose(once.world[:, left, 0], -moments.world[:, right, 0])
+    assert np.allclose(twice.world, moments.world)
+    assert np.allclose(twice.image, moments.image)
+
+
+def test_a_clip_shorter_than_the_window_runs_back_instead_of_jumping() -> None:
+    track = synthesize("squat", np.random.default_rng(2)).track
+    short = track.between(track.times_s[0], track.times_s[0] + 1.2)
+    moments = read_moments(short, track.times_s[0] + clip_times(ClipSpec(64, 4.0)))
+    steps = np.abs(np.diff(moments.world, axis=0)).max()
+    within = np.abs(np.diff(short.world[short.presence > 0], axis=0)).max()
+    assert steps <= within * 1.5
+    assert window_starts(short, ClipSpec()) == (short.times_s[0],)
+
+
+def test_windows_cover_a_long_track_to_its_end() -> None:
+    track = synthesize("squat", np.random.default_rng(2), repetitions=8).track
+    spec = ClipSpec()
+    starts = window_starts(track, spec)
+    assert starts[0] == track.times_s[0]
+    assert starts[-1] + spec.window_s == pytest.approx(track.times_s[-1])
+    assert all(b - a <= spec.hop_s + 1e-6 for a, b in zip(starts, starts[1:], strict=False))
+
+
+def test_every_draw_is_another_clip_of_the_same_shape() -> None:
+    track = synthesize("squat", np.random.default_rng(2)).track
+    spec = DEFAULT_SPECS["x3d"]
+    clips = [augmented_clip(track, spec, np.random.default_rng(i), Augmentation()) for i in range(3)]
+    assert all(clip.shape == (spec.frames, POINTS, 3) and np.isfinite(clip).all() for clip in clips)
+    assert np.abs(clips[0] - clips[1]).max() > 0.01
+
+
+def test_metrics_count_the_whole_set_and_print_the_baseline() -> None:
+    probabilities = np.float32([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]])
+    measured = exercise_metrics(probabilities, np.array([0, 1, 2, 1]), ("a", "b", "c"))
+    assert measured.top1 == 0.75
+    assert measured.macro_top1 == pytest.approx((1 + 0.5 + 1) / 3)
+    assert measured.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert [(c.clips, c.top1, c.top3) for c in measured.classes] == [(1, 1, 1), (2, 1, 2), (1, 1, 1)]
+    nan = float("nan")
+    muscles = muscle_metrics(np.float32([[0.9, 0.2], [0.4, 0.1], [0.2, 0.9]]), np.float32([[1, 0], [1, nan], [0, 0]]))
+    assert muscles.micro_accuracy == pytest.approx(3 / 5)
+    assert muscles.predict_nothing == pytest.approx(3 / 5)
+    assert muscles.mean_average_precision == pytest.approx(1.0)
+    assert muscles.clips == 3
+
+
+def test_class_names_may_be_aliases() -> None:
+    assert labels_of("Push Up") == labels_of("push-up")
+    with pytest.raises(KeyError):
+        labels_of("zumba")
