@@ -2,8 +2,8 @@
 
     python benchmarks/record.py [--seconds 10] [--video samples/squat.mp4]
 
-A file plays as the camera: the sample, enlarged to 1280x720 at 30 frames a second and repeated. Each run is a process of
-its own, as users have it; the preview is shown where there is a display (xvfb-run makes one).
+A file plays as the camera: the sample, enlarged to 1280x720 at 30 frames a second, repeated. The command runs as users
+have it, in a process of its own; the preview is shown where there is a display (xvfb-run makes one).
 """
 
 from __future__ import annotations

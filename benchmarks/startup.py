@@ -1,6 +1,6 @@
 """How long the light commands take to answer: median of ten fresh processes each, against the bare interpreter.
 
-    python benchmarks/startup.py
+Run it with `python benchmarks/startup.py`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from fitcli.errors import InvalidVideoError
 
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
-    from fitcli.network.ensemble import Ensemble, WindowScores
+    from fitcli.network.ensemble import Ensemble
     from fitcli.pose.track import PoseTrack
     from fitcli.pose.tracker import PoseTracker
     from fitcli.video import Frame
@@ -133,9 +133,7 @@ class Analysis:
             "exercise": self.exercise
             and {"name": self.exercise.name, "confidence": round(self.exercise.probability, 4)},
             "exercises": [{"name": e.name, "probability": round(e.probability, 4)} for e in self.exercises],
-            "muscles": [
-                {"name": m.name, "activation": round(m.activation, 4), "ideal": m.ideal} for m in self.muscles
-            ],
+            "muscles": [{"name": m.name, "activation": round(m.activation, 4), "ideal": m.ideal} for m in self.muscles],
             "repetitions": self.repetitions,
             "sets": [s.to_json() for s in self.sets],
             "feedback": list(self.feedback),
@@ -240,7 +238,9 @@ def _answer(path: Path, person: PoseTrack, ensemble: Ensemble) -> Analysis:
             f"{path} shows only {length_s:.1f} s: fitcli needs at least {SHORTEST_S:g} s to see a movement."
         )
     if person.found * len(person) < max(2, LEAST_FOUND * len(person)):
-        return Analysis(str(path), Status.NO_PERSON, "Nobody was found in this video: is the whole body in the picture?")
+        return Analysis(
+            str(path), Status.NO_PERSON, "Nobody was found in this video: is the whole body in the picture?"
+        )
     began = time.perf_counter()
     starts, scores = ensemble.score(person)
     weights = window_weights(person, starts, ensemble.window_s)

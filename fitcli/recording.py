@@ -72,11 +72,6 @@ class LiveState:
     def remaining_s(self) -> float:
         return max(self.total_s - self.elapsed_s, 0.0)
 
-    @property
-    def person(self) -> bool:
-        """Whether somebody is seen."""
-        return self.pose is not None and self.pose.sample is not None
-
 
 class PoseWatcher:
     """Looks for the person in the newest frame, on a thread of its own; frames that come meanwhile are passed over."""

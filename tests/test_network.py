@@ -90,7 +90,13 @@ def test_a_checkpoint_that_carries_code_never_runs_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no checkpoint", {"state_dict": {}}, {"format": "fitcli", "version": 99}, {"format": "fitcli", "version": 1}],
+    [
+        b"",
+        b"no checkpoint",
+        {"state_dict": {}},
+        {"format": "fitcli", "version": 99},
+        {"format": "fitcli", "version": 1},
+    ],
     ids=["empty", "text", "foreign", "newer", "incomplete"],
 )
 def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path: Path, content: object) -> None:
@@ -99,7 +105,7 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path: Path, content: objec
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(CheckpointError, match="x3d.ckpt"):
+    with pytest.raises(CheckpointError, match=r"x3d\.ckpt"):
         load_runtime(path, "cpu")
 
 

@@ -100,7 +100,7 @@ def test_landmarks_are_mediapipes_within_two_percent_of_body_height(tracker: Pos
 @pytest.mark.skipif(not (SHARED / "poses").is_dir(), reason="the pose sequences of ../shared are not here")
 def test_landmarks_are_those_that_the_shipped_networks_learned_from(tracker: PoseTracker) -> None:
     landmarks, times_s = (np.load(SHARED / "poses" / f"{n}.npy", mmap_mode="r") for n in ("landmarks", "times"))
-    with (SHARED / "poses" / "clips.tsv").open() as table:
+    with (SHARED / "poses" / "clips.tsv").open(encoding="utf-8") as table:
         rows = [row for row in csv.DictReader(table, delimiter="\t") if row["split"] == "dev"]
     off = []
     for row in rows[::12]:

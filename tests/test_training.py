@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import shutil
 import signal
@@ -15,7 +16,6 @@ import numpy as np
 import pytest
 
 from fitcli.catalog import catalog
-from fitcli.network import shipped_folders
 from fitcli.network.checkpoint import load_checkpoint
 from fitcli.network.spec import DEFAULT_SPECS
 from fitcli.pose.clip import JOINTS, POINTS, ClipSpec, Moments, clip_points, clip_times, read_moments, window_starts
@@ -24,16 +24,19 @@ from fitcli.training.augment import Augmentation, augmented_clip, mirror
 from fitcli.training.dataset import draw_weights
 from fitcli.training.evaluate import labels_of
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
+from fitcli.training.observation import Noise
+from fitcli.training.repair import OFFSET_M, is_offset, without_offset
 from fitcli.training.sequences import load_sequences
 from fitcli.training.synthetic import synthesize
 from fitcli.training.train import fold_of
 
-COLUMNS = (
-    "id split exercise tier kind source series name ideal primary secondary equipment note repetitions first frames "
-    "seconds width height found"
-).split()
+COLUMNS = tuple(
+    """
+id split exercise tier kind source series name ideal primary secondary
+equipment note repetitions first frames seconds width height found
+""".split()  # noqa: SIM905 - twenty quoted names are harder to read
+)
 EXERCISES = ("squat", "push-up", "bicep curl")
-SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.json").exists())
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +232,7 @@ def test_windows_cover_a_long_track_to_its_end() -> None:
     starts = window_starts(track, spec)
     assert starts[0] == track.times_s[0]
     assert starts[-1] + spec.window_s == pytest.approx(track.times_s[-1])
-    assert all(b - a <= spec.hop_s + 1e-6 for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= spec.hop_s + 1e-6 for a, b in itertools.pairwise(starts))
 
 
 def test_every_draw_is_another_clip_of_the_same_shape() -> None:
@@ -259,3 +262,21 @@ def test_class_names_may_be_aliases() -> None:
     assert labels_of("Push Up") == labels_of("push-up")
     with pytest.raises(KeyError):
         labels_of("zumba")
+
+
+@pytest.mark.parametrize("lean_deg", [0, 40, 90, -120])
+def test_landmarks_measured_in_bfloat16_are_mended_however_the_body_lies(lean_deg: float) -> None:
+    track = synthesize("squat", np.random.default_rng(4), noise=Noise.none()).track
+    angle = np.deg2rad(lean_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+
+    def turned(points: np.ndarray) -> np.ndarray:
+        return np.concatenate([points[..., :2] @ turn.T, points[..., 2:]], -1)
+
+    upright = np.array([[0.5, y, 1] for y in np.linspace(0.1, 0.9, len(LANDMARKS))], np.float32)
+    upright[[11, 12]], upright[[23, 24]] = (0.5, 0.3, 1), (0.5, 0.5, 1)
+    landmarks = turned(np.repeat(upright[None], len(track), 0))
+    spoilt = track.world + turned(OFFSET_M)
+    assert is_offset(spoilt)
+    assert not is_offset(track.world)
+    assert np.abs(without_offset(landmarks, spoilt, 100, 100) - track.world).max() < 1e-4

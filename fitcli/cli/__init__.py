@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -51,8 +52,11 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of `fitcli` and of `python -m fitcli`."""
+    verbose = not {"-v", "--verbose"}.isdisjoint(sys.argv)
     prepare_streams()
+    if not (verbose or sys.warnoptions):
+        warnings.simplefilter("ignore")  # libraries warn their developers; users get sentences they can act on
     try:
         app(prog_name="fitcli")
     except Exception as error:  # the one place where whatever a command let through becomes a sentence
-        sys.exit(complain(error, verbose=not {"-v", "--verbose"}.isdisjoint(sys.argv)))
+        sys.exit(complain(error, verbose=verbose))

@@ -6,7 +6,7 @@ import json as json_format
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +70,7 @@ def info(
     from fitcli.network.ensemble import EnsembleConfig
 
     folder = checkpoint_folder(checkpoints)
-    facts = []
+    facts: list[dict[str, Any]] = []
     for member in EnsembleConfig.load(folder).members:
         path = folder / member.checkpoint
         loaded = load_checkpoint(path)

@@ -18,7 +18,8 @@ def evaluate(
     ],
     split: Annotated[str, typer.Option(help="Which split of the pose sequences.")] = "dev",
     labels: Annotated[
-        Path | None, typer.Option(metavar="TSV", help="A table with the columns file and class, for videos in one folder.")
+        Path | None,
+        typer.Option(metavar="TSV", help="A table with the columns file and class, for videos in one folder."),
     ] = None,
     confusion: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Save the confusion matrix as a picture.")

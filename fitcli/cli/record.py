@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,11 +23,11 @@ import fitcli
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, complain, exit_code, note
 from fitcli.cli.present import Presentation, present, speak
-from fitcli.errors import FitcliError, StorageError
+from fitcli.errors import FitcliError, InvalidVideoError, StorageError
 from fitcli.history import sessions_folder
 
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
-    from fitcli.analysis import Analysis
+    from fitcli.analysis import Analysis, Progress
     from fitcli.camera import Recording
     from fitcli.voice import Voice
 
@@ -36,6 +36,9 @@ PREFIX = ".recording-"
 
 LEFT_AFTER_S = 86_400
 """No recording takes a day: such a folder of yesterday was left behind, and its video is to be private too."""
+
+SHORTEST_S = 1.0
+"""Less was stopped by mistake; the answer would be a guess."""
 
 _CAMERA = "Camera"
 _SET = "Set"
@@ -117,7 +120,7 @@ def record(
         lang=lang,
     )
 
-    def analyse(path: Path, progress: Callable[[float], None]) -> Analysis:
+    def analyse(path: Path, progress: Progress) -> Analysis:
         return fitcli.analyze(
             path,
             checkpoints=checkpoints,
@@ -126,10 +129,20 @@ def record(
             progress=progress,
         )
 
-    plan = _Plan(duration, countdown, rest if loop else None, keep_video, beep)
+    plan = _Plan(
+        camera=camera,
+        resolution=resolution,
+        preview=preview,
+        mirror=mirror,
+        duration_s=duration,
+        countdown_s=countdown,
+        rest_s=rest if loop else None,
+        keep_video=keep_video,
+        beeps=beep,
+    )
     try:
-        with _terminated_like_ctrl_c(), ExitStack() as opened:
-            codes = _Sets(opened, plan, how, analyse, camera, resolution, preview, mirror).run()
+        with _terminated_like_ctrl_c(), _Sets(plan, how, analyse) as sets:
+            codes = sets.run()
     except KeyboardInterrupt:
         note("Stopped.")
         # Its analysis may still run, inside of native code that does not survive the interpreter's own way to end.
@@ -140,8 +153,12 @@ def record(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is recorded; `rest_s` is None for a single set."""
+    """What is recorded and how it is shown; `rest_s` is None for a single set."""
 
+    camera: str
+    resolution: str | None
+    preview: bool
+    mirror: bool | None
     duration_s: float
     countdown_s: int
     rest_s: int | None
@@ -150,40 +167,56 @@ class _Plan:
 
 
 class _Sets:
-    """Set after set, each recorded, analysed, told and stored, until the plan, the camera or the user ends them."""
+    """Set after set, each recorded, analysed, told and stored, until the plan, the camera or the user ends them.
 
-    def __init__(
-        self,
-        opened: ExitStack,
-        plan: _Plan,
-        how: Presentation,
-        analyse: Callable[[Path, Callable[[float], None]], Analysis],
-        camera: str,
-        resolution: str | None,
-        preview: bool,
-        mirror: bool | None,
-    ) -> None:
-        from fitcli.camera import Camera, Resolution, display_trouble
-        from fitcli.cli.stage import Cues, Stage
-        from fitcli.recording import LiveSession, PoseWatcher
+    A context manager: it holds the camera, the voice and the folder with the video that is deleted.
+    """
 
+    def __init__(self, plan: _Plan, how: Presentation, analyse: Callable[[Path, Progress], Analysis]) -> None:
         self._plan = plan
         self._how = how
         self._analyse = analyse
         self._leave = threading.Event()
-        _numbered(plan.keep_video, 1)  # before anybody gets ready
-        self._folder = opened.enter_context(_recording_folder(how))
-        self._voice = _open_voice(plan, how)
-        if self._voice:
-            opened.enter_context(self._voice)
-        self._camera = opened.enter_context(Camera(camera, Resolution.parse(resolution) if resolution else None))
-        self._session = LiveSession(self._camera, opened.enter_context(PoseWatcher(self._camera)))
-        if preview and (trouble := display_trouble()):
-            note(trouble)
-            preview = False
-        mirrored = self._camera.live if mirror is None else mirror
-        cues = Cues(self._voice, beeps=plan.beeps, speech=how.voice is not False) if self._voice else None
-        self._stage = opened.enter_context(Stage(self._session, preview=preview, mirror=mirrored, cues=cues))
+        self._opened = ExitStack()
+        self._camera_opened = ExitStack()
+
+    def __enter__(self) -> _Sets:
+        from fitcli.camera import Camera, Resolution, display_trouble
+        from fitcli.cli.stage import Cues, Stage
+        from fitcli.recording import LiveSession, PoseWatcher
+
+        plan, how = self._plan, self._how
+        size = Resolution.parse(plan.resolution) if plan.resolution else None
+        _numbered(plan.keep_video, 1)  # what is there already is told before anybody gets ready
+        with ExitStack() as opened:
+            self._folder = opened.enter_context(_recording_folder(how))
+            camera_opened = opened.enter_context(ExitStack())
+            voice = _open_voice(plan, how)
+            if voice:
+                opened.enter_context(voice)
+            self._camera = camera_opened.enter_context(Camera(plan.camera, size))
+            watcher = camera_opened.enter_context(PoseWatcher(self._camera))
+            self._session = LiveSession(self._camera, watcher)
+            trouble = display_trouble() if plan.preview else None
+            if trouble:
+                note(trouble)
+            cues = Cues(voice, beeps=plan.beeps, speech=how.voice is not False) if voice else None
+            self._stage = opened.enter_context(
+                Stage(
+                    self._session,
+                    preview=plan.preview and not trouble,
+                    mirror=self._camera.live if plan.mirror is None else plan.mirror,
+                    cues=cues,
+                )
+            )
+            self._voice = voice
+            self._opened, self._camera_opened = opened.pop_all(), camera_opened
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
 
     def run(self) -> list[int]:
         """Returns the exit code of each set."""
@@ -194,10 +227,11 @@ class _Sets:
             recording = self._record(path)
             if recording is None:
                 break
+            last = self._plan.rest_s is None or self._leave.is_set() or self._camera.ended_s is not None
+            if last:  # its light goes out, and the analysis has the processor for itself
+                self._camera_opened.close()
             codes.append(self._answer(recording))
-            if self._plan.rest_s is None or self._leave.is_set() or self._camera.ended_s is not None:
-                break
-            if not self._rest(self._plan.rest_s):
+            if last or self._leave.is_set() or not self._rest(self._plan.rest_s or 0):
                 break
         return codes
 
@@ -218,6 +252,10 @@ class _Sets:
         try:
             if not (self._how.json or self._how.quiet):
                 _tell(recording)
+            if recording.duration_s < SHORTEST_S:
+                raise InvalidVideoError(
+                    f"Only {recording.duration_s:.1f} s were recorded: too short to see a movement."
+                )
             analysis = self._analysed(recording.path)
         except FitcliError as error:  # the next set may be a better one
             return complain(error, verbose=self._how.verbose)

@@ -14,6 +14,13 @@ from fitcli.cli.console import note
 from fitcli.errors import FitcliError
 
 
+class Precision(StrEnum):
+    auto = "auto"
+    bf16 = "bf16-mixed"
+    half = "16-mixed"
+    single = "32-true"
+
+
 class Architecture(StrEnum):
     slowfast = "slowfast"
     x3d = "x3d"
@@ -68,8 +75,8 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw and augment clips.")] = 0,
     devices: Annotated[str, typer.Option(help="How many devices of the accelerator, or auto.")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="auto (bfloat16 where the machine has it), bf16-mixed, 16-mixed or 32-true.")
-    ] = "auto",
+        Precision, typer.Option(help="auto is bfloat16 where the machine has it natively, else 32 bits.")
+    ] = Precision.auto,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train one network of the hybrid on pose sequences; start it again to go on after an interruption."""
@@ -93,7 +100,7 @@ def train(
             initialize=initialize,
             seed=seed,
             threads=threads,
-            precision=precision,
+            precision=precision.value,
             workers=workers,
             devices=devices,
             progress=not quiet,

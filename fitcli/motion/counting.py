@@ -34,7 +34,7 @@ ANGLE, PATH, PERIODICITY = "joint angle", "landmark path", "periodicity"
 
 UNNAMED_PRIOR = 0.35
 """How much a signal that is not the named exercise's counts: enough to win where the name is wrong."""
-MINIMUM_PATH_M = 0.18
+MINIMUM_PATH_M, MINIMUM_DEEP_PATH_M = 0.18, 0.26
 MINIMUM_PRINCIPAL_M = 0.12
 CLEAR_ENOUGH = 0.12
 """Clarity under which an angle does not show the repetitions that another signal counted."""
@@ -42,35 +42,34 @@ CLEAR_ENOUGH = 0.12
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a signal must show to be believed: clarity, amplitude over the smallest of interest, autocorrelation."""
+    """What a signal must show to be believed.
+
+    clarity as in `Cycles`, amplitude as a multiple of the signal's minimum, and the product of the two: a clear small
+    movement convinces as much as a large one that is somewhat rough.
+    """
 
     clarity: float
     amplitude: float
-    autocorrelation: float = 0.0
+    product: float
 
     def holds(self, signal: Signal) -> bool:
-        cycles = signal.cycles
-        if cycles.clarity < self.clarity or cycles.amplitude < self.amplitude * signal.minimum:
-            return False
-        if not self.autocorrelation:
-            return True
-        shown = signal.fused.values[cycles.halves[0].start : cycles.halves[-1].end + 1]
-        return autocorrelation_period(shown)[1] >= self.autocorrelation
+        clarity, amplitude = signal.cycles.clarity, signal.cycles.amplitude / signal.minimum
+        return clarity >= self.clarity and amplitude >= self.amplitude and clarity * amplitude >= self.product
 
 
-EVIDENCE = {1: Evidence(0.25, 1.5), 2: Evidence(0.33, 1.3), 3: Evidence(0.28, 1.1, 0.4)}
-"""By number of repetitions, 3 standing for more: a lone one must be large, several must be alike.
+LONE, PAIR, SEVERAL = Evidence(0.25, 1.8, 0.6), Evidence(0.33, 1.4, 0.6), Evidence(0.28, 1.2, 0.55)
+"""For one repetition, two, and more of a named exercise.
 
-Chosen on real training clips and synthetic sequences so that few people who only fidget or walk about are counted: they
-stay under 1.35 times the smallest amplitude, or under a clarity of 0.25, nine times in ten.
+Chosen on real training clips and synthetic sequences: nine in ten people who stand and fidget stay under 1.8 times the
+minimum or a clarity of 0.4, nineteen in twenty real sets are over.
 """
-UNNAMED_PERIODIC = 0.5
-"""Autocorrelation from which a movement that nobody named counts as repeating."""
+UNNAMED, UNNAMED_PERIODIC = Evidence(0.45, 1.6, 0.8), 0.5
+"""For a movement that nobody named, which must repeat (autocorrelation) and cannot be a single one."""
 _PATHS = (
     ("wrist", "shoulder"), ("shoulder", "ankle"), ("hip", "ankle"), ("ankle", "hip"), ("ankle", "knee"),
     ("wrist", "hip"),
 )  # fmt: skip
-_GENERAL_MINIMUM_DEG = 25.0
+GENERAL_MINIMUM_DEG = 25.0
 
 
 @dataclass(frozen=True)
@@ -118,13 +117,19 @@ def choose_signal(body: Body, exercise: str | None) -> Signal | None:
         return signal.weight * (1 + same / total)
 
     best = max(found, key=support)
-    if not EVIDENCE[int(np.clip(best.cycles.count, 1, 3))].holds(best):
-        return None
-    if exercise is None and (best.cycles.count < 2 or autocorrelation_period(best.fused.values)[1] < UNNAMED_PERIODIC):
+    if not _convincing(best, exercise is not None):
         return None
     # Among equals the angle says most: its range can be told to the user.
     angles = [s for s in found if s.method == ANGLE and s.cycles.count == best.cycles.count]
     return max(angles, key=lambda s: s.weight, default=best)
+
+
+def _convincing(signal: Signal, named: bool) -> bool:
+    count = signal.cycles.count
+    if not named:
+        repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
+        return count >= 2 and repeats and UNNAMED.holds(signal)
+    return (LONE if count <= 1 else PAIR if count == 2 else SEVERAL).holds(signal)
 
 
 def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
@@ -143,18 +148,22 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
         if own:
             measured = fused_measure(body, space, own.measure, by_turns)
             yield signal(own.measure, ANGLE, space, "deg", measured, own.minimum_deg)
-            moved = path(body, space, *own.path, by_turns=by_turns)
-            yield signal(f"{own.path[0]} path", PATH, space, "m", moved, MINIMUM_PATH_M)
         for measure in JOINTS:
             if own is None or measure != own.measure:
                 fused = fused_measure(body, space, measure, takes_turns(body, measure))
-                yield signal(measure, PERIODICITY, space, "deg", fused, _GENERAL_MINIMUM_DEG)
-        for moving, reference in _PATHS:
-            if own is None or (moving, reference) != own.path:
-                fused = path(body, space, moving, reference)
-                yield signal(f"{moving} path", PERIODICITY, space, "m", fused, MINIMUM_PATH_M)
-        whole = principal_movement(body, space)
-        yield signal("principal movement", PERIODICITY, space, "m", whole, MINIMUM_PRINCIPAL_M)
+                yield signal(measure, PERIODICITY, space, "deg", fused, GENERAL_MINIMUM_DEG)
+    # Depth wanders by decimetres while a person stands still, so only the exercise's own path, which a camera that
+    # looks along it cannot see otherwise, is read in 3-D too, and must be longer.
+    if own:
+        for space, minimum in (("image", MINIMUM_PATH_M), ("world", MINIMUM_DEEP_PATH_M)):
+            moved = path(body, space, *own.path, by_turns=by_turns)
+            yield signal(f"{own.path[0]} path", PATH, space, "m", moved, minimum)
+    for moving, reference in _PATHS:
+        if own is None or (moving, reference) != own.path:
+            fused = path(body, "image", moving, reference)
+            yield signal(f"{moving} path", PERIODICITY, "image", "m", fused, MINIMUM_PATH_M)
+    whole = principal_movement(body, "image")
+    yield signal("principal movement", PERIODICITY, "image", "m", whole, MINIMUM_PRINCIPAL_M)
 
 
 def _without(cycles: Cycles, excluded: npt.NDArray[np.bool_]) -> Cycles:

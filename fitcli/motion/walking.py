@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,7 +55,7 @@ def _closed(mask: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.bool_]:
     """The mask with gaps of up to `longest` samples filled."""
     on = np.flatnonzero(mask)
     filled = mask.copy()
-    for before, after in zip(on, on[1:], strict=False):
+    for before, after in pairwise(on):
         if after - before <= longest:
             filled[before:after] = True
     return filled

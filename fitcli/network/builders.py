@@ -67,7 +67,7 @@ class HybridNetwork(nn.Module):
 
 
 def build(spec: NetworkSpec) -> HybridNetwork:
-    """The network that `spec` describes, with random weights, its depthwise convolutions trainable at speed on a CPU."""
+    """The network that `spec` describes, with random weights; its depthwise convolutions train at speed on a CPU."""
     network = HybridNetwork(spec)
     quicken_depthwise(network)
     return network

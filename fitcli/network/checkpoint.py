@@ -1,9 +1,10 @@
 """The `.ckpt` format: architecture, input, class names, metrics and provenance as plain values, weights as tensors.
 
-A file is `torch.save` of one dict: `format` ("fitcli"), `version` (1), `network` (the fields of `NetworkSpec`),
-`weights` (name -> float16 or float32 tensor), `metrics` (name -> number), `training` (the fields of `Provenance`). It is
-data: loading it with `weights_only=True` runs no code. `x.xml` and `x.bin` beside `x.ckpt` are the same network as
-OpenVINO IR, marked with the checkpoint's SHA-256 so that a stale pair is noticed. Importing this module imports no torch.
+A file is `torch.save` of one dict: `format` ("fitcli"), `version` (1), `network` (fields of `NetworkSpec`),
+`weights` (name -> float16 or float32 tensor), `metrics` (name -> number), `training` (the fields of `Provenance`). It
+is data: loading it with `weights_only=True` runs no code. `x.xml` and `x.bin` beside `x.ckpt` are the same network as
+OpenVINO IR, marked with the checkpoint's SHA-256 so that a stale pair is noticed. Importing this module imports no
+torch.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of fitcli.")
     if content.get("version") != VERSION:
-        raise CheckpointError(f"{path} has format version {content.get('version')}, this fitcli reads {VERSION}: update.")
+        raise CheckpointError(
+            f"{path} has format version {content.get('version')}, this fitcli reads {VERSION}: update."
+        )
     try:
         spec = NetworkSpec.from_plain(content["network"])
         weights = {name: t.float() if t.is_floating_point() else t for name, t in content["weights"].items()}

@@ -68,7 +68,7 @@ class DepthwiseConv3d(nn.Conv3d):
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             x, weight = x.to(dtype), weight.to(dtype)
-        result: Tensor = _ShiftedDepthwise.apply(x, weight, self.stride[-1], int(self.padding[-1]))  # type: ignore[no-untyped-call]
+        result: Tensor = _ShiftedDepthwise.apply(x, weight, self.stride[-1], int(self.padding[-1]))
         return result
 
 

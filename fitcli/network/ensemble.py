@@ -152,18 +152,22 @@ def combine(logits: Sequence[Logits], config: EnsembleConfig) -> WindowScores:
 def ideal_matrix() -> FloatArray:
     """The catalogue's ideal activations as 0/1, (16, 11)."""
     names = catalog().muscles
-    return np.array([[name in e.muscles for name in names] for e in catalog().exercises], np.float32)
+    matrix: FloatArray = np.array([[name in e.muscles for name in names] for e in catalog().exercises], np.float32)
+    return matrix
 
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Probabilities over the last axis."""
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
-    return (exponentials / exponentials.sum(-1, keepdims=True)).astype(np.float32)
+    shares: FloatArray = (exponentials / exponentials.sum(-1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def _check(member: Member, spec: NetworkSpec) -> None:
     names = tuple(name for name in spec.exercises if name != OTHER)
     if spec.input == "pose" and spec.channels != POINTS:
-        raise CheckpointError(f"{member.checkpoint} reads other joints than this version of fitcli finds: train it anew.")
+        raise CheckpointError(
+            f"{member.checkpoint} reads other joints than this version of fitcli finds: train it anew."
+        )
     if names != catalog().exercise_names:
         raise CheckpointError(f"{member.checkpoint} was trained on another list of exercises.")

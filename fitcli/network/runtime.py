@@ -79,7 +79,9 @@ class OpenVinoRuntime:
             hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
             self._compiled = core.compile_model(model, "CPU", hints)
         except RuntimeError as error:
-            raise CheckpointError(f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}.") from error
+            raise CheckpointError(
+                f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}."
+            ) from error
 
     def __call__(self, clips: FloatArray) -> Logits:
         parts = [self._compiled(clips[i : i + BATCH]) for i in range(0, len(clips), BATCH)]
@@ -103,7 +105,7 @@ class TorchRuntime:
         self.device = f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else f"{device} (torch)"
         self._network = build(loaded.spec)
         self._network.load_state_dict(loaded.weights)
-        self._network.eval().to(self._device, memory_format=torch.channels_last_3d)
+        self._network.eval().to(self._device).to(memory_format=torch.channels_last_3d)
 
     def __call__(self, clips: FloatArray) -> Logits:
         import torch

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -83,18 +82,15 @@ class PoseSample:
 
 
 class BlazePose:
-    """The two networks of BlazePose full, compiled for the CPU (or the machine's other OpenVINO device).
+    """The two networks of BlazePose full, compiled for the CPU.
 
     threads: CPU threads of one inference; None leaves the choice to OpenVINO. Building one takes about half a second.
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        with ThreadPoolExecutor(2) as pool:  # compiling is most of the start, and one network leaves a core idle
-            detector = pool.submit(_compiled, "pose_detection", (0, 1), threads)
-            # landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time
-            landmarker = pool.submit(_compiled, "pose_landmark_full", (0, 1, 3, 4), threads)
-            self._detector = detector.result().create_infer_request()
-            self._landmarker = landmarker.result().create_infer_request()
+        self._detector = _compiled("pose_detection", (0, 1), threads).create_infer_request()
+        # landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time
+        self._landmarker = _compiled("pose_landmark_full", (0, 1, 3, 4), threads).create_infer_request()
 
     def detect(self, image: Image) -> list[Detection]:
         """People in an (H, W, 3) uint8 RGB frame, best score first."""
@@ -239,7 +235,7 @@ def _compiled(name: str, outputs: tuple[int, ...], threads: int | None) -> Compi
 
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        # Newer CPUs would choose bf16, in which the world landmarks are off by 12 cm (measured, OpenVINO 2026.4)
+        # Newer CPUs would choose bf16, in which the world landmarks are off by 10 cm (measured, OpenVINO 2026.4)
         "INFERENCE_PRECISION_HINT": "f32",
     }
     if threads is not None:

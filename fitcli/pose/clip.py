@@ -60,7 +60,7 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class Moments:
-    """A track read at chosen times. image: (T, 33, 2) in frame heights, visibility: (T, 33), world: (T, 33, 3) metres."""
+    """A track read at chosen times. image: (T, 33, 2) in frame heights, visibility: (T, 33), world: (T, 33, 3) m."""
 
     image: FloatArray
     visibility: FloatArray
@@ -103,7 +103,7 @@ def read_moments(track: PoseTrack, times_s: npt.NDArray[np.float64]) -> Moments:
     nearest = np.minimum(np.abs(folded - source[before]), np.abs(folded - source[after]))
     visibility = landmarks[..., 2] * (nearest < BRIDGED_GAP_S).astype(np.float32)[:, None]
     present = (nearest < BRIDGED_GAP_S).astype(np.float32)[:, None]
-    image = landmarks[..., :2] * np.float32([track.frame_width / max(track.frame_height, 1), 1.0])
+    image = landmarks[..., :2] * np.array([track.frame_width / max(track.frame_height, 1), 1.0], np.float32)
     # A moment without a person is told from a hidden joint by a negative visibility.
     return Moments(image, np.where(present > 0, visibility, -1).astype(np.float32), world)
 
@@ -127,7 +127,7 @@ def track_clips(track: PoseTrack, spec: ClipSpec) -> tuple[tuple[float, ...], Fl
 
 def clip_times(spec: ClipSpec) -> npt.NDArray[np.float64]:
     """The moments of a clip, seconds from its window's start: (T,)."""
-    return (np.arange(spec.frames) + 0.5) * (spec.window_s / spec.frames)
+    return (np.arange(spec.frames, dtype=np.float64) + 0.5) * (spec.window_s / spec.frames)
 
 
 def _image_view(moments: Moments) -> FloatArray:

@@ -19,10 +19,7 @@ LANDMARKS = (
 """BlazePose's 33 landmarks in order; left and right are the person's own."""
 
 MIRRORED = tuple(
-    LANDMARKS.index(
-        name.replace("left", "@").replace("right", "left").replace("@", "right")
-    )
-    for name in LANDMARKS
+    LANDMARKS.index(name.replace("left", "@").replace("right", "left").replace("@", "right")) for name in LANDMARKS
 )
 """Index of each landmark's other-side twin: mirroring a track swaps these."""
 

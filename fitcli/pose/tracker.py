@@ -80,7 +80,7 @@ class PoseTracker:
             near = self._lost is not None and _distance(person.region, self._lost) < _NEAR_SIDES * self._lost.side
             return near, prominence(person)
 
-        return sorted(people, key=rank, reverse=True)
+        return sorted((person for person in people if _holds(person.region, image)), key=rank, reverse=True)
 
 
 def track(

@@ -62,7 +62,12 @@ def save_confusion(report: Report, path: Path) -> None:
         for column, count in enumerate(counts):
             if count:
                 axes.text(
-                    column, row, count, ha="center", va="center", color="white" if shares[row, column] > 0.5 else "black"
+                    column,
+                    row,
+                    count,
+                    ha="center",
+                    va="center",
+                    color="white" if shares[row, column] > 0.5 else "black",
                 )
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), names)

@@ -246,7 +246,10 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool) -> Table:
 
 
 def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
-    """Each set's place in the video, repetitions, tempo, range of motion and score; the exercise where it differs."""
+    """Each set's place in the video, repetitions, tempo, range of motion and score.
+
+    A set has its exercise beside its number where the video's is `named` and another one.
+    """
     table = plain_table()
     table.add_column("set", no_wrap=True)
     table.add_column("when", no_wrap=True)
@@ -258,7 +261,7 @@ def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
     for number, one in enumerate(sets, 1):
         range_deg = one.range_of_motion_deg
         table.add_row(
-            str(number) if one.exercise == named else f"{number} {one.exercise or 'other'}",
+            str(number) if not named or one.exercise == named else f"{number} {one.exercise or 'other'}",
             f"{clock(one.start_s)} to {clock(one.end_s)}",
             f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else ""),
             f"{one.eccentric_s:.1f} s" if one.repetitions else "",
@@ -290,14 +293,16 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
     if verbose:
         spent += f" (decode {took.decode_s:.2f}, pose {took.pose_s:.2f}, network {took.network_s:.2f} s)"
     table.add_row("took", spent)
-    for number, network in enumerate(analysis.networks):
-        said = f"{network.architecture} ({network.input}) from {short_path(network.checkpoint)}"
-        if verbose:
-            said += (
-                f", sha256 {network.checkpoint_sha256[:12]}, weight {network.weight_exercise:g} on exercise, "
-                f"{network.weight_muscle:g} on muscles"
-            )
-        table.add_row("" if number else "networks", Text(said))
+    for folder in dict.fromkeys(Path(network.checkpoint).parent for network in analysis.networks):
+        used = [network for network in analysis.networks if Path(network.checkpoint).parent == folder]
+        named = ", ".join(f"{network.architecture} ({network.input})" for network in used)
+        table.add_row("networks", Text(f"{named} from {short_path(folder)}"))
+    for network in analysis.networks if verbose else ():
+        table.add_row(
+            network.architecture,
+            f"sha256 {network.checkpoint_sha256[:12]}, weight {network.weight_exercise:g} on exercise, "
+            f"{network.weight_muscle:g} on muscles",
+        )
     if stored:
         table.add_row("stored", Text(printable(stored)))
     if saved:

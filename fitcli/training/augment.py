@@ -49,17 +49,19 @@ def mirror(moments: Moments) -> Moments:
     """The same movement seen in a mirror: left and right landmarks swapped, x turned round."""
     order = list(MIRRORED)
     return Moments(
-        moments.image[:, order] * np.float32([-1, 1]),
+        moments.image[:, order] * np.array([-1, 1], np.float32),
         moments.visibility[:, order],
-        moments.world[:, order] * np.float32([-1, 1, 1]),
+        moments.world[:, order] * np.array([-1, 1, 1], np.float32),
     )
 
 
 def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Moments:
     frames, landmarks = moments.visibility.shape
     world = moments.world * np.exp(rng.normal(0, a.stretch, 3)).astype(np.float32)
-    world = world * np.float32([1, 1, np.exp(rng.normal(0, a.depth))])
-    world = world + _drifting(rng, frames, landmarks, 3) * np.float32([1, 1, 2]) * a.noise_m * rng.exponential(1)
+    world = world * np.array([1, 1, np.exp(rng.normal(0, a.depth))], np.float32)
+    world = world + _drifting(rng, frames, landmarks, 3) * np.array(
+        [1, 1, 2], np.float32
+    ) * a.noise_m * rng.exponential(1)
     image = moments.image
     if rng.random() < a.swap:
         # BlazePose mixes up left and right for moments, mostly when one side hides the other.
@@ -74,7 +76,7 @@ def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Mom
         image = view[..., :2] / np.clip(depth, 0.4, None)
     else:
         roll = np.deg2rad(rng.normal(0, a.tilt_deg))
-        turn = np.float32([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+        turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]], np.float32)
         image = image @ turn.T
     extent = np.ptp(image.reshape(-1, 2), axis=0).max()
     image = image * np.exp(rng.normal(0, a.stretch, 2)).astype(np.float32)
@@ -112,4 +114,5 @@ def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> FloatArray:
     yaw = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     pitch = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     roll = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return (roll @ pitch @ yaw).astype(np.float32)
+    turn: FloatArray = (roll @ pitch @ yaw).astype(np.float32)
+    return turn

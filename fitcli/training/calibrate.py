@@ -53,7 +53,9 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
     config = EnsembleConfig(tuple(Member(name, 1 / len(names), 1 / len(names)) for name in names))
     if len(names) == 2:
         config = _weigh(clips, config)
-    config = min((replace(config, temperature=t) for t in TEMPERATURES), key=lambda c: _negative_log_likelihood(clips, c))
+    config = min(
+        (replace(config, temperature=t) for t in TEMPERATURES), key=lambda c: _negative_log_likelihood(clips, c)
+    )
     config = max(
         (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
     )
@@ -70,9 +72,7 @@ def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
     muscle = max(tried, key=lambda c: _muscle_score(clips, c)).members
     return replace(
         config,
-        members=tuple(
-            replace(e, weight_muscle=m.weight_muscle) for e, m in zip(exercise, muscle, strict=True)
-        ),
+        members=tuple(replace(e, weight_muscle=m.weight_muscle) for e, m in zip(exercise, muscle, strict=True)),
     )
 
 

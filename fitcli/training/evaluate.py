@@ -1,4 +1,4 @@
-"""`evaluate`: checkpoints against labelled pose sequences or videos; the ensemble, each network alone, and the sweep."""
+"""`evaluate`: checkpoints against labelled sequences or videos: the ensemble, each network alone, and the sweep."""
 
 from __future__ import annotations
 
@@ -178,9 +178,7 @@ def weighted(config: EnsembleConfig, weight: float) -> EnsembleConfig:
     )
 
 
-def score_windows(
-    identity: str, group: str, labels: Labels, track: PoseTrack, runtimes: Seq[Runtime]
-) -> ScoredClip:
+def score_windows(identity: str, group: str, labels: Labels, track: PoseTrack, runtimes: Seq[Runtime]) -> ScoredClip:
     """What every network says of every window of a track."""
     logits = []
     starts: tuple[float, ...] = ()
@@ -264,7 +262,11 @@ def _listed(folder: Path, table: Path) -> list[tuple[Path, str, str]]:
         with table.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         videos = [
-            (folder / r["file"], r.get("class") or OTHER, f"{r['tier'].split(':')[0]} {r['note']}" if r.get("tier") else "")
+            (
+                folder / r["file"],
+                r.get("class") or OTHER,
+                f"{r['tier'].split(':')[0]} {r['note']}" if r.get("tier") else "",
+            )
             for r in rows
         ]
         for _, name, _ in videos:
@@ -272,5 +274,7 @@ def _listed(folder: Path, table: Path) -> list[tuple[Path, str, str]]:
     except OSError as error:
         raise MissingInputError(f"The table {table} cannot be read: {error.strerror}.") from error
     except KeyError as error:
-        raise InvalidVideoError(f"{table} has no column or exercise {error}: it needs the columns file and class.") from error
+        raise InvalidVideoError(
+            f"{table} has no column or exercise {error}: it needs the columns file and class."
+        ) from error
     return videos

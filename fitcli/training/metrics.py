@@ -1,4 +1,4 @@
-"""Metrics over a whole set of clips, never averaged over batches, with the baselines and counts that make them honest."""
+"""Metrics over a whole set, never averaged over batches, with the baselines and counts that keep them honest."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ class Movement:
     """One variant of an exercise.
 
     angles: by name as above; what is left out is as in `STANDING`.
-    pinned: what stays where it is in the room. held: limbs whose ends stay too, by inverse kinematics.
+    pinned: what stays where it is in the room. held: limbs whose ends stay too, by inverse kinematics, as the feet
+    of pinned ankles and the hands of pinned wrists do.
     sides: who moves: both limbs, left and right in turn (each counts as a repetition), or one of them alone.
     flat_feet: the soles are level.
     repetition_s: the usual shortest and longest duration of a repetition.
@@ -58,25 +59,25 @@ class Movement:
 STANDING: Angles = MappingProxyType(
     {
         "lean": 2, "curve": 2, "tip": 0, "twist": 0, "nod": 5,
-        "hip": 2, "spread": 5, "splay": 8, "knee": 5, "ankle": 0,
-        "lift": 9, "plane": 65, "spin": -10, "elbow": 16,
+        "hip": 2, "spread": 2, "splay": 8, "knee": 6, "ankle": 0,
+        "lift": 7, "plane": 65, "spin": -14, "elbow": 18,
     }
 )  # fmt: skip
 
 _SPLIT_STANCE = {"lean": 12, "hip": 18, "knee": 14, "spread": 7}
-_SEATED = {"lean": -5, "curve": 4, "hip": 86, "splay": 12, "knee": 86, "spread": 2}
+_SEATED = {"lean": -5, "curve": 4, "hip": 86, "splay": 10, "knee": 86, "spread": 0}
 _ON_BENCH = {"lean": -88, "curve": 2, "nod": 8, "hip": 4, "spread": 14, "splay": 6, "knee": 82}
 _ON_INCLINE = {"lean": -48, "curve": 2, "nod": 8, "hip": 50, "spread": 6, "splay": 16, "knee": 82}
-_ON_FLOOR = {"lean": -90, "curve": 0, "nod": 8, "spread": 3, "splay": 4, "ankle": 25}
-_HANGING = {"lean": -2, "curve": 0, "spread": 3, "splay": 3, "ankle": 25, "lift": 168, "plane": 70, "elbow": 8}
+_ON_FLOOR = {"lean": -90, "curve": 0, "nod": 8, "spread": -1, "splay": 3, "ankle": 25}
+_HANGING = {"lean": -2, "curve": 0, "spread": -1, "splay": 3, "ankle": 25, "lift": 168, "plane": 70, "elbow": 8}
 
-_SQUATTING = {"lean": (3, 38), "curve": (2, 4), "nod": (2, -14), "hip": (3, 124), "knee": (5, 116), "splay": (12, 22)}
+_SQUATTING = {"lean": (3, 32), "curve": (2, 4), "nod": (2, -12), "hip": (3, 112), "knee": (6, 106), "splay": (12, 20)}
 _BAR_ON_BACK = {"lift": 42, "plane": 128, "spin": 68, "elbow": 128}
 _RACKED = {"lift": 48, "plane": 14, "spin": -22, "elbow": 138}
 
-_HANDS_ON_HIPS_BAR = {"lift": 14, "plane": 35, "elbow": 14, "spin": -14}
+_HANDS_ON_HIPS_BAR = {"lift": 6, "plane": 60, "elbow": 14, "spin": -14}
 _ARMS_ALONG = {"lift": 14, "plane": 75, "elbow": 10}
-_HANDS_AT_SEAT = {"lift": 4, "plane": 70, "elbow": 24, "spin": 0}
+_HANDS_AT_SEAT = {"lift": 14, "plane": 112, "elbow": 28, "spin": -12}
 
 MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
     {
@@ -112,108 +113,114 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
         ),
         "chest fly machine": (
             Movement("seated machine", _SEATED | {
-                "lift": (82, 80), "plane": (96, 14), "elbow": (24, 30), "spin": (6, -74)}, "hips"),
+                "lift": (78, 54), "plane": (96, 20), "elbow": (24, 36), "spin": (6, -74)}, "hips"),
             Movement("pec deck", _SEATED | {
-                "lift": (80, 80), "plane": (92, 22), "elbow": 88, "spin": (88, 22)}, "hips"),
+                "lift": (76, 62), "plane": (94, 26), "elbow": 88, "spin": (88, 24)}, "hips"),
             Movement("standing cable", _SPLIT_STANCE | {
-                "lift": (78, 66), "plane": (98, 10), "elbow": (30, 26), "spin": (2, -70)}),
+                "lift": (74, 44), "plane": (98, 16), "elbow": (30, 30), "spin": (2, -70)}),
             Movement("high to low cable", _SPLIT_STANCE | {
-                "lean": 20, "hip": 26, "lift": (86, 36), "plane": (92, 14), "elbow": (30, 22), "spin": (0, -62)}),
+                "lean": 20, "hip": 26, "lift": (84, 30), "plane": (92, 18), "elbow": (30, 22), "spin": (0, -62)}),
+            Movement("low to high cable", _SPLIT_STANCE | {
+                "lean": 4, "hip": 10, "lift": (24, 72), "plane": (100, 8), "elbow": (22, 26), "spin": (0, -50)}),
             Movement("lying dumbbell", _ON_BENCH | {
-                "lift": (84, 82), "plane": (14, 90), "elbow": (14, 34), "spin": (-70, 0)}, "hips"),
+                "lift": (78, 66), "plane": (14, 92), "elbow": (14, 36), "spin": (-66, 0)}, "hips"),
             Movement("incline dumbbell", _ON_INCLINE | {
-                "lift": (92, 74), "plane": (14, 88), "elbow": (14, 36), "spin": (-70, 0)}, "hips"),
+                "lift": (86, 58), "plane": (14, 90), "elbow": (14, 36), "spin": (-70, 0)}, "hips"),
         ),
         "deadlift": (
             Movement("conventional", {
                 "lean": (58, 0), "curve": (10, 0), "nod": (-22, 4), "hip": (108, 2), "knee": (68, 4),
-                "lift": (62, 8), "plane": (4, 50), "elbow": 6, "spin": -10}),
+                "lift": (62, 10), "plane": (0, 10), "elbow": 8, "spin": -14}),
             Movement("sumo", {
                 "lean": (46, 0), "curve": (8, 0), "nod": (-18, 4), "hip": (98, 4), "knee": (72, 6), "spread": 16,
                 "splay": (44, 34), "lift": (50, 10), "plane": (0, 20), "elbow": 6, "spin": -12}),
             Movement("romanian", {
                 "lean": (1, 66), "curve": (0, 10), "nod": (4, -14), "hip": (3, 84), "knee": (8, 22),
-                "lift": (9, 70), "plane": (50, 5), "elbow": 6, "spin": -10}),
+                "lift": (10, 70), "plane": (15, 0), "elbow": 8, "spin": -14}),
             Movement("stiff-leg dumbbells", {
                 "lean": (1, 74), "curve": (0, 16), "nod": (4, -6), "hip": (3, 82), "knee": (6, 10),
-                "lift": (8, 82), "plane": (60, 10), "elbow": 10, "spin": -8}),
+                "lift": (8, 80), "plane": (40, 5), "elbow": 12, "spin": -12}),
             Movement("trap bar", {
                 "lean": (44, 0), "curve": (8, 0), "nod": (-20, 4), "hip": (104, 2), "knee": (82, 5),
                 "lift": (46, 8), "plane": (24, 70), "elbow": 6, "spin": -5}),
         ),
         "hip thrust": (
             Movement("on a bench", _HANDS_ON_HIPS_BAR | {
-                "lean": (-46, -88), "curve": (10, 4), "nod": (22, 40), "hip": (70, 2), "knee": (92, 90),
+                "lean": (-46, -88), "curve": (10, 4), "nod": (22, 40), "hip": (72, 14), "knee": (112, 112),
                 "spread": 10, "splay": 8}, "shoulders", "feet"),
             Movement("on a bench, hands at the chest", {
-                "lean": (-48, -86), "curve": (8, 4), "nod": (15, 34), "hip": (68, 2), "knee": (94, 92), "spread": 8,
+                "lean": (-48, -86), "curve": (8, 4), "nod": (15, 34), "hip": (70, 12), "knee": (108, 106), "spread": 8,
                 "splay": 8, "lift": 30, "plane": 25, "elbow": 120, "spin": -50}, "shoulders", "feet"),
             Movement("elbows on the bench", {
-                "lean": (-44, -84), "curve": (8, 4), "nod": (15, 34), "hip": (70, 4), "knee": (92, 90), "spread": 8,
+                "lean": (-44, -84), "curve": (8, 4), "nod": (15, 34), "hip": (72, 14), "knee": (112, 112), "spread": 8,
                 "splay": 8, "lift": (-40, -26), "plane": -60, "elbow": 70, "spin": 20}, "shoulders", "feet"),
-            Movement("bridge on the floor", _ARMS_ALONG | {
-                "lean": (-88, -118), "curve": (0, 6), "nod": (8, 26), "hip": (46, 4), "knee": (104, 82), "spread": 7,
-                "splay": 6}, "shoulders", "feet"),
+            Movement("bridge on the floor", {
+                "lean": (-88, -118), "curve": (0, 6), "nod": (8, 26), "hip": (50, 12), "knee": (118, 104), "spread": 4,
+                "splay": 6, "lift": (4, -26), "plane": 10, "elbow": 10}, "shoulders", "feet"),
+            Movement("bridge, arms beside", _ON_FLOOR | {
+                "lean": (-86, -112), "curve": (0, 4), "nod": (10, 24), "hip": (52, 8), "knee": (122, 110), "spread": 3,
+                "splay": 6, "lift": (-4, -30), "plane": 0, "elbow": 12}, "shoulders", "feet"),
         ),
         "lat pulldown": (
             Movement("wide", _SEATED | {
-                "lean": (-6, -18), "lift": (154, 42), "plane": (86, 78), "elbow": (14, 112), "spin": (70, 78),
+                "lean": (-6, -18), "lift": (144, 44), "plane": (80, 70), "elbow": (14, 112), "spin": (64, 70),
                 "nod": (-8, -4)}, "hips"),
             Movement("narrow", _SEATED | {
-                "lean": (-4, -20), "lift": (158, 20), "plane": (18, 12), "elbow": (14, 118), "spin": -8,
+                "lean": (-4, -20), "lift": (146, 22), "plane": (18, 14), "elbow": (14, 118), "spin": -8,
                 "nod": (-10, -4)}, "hips"),
             Movement("underhand", _SEATED | {
-                "lean": (-5, -16), "lift": (160, 18), "plane": (36, 34), "elbow": (12, 128), "spin": 10,
+                "lean": (-5, -16), "lift": (148, 20), "plane": (36, 34), "elbow": (12, 128), "spin": 10,
                 "nod": (-8, -2)}, "hips"),
             Movement("behind the neck", _SEATED | {
-                "lean": (6, 10), "lift": (152, 48), "plane": (92, 98), "elbow": (16, 116), "spin": (78, 88),
+                "lean": (6, 10), "lift": (144, 48), "plane": (90, 96), "elbow": (16, 116), "spin": (78, 88),
                 "nod": (8, 20)}, "hips"),
             Movement("kneeling or standing", {
-                "lean": (8, -4), "hip": (10, 4), "knee": (18, 12), "lift": (152, 30), "plane": (60, 50),
+                "lean": (8, -4), "hip": (10, 4), "knee": (18, 12), "lift": (142, 32), "plane": (56, 50),
                 "elbow": (14, 118), "spin": (40, 50)}),
         ),
         "lateral raise": (
             Movement("standing", {
-                "lift": (10, 88), "plane": (70, 80), "elbow": (16, 14), "spin": (0, -4), "lean": 3}),
+                "lift": (10, 96), "plane": (58, 70), "elbow": (18, 16), "spin": (0, 2), "lean": 3}),
             Movement("bent arms", {
-                "lift": (12, 86), "plane": (72, 82), "elbow": (40, 46), "spin": (0, 6)}),
+                "lift": (12, 94), "plane": (62, 72), "elbow": (40, 46), "spin": (0, 10)}),
             Movement("seated", _SEATED | {
-                "lift": (12, 86), "plane": (72, 80), "elbow": (18, 16), "spin": (0, -4)}, "hips"),
+                "lift": (12, 94), "plane": (62, 72), "elbow": (20, 18), "spin": (0, 2)}, "hips"),
             Movement("machine", _SEATED | {
-                "lift": (16, 84), "plane": (82, 84), "elbow": 86, "spin": 0}, "hips"),
+                "lift": (16, 90), "plane": (76, 80), "elbow": 86, "spin": 0}, "hips"),
             Movement("one arm cable", {
-                "lift": (6, 86), "plane": (50, 80), "elbow": (14, 16), "tip": 4}, sides="one"),
+                "lift": (6, 94), "plane": (40, 72), "elbow": (16, 18), "tip": 4}, sides="one"),
             Movement("partial range", {
                 "lift": (18, 78), "plane": (74, 78), "elbow": (22, 24), "spin": 0}, repetition_s=(1.0, 3.0)),
         ),
         "leg extension": (
             Movement("machine", _SEATED | _HANDS_AT_SEAT | {
-                "lean": -16, "hip": 76, "knee": (96, 8), "ankle": -5}, "hips", flat_feet=False),
+                "lean": -18, "hip": 64, "knee": (94, 10), "ankle": -5}, "hips", flat_feet=False),
             Movement("upright", _SEATED | _HANDS_AT_SEAT | {
-                "lean": -4, "hip": 88, "knee": (92, 14), "ankle": 0}, "hips", flat_feet=False),
+                "lean": -6, "hip": 76, "knee": (90, 16), "ankle": 0}, "hips", flat_feet=False),
             Movement("reclined", _SEATED | _HANDS_AT_SEAT | {
-                "lean": -26, "hip": 68, "knee": (104, 4), "ankle": -8}, "hips", flat_feet=False),
+                "lean": -28, "hip": 56, "knee": (100, 6), "ankle": -8}, "hips", flat_feet=False),
             Movement("one leg", _SEATED | _HANDS_AT_SEAT | {
-                "lean": -14, "hip": 78, "knee": (94, 8), "ankle": -2}, "hips", sides="one", flat_feet=False),
+                "lean": -16, "hip": 66, "knee": (92, 10), "ankle": -2}, "hips", sides="one", flat_feet=False),
             Movement("alternating", _SEATED | _HANDS_AT_SEAT | {
-                "lean": -10, "hip": 82, "knee": (92, 10), "ankle": 0}, "hips", sides="alternate", flat_feet=False),
+                "lean": -12, "hip": 72, "knee": (90, 12), "ankle": 0}, "hips", sides="alternate", flat_feet=False),
         ),
         "leg raises": (
             Movement("lying", _ON_FLOOR | _ARMS_ALONG | {
-                "hip": (6, 88), "knee": (6, 8)}, "shoulders", flat_feet=False),
+                "hip": (12, 88), "knee": (14, 18)}, "shoulders", flat_feet=False),
             Movement("lying, hands at the head", _ON_FLOOR | {
-                "hip": (8, 86), "knee": (8, 12), "lift": 110, "plane": 80, "elbow": 125, "spin": 70, "nod": 24},
+                "hip": (14, 86), "knee": (18, 24), "lift": 110, "plane": 80, "elbow": 125, "spin": 70, "nod": 24},
                 "shoulders", flat_feet=False),
             Movement("lying, hips lifted", _ON_FLOOR | _ARMS_ALONG | {
-                "lean": (-90, -104), "curve": (0, 16), "hip": (4, 100), "knee": (6, 8)}, "shoulders", flat_feet=False),
+                "lean": (-90, -104), "curve": (0, 16), "hip": (14, 98), "knee": (14, 20)},
+                "shoulders", flat_feet=False),
             Movement("alternating", _ON_FLOOR | _ARMS_ALONG | {
-                "hip": (8, 76), "knee": (4, 6)}, "shoulders", sides="alternate", flat_feet=False),
+                "hip": (10, 76), "knee": (8, 10)}, "shoulders", sides="alternate", flat_feet=False),
             Movement("hanging", _HANGING | {
                 "lean": (-2, -12), "curve": (0, 8), "hip": (-2, 86), "knee": (6, 10)}, "wrists", flat_feet=False),
             Movement("hanging knees", _HANGING | {
                 "lean": (-2, -14), "curve": (0, 10), "hip": (-2, 100), "knee": (10, 96)}, "wrists", flat_feet=False),
             Movement("captain's chair", {
-                "lean": (0, -8), "curve": (2, 10), "hip": (0, 88), "knee": (10, 30), "spread": 3, "splay": 3,
+                "lean": (0, -8), "curve": (2, 10), "hip": (0, 88), "knee": (10, 30), "spread": -1, "splay": 3,
                 "ankle": 20, "lift": 12, "plane": 20, "elbow": 88, "spin": 0}, "wrists", flat_feet=False),
             Movement("seated on a bench", _ARMS_ALONG | {
                 "lean": (-42, -30), "curve": 12, "hip": (48, 92), "knee": (12, 84), "ankle": 20,
@@ -221,125 +228,129 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
         ),
         "push-up": (
             Movement("standard", {
-                "lean": (70, 85), "curve": 0, "nod": -18, "hip": 4, "knee": 3, "spread": 4, "splay": 2,
-                "lift": (82, 44), "plane": (16, 58), "elbow": (6, 96), "spin": (-14, -6)}, "toes", "hands",
+                "lean": (70, 85), "curve": 0, "nod": -18, "hip": 4, "knee": 3, "spread": 0, "splay": 2,
+                "lift": (70, 40), "plane": (16, 58), "elbow": (6, 96), "spin": (-14, -6)}, "toes", "hands",
                 flat_feet=False, repetition_s=(0.9, 3.5)),
             Movement("wide", {
-                "lean": (72, 85), "curve": 0, "nod": -14, "hip": 5, "knee": 3, "spread": 6, "splay": 2,
-                "lift": (78, 62), "plane": (30, 82), "elbow": (8, 92), "spin": (-20, -10)}, "toes", "hands",
+                "lean": (72, 85), "curve": 0, "nod": -14, "hip": 5, "knee": 3, "spread": 0, "splay": 2,
+                "lift": (68, 56), "plane": (30, 82), "elbow": (8, 92), "spin": (-20, -10)}, "toes", "hands",
                 flat_feet=False, repetition_s=(0.9, 3.5)),
             Movement("narrow", {
-                "lean": (69, 84), "curve": 0, "nod": -14, "hip": 4, "knee": 3, "spread": 3, "splay": 2,
-                "lift": (80, 14), "plane": (2, 40), "elbow": (6, 104), "spin": (-30, -12)}, "toes", "hands",
+                "lean": (69, 84), "curve": 0, "nod": -14, "hip": 4, "knee": 3, "spread": 0, "splay": 2,
+                "lift": (68, 14), "plane": (2, 40), "elbow": (6, 104), "spin": (-30, -12)}, "toes", "hands",
                 flat_feet=False, repetition_s=(0.9, 3.5)),
             Movement("on the knees", {
-                "lean": (58, 82), "curve": 0, "nod": -16, "hip": 6, "knee": 66, "ankle": 30, "spread": 3, "splay": 2,
-                "lift": (84, 46), "plane": (16, 62), "elbow": (6, 96), "spin": (-14, -6)}, "knees", "hands",
+                "lean": (58, 82), "curve": 0, "nod": -16, "hip": 6, "knee": 66, "ankle": 30, "spread": 0, "splay": 2,
+                "lift": (70, 42), "plane": (16, 62), "elbow": (6, 96), "spin": (-14, -6)}, "knees", "hands",
                 flat_feet=False, repetition_s=(0.9, 3.5)),
             Movement("incline", {
-                "lean": (46, 62), "curve": 0, "nod": -10, "hip": 4, "knee": 3, "spread": 4, "splay": 2,
-                "lift": (74, 34), "plane": (16, 56), "elbow": (7, 100), "spin": (-14, -6)}, "toes", "hands",
+                "lean": (46, 62), "curve": 0, "nod": -10, "hip": 4, "knee": 3, "spread": 0, "splay": 2,
+                "lift": (66, 32), "plane": (16, 56), "elbow": (7, 100), "spin": (-14, -6)}, "toes", "hands",
                 flat_feet=False, repetition_s=(0.9, 3.5)),
             Movement("feet raised", {
-                "lean": (88, 100), "curve": 0, "nod": -24, "hip": 4, "knee": 3, "spread": 4, "splay": 2,
-                "lift": (92, 52), "plane": (16, 62), "elbow": (6, 98), "spin": (-14, -6)}, "toes", "hands",
+                "lean": (88, 100), "curve": 0, "nod": -24, "hip": 4, "knee": 3, "spread": 0, "splay": 2,
+                "lift": (78, 46), "plane": (16, 62), "elbow": (6, 98), "spin": (-14, -6)}, "toes", "hands",
                 flat_feet=False, repetition_s=(0.9, 3.5)),
         ),
         "russian twist": (
             Movement("feet up, hands together", {
-                "lean": -36, "curve": 16, "nod": 6, "hip": 98, "knee": 72, "ankle": 10, "spread": 2, "splay": 4,
-                "twist": (44, -44), "lift": 44, "plane": 2, "elbow": 62, "spin": -44}, "hips", flat_feet=False),
+                "lean": -36, "curve": 16, "nod": 6, "hip": 76, "knee": 68, "ankle": 10, "spread": -2, "splay": 4,
+                "twist": (30, -30), "lift": 44, "plane": 2, "elbow": 62, "spin": -30}, "hips", flat_feet=False),
             Movement("feet down, hands together", {
-                "lean": -34, "curve": 14, "nod": 6, "hip": 88, "knee": 94, "spread": 4, "splay": 6,
-                "twist": (42, -42), "lift": 42, "plane": 2, "elbow": 66, "spin": -44}, "hips"),
+                "lean": -34, "curve": 14, "nod": 6, "hip": 72, "knee": 84, "spread": -1, "splay": 6,
+                "twist": (28, -28), "lift": 42, "plane": 2, "elbow": 66, "spin": -30}, "hips"),
             Movement("weight, arms long", {
-                "lean": -38, "curve": 14, "nod": 6, "hip": 94, "knee": 70, "ankle": 10, "spread": 2, "splay": 4,
-                "twist": (50, -50), "lift": 74, "plane": -4, "elbow": 26, "spin": -60}, "hips", flat_feet=False),
+                "lean": -38, "curve": 14, "nod": 6, "hip": 74, "knee": 66, "ankle": 10, "spread": -2, "splay": 4,
+                "twist": (34, -34), "lift": 74, "plane": -4, "elbow": 26, "spin": -42}, "hips", flat_feet=False),
             Movement("touching the floor", {
-                "lean": -34, "curve": 18, "nod": 4, "hip": 96, "knee": 82, "ankle": 10, "spread": 2, "splay": 4,
-                "twist": (58, -58), "lift": 32, "plane": 4, "elbow": 48, "spin": -48}, "hips", flat_feet=False),
+                "lean": -34, "curve": 18, "nod": 4, "hip": 76, "knee": 76, "ankle": 10, "spread": -2, "splay": 4,
+                "twist": (40, -40), "lift": 32, "plane": 4, "elbow": 48, "spin": -34}, "hips", flat_feet=False),
         ),
         "shoulder press": (
             Movement("standing dumbbells", {
-                "lift": (62, 164), "plane": (72, 84), "elbow": (116, 14), "spin": (74, 84), "nod": 0}),
+                "lift": (62, 158), "plane": (46, 54), "elbow": (112, 16), "spin": (42, 50), "nod": 0}),
             Movement("standing barbell", {
-                "lift": (44, 168), "plane": (42, 66), "elbow": (128, 10), "spin": (34, 60),
+                "lift": (46, 162), "plane": (34, 52), "elbow": (126, 12), "spin": (28, 50),
                 "lean": (-4, 1), "nod": -4}),
             Movement("seated dumbbells", _SEATED | {
-                "lift": (64, 164), "plane": (76, 84), "elbow": (114, 14), "spin": (78, 84), "nod": 0}, "hips"),
+                "lift": (64, 158), "plane": (54, 58), "elbow": (110, 16), "spin": (52, 54), "nod": 0}, "hips"),
             Movement("seated machine", _SEATED | {
-                "lean": -12, "hip": 80, "lift": (54, 152), "plane": (66, 74), "elbow": (118, 18), "spin": (62, 70)},
+                "lean": -12, "hip": 80, "lift": (54, 148), "plane": (48, 54), "elbow": (116, 20), "spin": (46, 54)},
                 "hips"),
             Movement("arnold", _SEATED | {
-                "lift": (44, 166), "plane": (8, 84), "elbow": (134, 12), "spin": (-14, 84)}, "hips"),
+                "lift": (44, 158), "plane": (8, 62), "elbow": (132, 14), "spin": (-14, 62)}, "hips"),
             Movement("one arm", {
-                "lift": (60, 166), "plane": (70, 84), "elbow": (118, 12), "spin": (72, 84), "tip": 3}, sides="one"),
+                "lift": (60, 160), "plane": (46, 56), "elbow": (114, 14), "spin": (42, 52), "tip": 3}, sides="one"),
         ),
         "squat": (
             Movement("arms forward", _SQUATTING | {
                 "lift": (12, 118), "plane": (40, 6), "elbow": (14, 10), "spin": -20}),
-            Movement("bar on the back", _SQUATTING | _BAR_ON_BACK | {"lean": (5, 44), "hip": (5, 126)}),
-            Movement("front rack or goblet", _SQUATTING | _RACKED | {"lean": (1, 26), "hip": (2, 114), "curve": 2}),
+            Movement("bar on the back", _SQUATTING | _BAR_ON_BACK | {"lean": (5, 38), "hip": (5, 116)}),
+            Movement("front rack or goblet", _SQUATTING | _RACKED | {"lean": (1, 24), "hip": (2, 106), "curve": 2}),
             Movement("hands at the chest", _SQUATTING | {"lift": 28, "plane": 22, "elbow": 118, "spin": -48}),
             Movement("dumbbells at the sides", _SQUATTING | {
-                "lean": (3, 36), "hip": (3, 116), "knee": (5, 108), "lift": (8, 42), "plane": (70, 22), "elbow": 8}),
-            Movement("sumo", _SQUATTING | _RACKED | {
+                "lean": (3, 34), "hip": (3, 108), "knee": (6, 98), "lift": (8, 40), "plane": (70, 22), "elbow": 8}),
+            Movement("sumo, weight at the chest", _SQUATTING | _RACKED | {
                 "lean": (1, 16), "hip": (8, 92), "knee": (10, 94), "spread": 18, "splay": (36, 52)}),
+            Movement("sumo, weight hanging", _SQUATTING | {
+                "lean": (1, 18), "hip": (8, 88), "knee": (10, 90), "spread": 18, "splay": (36, 50), "lift": (8, 20),
+                "plane": 5, "elbow": 8, "spin": -20}),
         ),
         "t bar row": (
             Movement("bent over", {
-                "lean": 50, "curve": 10, "nod": -18, "hip": 76, "knee": 40, "spread": 9, "splay": 10,
+                "lean": 50, "curve": 10, "nod": -18, "hip": 84, "knee": 56, "spread": 2, "splay": 8,
                 "lift": (60, -16), "plane": (4, -45), "elbow": (8, 92), "spin": -10}),
             Movement("bent over, flat back", {
-                "lean": (62, 56), "curve": 6, "nod": -24, "hip": (82, 76), "knee": 34, "spread": 9, "splay": 10,
+                "lean": (62, 56), "curve": 6, "nod": -24, "hip": (92, 86), "knee": 54, "spread": 2, "splay": 8,
                 "lift": (70, -12), "plane": (2, -40), "elbow": (8, 96), "spin": -8}),
             Movement("landmine, upright", {
-                "lean": (36, 28), "curve": 12, "nod": -10, "hip": (56, 48), "knee": 28, "spread": 8, "splay": 10,
+                "lean": (36, 28), "curve": 12, "nod": -10, "hip": (66, 58), "knee": 48, "spread": 2, "splay": 8,
                 "lift": (46, -12), "plane": (2, -40), "elbow": (10, 96), "spin": -16}),
             Movement("chest supported", {
-                "lean": 44, "curve": 4, "nod": -24, "hip": 42, "knee": 22, "spread": 7, "splay": 8,
+                "lean": 44, "curve": 4, "nod": -24, "hip": 50, "knee": 38, "spread": 2, "splay": 8,
                 "lift": (62, -18), "plane": (10, -60), "elbow": (8, 96), "spin": -4}),
             Movement("chest supported, wide grip", {
-                "lean": 42, "curve": 4, "nod": -24, "hip": 40, "knee": 24, "spread": 7, "splay": 8,
+                "lean": 42, "curve": 4, "nod": -24, "hip": 48, "knee": 40, "spread": 2, "splay": 8,
                 "lift": (66, 60), "plane": (24, 104), "elbow": (8, 92), "spin": -4}),
         ),
         "tricep pushdown": (
             Movement("bar", {
-                "lean": 12, "curve": 4, "nod": 8, "hip": 14, "knee": 10, "lift": (14, 8), "plane": (25, 40),
-                "elbow": (104, 12), "spin": -14}),
+                "lean": 12, "curve": 4, "nod": 8, "hip": 14, "knee": 10, "lift": (26, 15), "plane": (25, 35),
+                "elbow": (104, 12), "spin": -24}),
             Movement("rope", {
-                "lean": 14, "curve": 6, "nod": 8, "hip": 16, "knee": 12, "lift": (16, 6), "plane": (20, 50),
-                "elbow": (112, 8), "spin": (-18, 0)}),
+                "lean": 14, "curve": 6, "nod": 8, "hip": 16, "knee": 12, "lift": (26, 12), "plane": (20, 45),
+                "elbow": (112, 8), "spin": (-26, -6)}),
             Movement("leaning over", {
-                "lean": (28, 30), "curve": 8, "nod": 0, "hip": 32, "knee": 16, "lift": (34, 20), "plane": 20,
-                "elbow": (100, 10), "spin": -14}),
+                "lean": (28, 30), "curve": 8, "nod": 0, "hip": 32, "knee": 16, "lift": (40, 26), "plane": 20,
+                "elbow": (100, 10), "spin": -22}),
             Movement("split stance", _SPLIT_STANCE | {
-                "lean": 16, "curve": 4, "lift": (14, 6), "plane": (25, 40), "elbow": (106, 12), "spin": -12}),
+                "lean": 16, "curve": 4, "lift": (26, 14), "plane": (25, 38), "elbow": (106, 12), "spin": -22}),
             Movement("one arm", {
-                "lean": 8, "curve": 4, "hip": 10, "knee": 8, "lift": (12, 6), "plane": (30, 50),
-                "elbow": (108, 8), "spin": -8}, sides="one"),
+                "lean": 8, "curve": 4, "hip": 10, "knee": 8, "lift": (22, 12), "plane": (30, 45),
+                "elbow": (108, 8), "spin": -14}, sides="one"),
         ),
         "tricep dips": (
             Movement("parallel bars", {
                 "lean": (6, 16), "curve": (0, 6), "nod": (4, 0), "hip": (4, 14), "knee": 62, "spread": 3, "splay": 3,
-                "ankle": 20, "lift": (4, -54), "plane": (-20, -24), "elbow": (6, 92), "spin": 0}, "wrists",
+                "ankle": 20, "lift": (18, 60), "plane": (112, 164), "elbow": (8, 92), "spin": -14}, "wrists",
                 flat_feet=False),
             Movement("chest dips", {
                 "lean": (18, 36), "curve": (6, 14), "nod": (0, -6), "hip": (20, 34), "knee": 78, "spread": 3,
-                "splay": 3, "ankle": 20, "lift": (16, -44), "plane": (40, -44), "elbow": (8, 96), "spin": 0}, "wrists",
-                flat_feet=False),
+                "splay": 3, "ankle": 20, "lift": (22, 56), "plane": (80, 144), "elbow": (10, 98), "spin": -18},
+                "wrists", flat_feet=False),
             Movement("straight legs", {
                 "lean": (2, 12), "curve": (0, 4), "nod": 4, "hip": (6, 14), "knee": 12, "spread": 3, "splay": 3,
-                "ankle": 25, "lift": (2, -52), "plane": -24, "elbow": (6, 90), "spin": 0}, "wrists", flat_feet=False),
+                "ankle": 25, "lift": (18, 56), "plane": (114, 162), "elbow": (8, 90), "spin": -14},
+                "wrists", flat_feet=False),
             Movement("bench, legs long", {
                 "lean": (-10, -2), "curve": 4, "nod": 4, "hip": (62, 92), "knee": (8, 12), "spread": 3, "splay": 4,
-                "ankle": 10, "lift": (-22, -64), "plane": (-22, -16), "elbow": (8, 88), "spin": 4}, "wrists", "feet",
+                "ankle": 10, "lift": (28, 66), "plane": (150, 166), "elbow": (10, 88), "spin": -10}, "wrists", "feet",
                 flat_feet=False),
             Movement("bench, knees bent", {
                 "lean": (-8, 2), "curve": 4, "nod": 4, "hip": (74, 104), "knee": (72, 88), "spread": 4, "splay": 6,
-                "lift": (-20, -62), "plane": (-22, -16), "elbow": (8, 86), "spin": 4}, "wrists", "feet"),
+                "lift": (26, 64), "plane": (150, 166), "elbow": (10, 86), "spin": -10}, "wrists", "feet"),
             Movement("machine", _SEATED | {
-                "lean": (4, 8), "lift": (8, -42), "plane": (10, -24), "elbow": (12, 96), "spin": 0}, "hips"),
+                "lean": (4, 8), "lift": (16, 54), "plane": (96, 160), "elbow": (14, 96), "spin": 0}, "hips"),
         ),
     }
 )  # fmt: skip

@@ -13,6 +13,11 @@ from fitcli.catalog import catalog
 from fitcli.errors import InvalidVideoError, MissingInputError
 from fitcli.network.spec import OTHER
 from fitcli.pose.track import PoseTrack
+from fitcli.training.repair import is_offset, without_offset
+
+ARRAYS = ("landmarks", "world", "presence", "times")
+SAMPLED_FRAMES = 2000
+"""Frames that tell how the metric landmarks were measured."""
 
 AMBIGUOUS = "ambiguous"
 """A relative of one of the exercises: no evidence for or against any class."""
@@ -64,17 +69,24 @@ class Sequence:
             share = ((1 - np.cos(2 * np.pi * times / SWEEP_S)) / 2).astype(np.float32)
             landmarks, world = (a[0] + share[:, None, None] * (a[1] - a[0]) for a in (landmarks, world))
             presence = np.full(SWEEP_FRAMES, presence.min(), np.float32)
+        if self.arrays.world_offset:
+            seen = presence > 0
+            world[seen] = without_offset(landmarks[seen], world[seen], self.width, self.height)
         return PoseTrack(times, landmarks, world, presence, self.width, self.height)
 
 
 @dataclass(frozen=True)
 class PoseArrays:
-    """The memory-mapped arrays: landmarks and world (N, 33, 3), presence and times (N,)."""
+    """The memory-mapped arrays: landmarks and world (N, 33, 3), presence and times (N,).
+
+    world_offset: the metric landmarks were measured in bfloat16 and are mended when read (`fitcli.training.repair`).
+    """
 
     landmarks: np.ndarray
     world: np.ndarray
     presence: np.ndarray
     times: np.ndarray
+    world_offset: bool
 
 
 def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
@@ -87,9 +99,9 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
     if not table.is_file():
         raise MissingInputError(f"{folder} is no folder of pose sequences: it has no clips.tsv.")
     try:
-        arrays = PoseArrays(
-            *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("landmarks", "world", "presence", "times"))
-        )
+        landmarks, world, presence, times = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
+        some = np.flatnonzero(presence)[:: max(1, len(presence) // SAMPLED_FRAMES)]
+        arrays = PoseArrays(landmarks, world, presence, times, is_offset(world[some].astype(np.float32)))
         with table.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         sequences = [_sequence(row, arrays) for row in rows if split in (None, row["split"])]

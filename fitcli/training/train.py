@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
@@ -22,6 +23,11 @@ from fitcli.training.module import HybridModule
 from fitcli.training.sequences import Sequence, load_sequences
 
 RESUME_FILE = "last.ckpt"
+
+AVERAGE_DECAY = 0.998
+"""Of the moving average of the weights, which is what a run ends with: it remembers some 500 steps."""
+
+Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class TrainOptions:
     initialize: Path | None = None
     seed: int = 0
     threads: int | None = None
-    precision: str = "auto"
+    precision: Literal["auto"] | Precision = "auto"
     workers: int = 0
     devices: str = "auto"
     progress: bool = True
@@ -90,14 +96,14 @@ def train(options: TrainOptions) -> Path:
     trainer = L.Trainer(
         max_epochs=options.epochs,
         devices=options.devices if options.devices == "auto" else int(options.devices),
-        precision=_precision(options.precision),
+        precision=automatic_precision() if options.precision == "auto" else options.precision,
         default_root_dir=options.run,
         logger=[
             TensorBoardLogger(options.run, name="tensorboard", version=""),
             CSVLogger(options.run, name="", version=""),
         ],
         callbacks=[
-            EMAWeightAveraging(decay=0.998),
+            WeightAveraging(avg_fn=_moving_average),
             LearningRateMonitor("step"),
             ModelCheckpoint(options.run, filename=Path(RESUME_FILE).stem, save_top_k=1, enable_version_counter=False),
             *([RichProgressBar()] if options.progress else []),
@@ -131,6 +137,12 @@ def train(options: TrainOptions) -> Path:
     )
 
 
+def _moving_average(average: torch.Tensor, current: torch.Tensor, updates: torch.Tensor) -> torch.Tensor:
+    # A young average forgets quicker, or the random weights of the start would stay in it for hundreds of steps.
+    decay = min(AVERAGE_DECAY, (1 + float(updates)) / (10 + float(updates)))
+    return average * decay + current * (1 - decay)
+
+
 def _initialize(module: HybridModule, path: Path) -> None:
     start = load_checkpoint(path)
     if start.spec != module.spec:
@@ -143,9 +155,8 @@ def averaged_weights(module: HybridModule) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in module.network.state_dict().items()}
 
 
-def _precision(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
+def automatic_precision() -> Precision:
+    """Lightning's name of the quickest precision that this machine has natively."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     # Without native bfloat16 a CPU emulates it, slower than float32.

@@ -2,8 +2,8 @@
 
 MediaPipe is no dependency of fitcli and needs an older numpy, so this runs in an environment of its own:
 
-    python3.11 -m venv /tmp/mediapipe && /tmp/mediapipe/bin/pip install mediapipe==0.10.21
-    /tmp/mediapipe/bin/python tests/data/make_mediapipe_landmarks.py
+    python3.11 -m venv mediapipe-env && mediapipe-env/bin/pip install mediapipe==0.10.21
+    mediapipe-env/bin/python tests/data/make_mediapipe_landmarks.py
 
 Every frame is a picture by itself (static image mode, nothing smoothed or tracked) read with the full model. Run it
 again when `samples/squat.mp4` is rendered anew.

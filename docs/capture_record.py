@@ -1,0 +1,95 @@
+"""Make record-80.txt, record-120.txt and preview.png: what `fitcli record` shows, from start to table.
+
+    python docs/capture_record.py
+
+Needs tmux and Xvfb (sudo apt install tmux xvfb). The command runs in a real terminal of 80 and of 120 columns, with
+samples/squat.mp4 as the camera, and its preview on a display without a monitor.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+DOCS = Path(__file__).resolve().parent
+LINES = 44
+SCREEN = (1280, 800)
+STEPS = ("Get into the picture", "Get ready", "Recording", "Analysing")
+LOWEST_S = (1.2, 1.6)
+"""When the person of the sample is at the bottom of the first squat."""
+
+SHOWN = "fitcli record --camera samples/squat.mp4 --duration 5"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen(
+            ["Xvfb", "-displayfd", "1", "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24", "-fbdir", folder],
+            stdout=subprocess.PIPE,
+        )
+        assert server.stdout
+        display = f":{server.stdout.readline().decode().strip()}"
+        try:
+            for columns in (80, 120):
+                capture(columns, display, Path(folder))
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def capture(columns: int, display: str, folder: Path) -> None:
+    """Run the command in a terminal of that width and keep a picture of each step."""
+    terminal = ["tmux", "-L", f"capture{columns}"]
+    command = SHOWN.replace("fitcli", f"{sys.executable} -m fitcli", 1)
+    script = (
+        f"cd {DOCS.parent}; export DISPLAY={display} FITCLI_SESSIONS={folder}/sessions; {command}; echo THE END; cat"
+    )
+    subprocess.run([*terminal, "new-session", "-d", "-x", str(columns), "-y", str(LINES), script], check=True)
+    seen: dict[str, list[str]] = {step: [] for step in STEPS}
+    began_s = 0.0
+    try:
+        while "THE END" not in (screen := shown(terminal)):
+            for step in STEPS:
+                if f" {step} " in screen:
+                    seen[step].append(screen)
+            began_s = began_s or (time.monotonic() if seen["Recording"] else 0.0)
+            if began_s and LOWEST_S[0] < time.monotonic() - began_s < LOWEST_S[1]:
+                keep_preview(folder / "Xvfb_screen0")
+            time.sleep(0.05)
+    finally:
+        subprocess.run([*terminal, "kill-server"], check=False)
+    middles = [screens[len(screens) // 2] for screens in seen.values() if screens]
+    write(columns, [*middles, screen.replace("THE END", "")])
+
+
+def shown(terminal: list[str]) -> str:
+    return subprocess.run([*terminal, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
+
+
+def keep_preview(framebuffer: Path) -> None:
+    """The window as it is on the display now, cut out of the black around it."""
+    width, height = SCREEN
+    raw = np.frombuffer(framebuffer.read_bytes()[-width * height * 4 :], np.uint8).reshape(height, width, 4)
+    picture = raw[..., 2::-1]
+    rows, columns = (np.flatnonzero(picture.any(axis=(2, axis))) for axis in (1, 0))
+    if len(rows):
+        window = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        Image.fromarray(np.ascontiguousarray(window)).save(DOCS / "preview.png", optimize=True)
+
+
+def write(columns: int, screens: list[str]) -> None:
+    """The screens one below the other."""
+    text = f"$ {SHOWN}\n"
+    for screen in screens:
+        text += "".join(f"{line.rstrip()}\n" for line in screen.splitlines() if line.strip()) + "\n"
+    (DOCS / f"record-{columns}.txt").write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

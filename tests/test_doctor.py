@@ -1,0 +1,147 @@
+"""`fitcli doctor` tells the truth about this machine, and the command that mends what it finds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from ctypes.util import find_library
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commandline import SAMPLE, fitcli
+
+PARTS = (
+    "Python", "Platform", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions", "Free disk",
+    "Audio output", "Speech", "Display",
+)  # fmt: skip
+NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="arranges Linux's sound and displays")
+
+
+def doctor(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the checks by name with "works" beside them."""
+    done = fitcli("doctor", "--json", *arguments, cwd=cwd, env=NO_DISPLAY | (env or {}))
+    assert done.stderr == ""
+    answer = json.loads(done.stdout)
+    return done.returncode, {check["name"]: check for check in answer["checks"]} | {"works": answer["works"]}
+
+
+def without(name: str, folder: Path, error: str = "ImportError") -> dict[str, str]:
+    """An environment in which a library does not load."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text(f'raise {error}("{name} does not load")\n')
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], Path]:
+    """What it says without a display, with the folder that it was given for sessions."""
+    folder = tmp_path_factory.mktemp("doctor")
+    return *doctor("--sessions", "kept", cwd=folder), folder / "kept"
+
+
+def test_every_part_is_tried_and_all_that_analyze_needs_works(here: tuple[int, dict[str, Any], Path]):
+    code, found, sessions = here
+    assert set(PARTS) <= set(found)
+    assert any(name.startswith("Camera") for name in found)
+    assert found["works"] is True
+    assert code == 0
+    assert "CPU" in found["OpenVINO"]["found"]
+    for network in ("slowfast.ckpt", "x3d.ckpt"):
+        assert found[network]["verdict"] == "ok"
+        assert "sha256" in found[network]["found"]
+        assert "pose" in found[network]["found"]
+    assert list(sessions.iterdir()) == [], "it leaves nothing behind"
+
+
+@linux_only
+@pytest.mark.skipif(not find_library("espeak-ng"), reason="needs espeak-ng: sudo apt install espeak-ng")
+def test_a_speech_engine_and_its_voices_are_found(here: tuple[int, dict[str, Any], Path]):
+    assert here[1]["Speech"]["verdict"] == "ok"
+    assert "English" in here[1]["Speech"]["found"]
+
+
+def test_every_bad_row_has_a_command_for_every_platform_and_a_good_row_none(tmp_path: Path):
+    _, found = doctor("--checkpoints", tmp_path, cwd=tmp_path)
+    del found["works"]
+    for check in found.values():
+        if check["verdict"] in ("limited", "broken"):
+            assert set(check["remedy"]) == {"debian", "fedora", "macos", "windows"}
+            assert all(check["remedy"].values())
+        else:
+            assert check["remedy"] is None
+
+
+def test_the_table_shows_the_command_for_this_platform(tmp_path: Path):
+    done = fitcli("doctor", "--checkpoints", ".", cwd=tmp_path, env=NO_DISPLAY)
+    assert done.returncode == 1
+    assert "broken" in done.stdout
+    assert "pip install --force-reinstall fitcli-*.whl" in done.stdout
+    assert "does not work here" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+def test_it_says_no_where_analyze_fails(tmp_path: Path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "x3d.ckpt").write_bytes(b"no checkpoint")
+    code, found = doctor("--checkpoints", "broken", cwd=tmp_path)
+    analysed = fitcli("analyze", SAMPLE, "--checkpoints", "broken", "--no-save", cwd=tmp_path)
+    assert code == 1
+    assert analysed.returncode != 0
+    assert found["x3d.ckpt"]["verdict"] == "broken"
+    assert found["x3d.ckpt"]["found"] in analysed.stderr
+
+
+def test_a_session_folder_that_cannot_be_written_is_broken(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    code, found = doctor("--sessions", "file/below", cwd=tmp_path)
+    assert code == 1
+    assert found["Sessions"]["verdict"] == "broken"
+
+
+@pytest.mark.parametrize(("library", "part"), [("openvino", "OpenVINO"), ("av", "Video")])
+def test_a_library_that_analyze_needs_and_that_does_not_load_is_broken(tmp_path: Path, library: str, part: str):
+    code, found = doctor(cwd=tmp_path, env=without(library, tmp_path / "libraries"))
+    assert code == 1
+    assert found[part]["verdict"] == "broken"
+    assert f"{library} does not load" in found[part]["found"]
+    assert found[part]["remedy"]["debian"] == f"pip install --force-reinstall {library}"
+    assert found["Sessions"]["verdict"] == "ok", "the other parts are tried all the same"
+
+
+@linux_only
+def test_what_only_recording_needs_does_not_change_the_exit_code(tmp_path: Path):
+    code, found = doctor("--sessions", "kept", cwd=tmp_path, env=without("pyttsx3", tmp_path / "libraries"))
+    assert code == 0
+    assert found["Speech"]["verdict"] == "limited"
+    assert "espeak-ng" in found["Speech"]["remedy"]["debian"]
+    assert found["Display"]["verdict"] == "limited"
+
+
+@linux_only
+@pytest.mark.skipif(not find_library("portaudio"), reason="needs PortAudio: sudo apt install libportaudio2")
+def test_an_audio_output_is_found(tmp_path: Path):
+    config = tmp_path / "asound.conf"
+    config.write_text("pcm.!default { type null }\nctl.!default { type null }\n")
+    _, found = doctor(cwd=tmp_path, env={"ALSA_CONFIG_PATH": str(config)})
+    assert found["Audio output"]["verdict"] == "ok"
+    assert "default" in found["Audio output"]["found"]
+
+
+@linux_only
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs a display without a monitor: sudo apt install xvfb")
+def test_a_display_is_tried_not_believed(tmp_path: Path):
+    server = subprocess.Popen(["Xvfb", "-displayfd", "1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert server.stdout
+        number = server.stdout.readline().decode().strip()
+        _, found = doctor(cwd=tmp_path, env={"DISPLAY": f":{number}"})
+        assert found["Display"]["verdict"] == "ok"
+    finally:
+        server.terminate()
+        server.wait(10)
+    _, found = doctor(cwd=tmp_path, env={"DISPLAY": f":{number}"})
+    assert found["Display"]["verdict"] == "limited"
