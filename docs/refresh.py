@@ -32,14 +32,14 @@ OUTPUTS = {
 
 
 def run(command: str, folder: Path, **environment: str) -> str:
-    """What the command prints in a terminal of `COLUMNS` columns, stderr included."""
+    """The command's result, as a terminal of `COLUMNS` columns would show it."""
     arguments = [sys.executable, "-m", *shlex.split(command)]
     done = subprocess.run(
         arguments,
         cwd=folder,
         env={**os.environ, "COLUMNS": str(COLUMNS), **environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.DEVNULL,
         encoding="utf-8",
         check=False,
     )

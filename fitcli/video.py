@@ -197,7 +197,9 @@ class VideoWriter:
         with self._storage():
             # faststart moves the index to the front when the file is closed, so that a browser can begin at once
             self._container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "faststart"})
-            self._stream = self._container.add_stream("libx264", rate=30, options={"preset": "veryfast", "crf": "21"})
+            # No B-frames: with uneven frame times they make the container state a shorter duration than it has.
+            how = {"preset": "veryfast", "crf": "21", "bf": "0"}
+            self._stream = self._container.add_stream("libx264", rate=30, options=how)
         self._stream.width = width + width % 2
         self._stream.height = height + height % 2
         self._stream.pix_fmt = "yuv420p"

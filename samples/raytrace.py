@@ -38,7 +38,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Samples:
-    """One ray a pixel, row by row: the triangle (or `FLOOR`, `WALL`), barycentric u and v, the point, and the light.
+    """One ray a pixel: the triangle (or `FLOOR`, `WALL`) it hits, barycentric u and v, the point, and the light there.
 
     `direct` is 0..1 of the lamp's light, `ambient` 0..1 of the room's.
     """
@@ -68,6 +68,7 @@ def _on_sphere(a: float, b: float):
 
 @wp.kernel
 def _cast(
+    pixels: wp.array(dtype=wp.int32),
     mesh: wp.uint64,
     normals: wp.array(dtype=wp.vec3),
     indices: wp.array(dtype=wp.int32),
@@ -87,7 +88,8 @@ def _cast(
     out_point: wp.array(dtype=wp.vec3),
     out_light: wp.array(dtype=wp.vec2),
 ):
-    pixel = wp.tid()
+    place = wp.tid()
+    pixel = pixels[place]
     # The same noise in every picture: still surfaces stay still, which the eye and the encoder both want.
     state = wp.rand_init(1, pixel)
     turn = float(number)
@@ -150,10 +152,10 @@ def _cast(
         if triangle == -2:
             ambient = ambient * wp.min(1.0, 0.72 + 0.35 * point[2])
 
-    out_triangle[pixel] = triangle
-    out_uv[pixel] = wp.vec2(u, v)
-    out_point[pixel] = point
-    out_light[pixel] = wp.vec2(direct, ambient)
+    out_triangle[place] = triangle
+    out_uv[place] = wp.vec2(u, v)
+    out_point[place] = point
+    out_light[place] = wp.vec2(direct, ambient)
 
 
 class Scene:
@@ -165,19 +167,32 @@ class Scene:
         self._normals = wp.array(vertex_normals(vertices, triangles), dtype=wp.vec3)
         self._wall_y_m = wall_y_m
 
-    def cast(self, camera: Camera, lamp: tuple[float, float, float], lamp_radius_m: float, number: int) -> Samples:
-        """Ray `number` through every pixel, one more towards the lamp and one into the room from where it hits."""
-        pixels = camera.width_px * camera.height_px
+    def cast(
+        self,
+        camera: Camera,
+        lamp: tuple[float, float, float],
+        lamp_radius_m: float,
+        number: int,
+        pixels: npt.NDArray[np.int32],
+    ) -> Samples:
+        """Ray `number` through `pixels` (row by row), one more towards the lamp and one into the room from its hit."""
+        count = len(pixels)
         right, down, forward = (wp.vec3(*map(float, axis)) for axis in camera.axes())
-        triangle = wp.zeros(pixels, dtype=wp.int32)
-        uv = wp.zeros(pixels, dtype=wp.vec2)
-        point = wp.zeros(pixels, dtype=wp.vec3)
-        light = wp.zeros(pixels, dtype=wp.vec2)
-        inputs: list[Any] = [self._mesh.id, self._normals, self._indices, wp.vec3(*camera.position)]
+        triangle = wp.zeros(count, dtype=wp.int32)
+        uv = wp.zeros(count, dtype=wp.vec2)
+        point = wp.zeros(count, dtype=wp.vec3)
+        light = wp.zeros(count, dtype=wp.vec2)
+        inputs: list[Any] = [
+            wp.array(pixels, dtype=wp.int32),
+            self._mesh.id,
+            self._normals,
+            self._indices,
+            wp.vec3(*camera.position),
+        ]
         inputs += [right, down, forward, camera.width_px, camera.height_px]
         inputs += [0.5 * camera.height_px / np.tan(np.radians(camera.field_of_view_deg) / 2)]
         inputs += [self._wall_y_m, wp.vec3(*lamp), lamp_radius_m, number]
-        wp.launch(_cast, dim=pixels, inputs=inputs, outputs=[triangle, uv, point, light])
+        wp.launch(_cast, dim=count, inputs=inputs, outputs=[triangle, uv, point, light])
         uv_np, light_np = uv.numpy(), light.numpy()
         return Samples(triangle.numpy(), uv_np[:, 0], uv_np[:, 1], point.numpy(), light_np[:, 0], light_np[:, 1])
 

@@ -16,15 +16,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from person import Person, Wardrobe, about, frame, turn, two_bones
+from PIL import Image, ImageFilter
 from raytrace import FLOOR, WALL, Camera, Scene
 
 HERE = Path(__file__).parent
 RATE_HZ = 30
 RAYS_PER_PIXEL = 32
+GLANCE_RAYS = 4
+TOUCHED_MARGIN_PX = 12
 LAMP = (-1.9, -3.0, 3.2)
 LAMP_RADIUS_M = 0.55
 WALL_Y_M = 1.5
 IRON = (0.03, 0.03, 0.034)
+SKIRTING, SKIRTING_M = (0.62, 0.61, 0.58), 0.1
+LAMP_COLOUR, ROOM_COLOUR = np.array([1.15, 1.08, 0.98]), np.array([0.52, 0.56, 0.62])
 
 Floats = npt.NDArray[np.float64]
 Pose = tuple[dict[str, Floats], Floats]
@@ -282,7 +287,7 @@ def render_frame(name: str, index: int) -> npt.NDArray[np.uint8]:
         vertices = np.concatenate([vertices, iron])
     vertices[:, 2] -= person.sole_z
     vertices = vertices @ turn("z", performance.facing_deg).T
-    return _shade(performance, person, Scene(vertices.astype(np.float32), triangles.astype(np.int32), WALL_Y_M))
+    return _shade(name, Scene(vertices.astype(np.float32), triangles.astype(np.int32), WALL_Y_M))
 
 
 def dumbbell(center: Floats, axis: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -299,26 +304,51 @@ def dumbbell(center: Floats, axis: Floats) -> tuple[Floats, npt.NDArray[np.int64
     return vertices.reshape(-1, 3), np.stack([a, b, c, c, b, d], axis=-1).reshape(-1, 3)
 
 
-def _shade(performance: Performance, person: Person, scene: Scene) -> npt.NDArray[np.uint8]:
-    camera = performance.camera
-    total = np.zeros((camera.width_px * camera.height_px, 3))
-    for number in range(RAYS_PER_PIXEL):
-        samples = scene.cast(camera, LAMP, LAMP_RADIUS_M, number)
+def _shade(name: str, scene: Scene) -> npt.NDArray[np.uint8]:
+    """The picture (height, width, 3) sRGB: only pixels that the person or a shadow touches get all their own rays."""
+    camera = PERFORMANCES[name].camera
+    empty_glance, empty = _empty_room(name)
+    glance = _radiance(name, scene, _all_pixels(camera), range(GLANCE_RAYS))
+    # Rays are the same in every picture, so an untouched pixel looks exactly as in the empty room.
+    touched = (glance != empty_glance).any(axis=1).reshape(camera.height_px, camera.width_px)
+    wide = ImageFilter.MaxFilter(2 * TOUCHED_MARGIN_PX + 1)
+    near = np.flatnonzero(np.asarray(Image.fromarray(touched).convert("L").filter(wide))).astype(np.int32)
+    total = empty.copy()
+    total[near] = glance[near] + _radiance(name, scene, near, range(GLANCE_RAYS, RAYS_PER_PIXEL))
+    linear = 1.0 - np.exp(-1.25 * total / RAYS_PER_PIXEL)  # a soft shoulder instead of clipped highlights
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (srgb.reshape(camera.height_px, camera.width_px, 3) * 255 + 0.5).astype(np.uint8)
+
+
+@cache
+def _empty_room(name: str) -> tuple[Floats, Floats]:
+    """Radiance of the first glance and of all rays where nobody is."""
+    far_away = np.array([[0, -99, 99], [0, -99, 99.1], [0.1, -99, 99]], np.float32)
+    scene = Scene(far_away, np.array([[0, 1, 2]], np.int32), WALL_Y_M)
+    pixels = _all_pixels(PERFORMANCES[name].camera)
+    glance = _radiance(name, scene, pixels, range(GLANCE_RAYS))
+    return glance, glance + _radiance(name, scene, pixels, range(GLANCE_RAYS, RAYS_PER_PIXEL))
+
+
+def _all_pixels(camera: Camera) -> npt.NDArray[np.int32]:
+    return np.arange(camera.width_px * camera.height_px, dtype=np.int32)
+
+
+def _radiance(name: str, scene: Scene, pixels: npt.NDArray[np.int32], rays: range) -> Floats:
+    """Linear RGB (len(pixels), 3), summed over the rays of these numbers."""
+    performance, person = PERFORMANCES[name], _person(name)
+    total = np.zeros((len(pixels), 3))
+    for number in rays:
+        samples = scene.cast(performance.camera, LAMP, LAMP_RADIUS_M, number, pixels)
         colour = np.empty_like(total)
         colour[samples.triangle == WALL] = performance.wall
-        skirting = (samples.triangle == WALL) & (samples.point[:, 2] < 0.1)
-        colour[skirting] = (0.62, 0.61, 0.58)
+        colour[(samples.triangle == WALL) & (samples.point[:, 2] < SKIRTING_M)] = SKIRTING
         colour[samples.triangle == FLOOR] = performance.floor
         colour[samples.triangle >= len(person.triangles)] = IRON
         body = (samples.triangle >= 0) & (samples.triangle < len(person.triangles))
         colour[body] = person.colours(samples.triangle[body], samples.u[body], samples.v[body])
-        light = samples.direct[:, None] * np.array([1.15, 1.08, 0.98]) + samples.ambient[:, None] * np.array(
-            [0.52, 0.56, 0.62]
-        )
-        total += colour * light
-    linear = 1.0 - np.exp(-1.25 * total / RAYS_PER_PIXEL)  # a soft shoulder instead of clipped highlights
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (srgb.reshape(camera.height_px, camera.width_px, 3) * 255 + 0.5).astype(np.uint8)
+        total += colour * (samples.direct[:, None] * LAMP_COLOUR + samples.ambient[:, None] * ROOM_COLOUR)
+    return total
 
 
 def write_video(name: str, path: Path, processes: int) -> None:
@@ -353,8 +383,6 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.names or PERFORMANCES:
         if arguments.frame is not None:
-            from PIL import Image
-
             Image.fromarray(render_frame(name, arguments.frame)).save(f"{name}.png")
         else:
             write_video(name, HERE / f"{name}.mp4", arguments.processes)

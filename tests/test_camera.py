@@ -162,7 +162,8 @@ def test_frames_that_the_encoder_cannot_take_are_counted(tmp_path: Path, film, m
     recording = record(str(film([number / 1000 for number in range(200)], 1280, 720)), tmp_path / "set.mp4", 60)
     assert recording.dropped > 0
     assert recording.frames + recording.dropped in (200, 201)
-    assert len(times_in(recording.path)) == recording.frames
+    # and one more, where the last picture had to stand until the end
+    assert len(times_in(recording.path)) in (recording.frames, recording.frames + 1)
 
 
 def test_a_camera_that_is_unplugged_leaves_what_was_recorded(tmp_path: Path):

@@ -218,7 +218,8 @@ def test_the_progress_bar_is_on_stderr_and_only_in_a_terminal(folder: Path, tmp_
     assert "1/2 a squat.mp4" in sent
     assert "2/2 z.mp4" in sent
     assert "\x1b" not in (tmp_path / "out").read_text()
-    assert fitcli("analyze", folder / "z.mp4", "--no-save", cwd=tmp_path).stderr == ""
+    piped = fitcli("analyze", folder / "z.mp4", "--no-save", cwd=tmp_path, env={"FORCE_COLOR": "1"})
+    assert piped.stderr == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -259,7 +260,8 @@ def test_file_names_may_hold_anything(tmp_path: Path) -> None:
         assert answer["status"] != "error"
 
 
-def test_the_library_gives_the_same_answer_as_the_command(tmp_path: Path) -> None:
+def test_the_library_gives_the_same_answer_as_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the current folder decides which checkpoints are used
     heard: list[float] = []
     analysis = library.analyze(SAMPLE, device="cpu", progress=heard.append)
     (answer,) = answers(SAMPLE, "--device", "cpu", "--no-save", cwd=tmp_path)

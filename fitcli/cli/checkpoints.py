@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +36,7 @@ def assemble(
     """
     if cross and not poses:
         raise typer.BadParameter("--fold needs --poses: the sequences that were left out.")
+    from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import EnsembleConfig
 
@@ -45,6 +46,11 @@ def assemble(
         target = folder / path.name
         if path.resolve() != target.resolve():
             shutil.copyfile(path, target)
+        if poses:
+            with needs_training_extra():
+                from fitcli.training.evaluate import network_metrics
+            loaded = load_checkpoint(target)
+            save_checkpoint(target, replace(loaded, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"))
         note(f"Converted {target}")
     if cross and poses:

@@ -67,7 +67,6 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
     """A progress bar on stderr for as long as the block runs, only on a terminal; call what it gives with 0..1."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    console = stderr()
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -76,9 +75,10 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
     )
     with Progress(
         *columns,
-        console=console,
+        console=stderr(),
         transient=True,
-        disable=not (shown and console.is_terminal),
+        # not Rich's own idea of a terminal: FORCE_COLOR asks for colours in a log, not for a moving bar
+        disable=not (shown and sys.stderr.isatty()),
         refresh_per_second=5,
         redirect_stdout=False,
         redirect_stderr=False,

@@ -19,8 +19,8 @@ COMPLETE = 0.6
 """A half cycle that covers at least this share of the amplitude is a full one; a smaller one at an edge is partial."""
 NEIGHBOURS = 2
 """Half cycles on either side that a half cycle is compared with."""
-LARGER_HALF = 70
-"""Percentile of the neighbours' sizes that stands for a full half cycle: small wobbles among them do not lower it."""
+LARGER_HALF = 0.7
+"""Quantile of the neighbours' sizes that stands for a full half cycle: small wobbles among them do not lower it."""
 STEP = 0.3
 """What is left of the clarity of a signal without a complete cycle: a step is no repetition."""
 NOISE_FLOOR = 0.6
@@ -56,6 +56,11 @@ class Cycles:
     def count(self) -> int:
         """Complete out-and-back cycles, wherever the first one begins."""
         return max(len(self.paired(rest_high).pairs) for rest_high in (True, False))
+
+    @property
+    def half_s(self) -> float:
+        """Median duration of a half cycle in seconds."""
+        return float(np.median([half.end - half.start for half in self.halves])) / RATE_HZ
 
     def paired(self, rest_high: bool) -> Paired:
         """The cycles that leave the high end (`rest_high`) or the low one and come back, and what is left over."""
@@ -117,10 +122,11 @@ def find_cycles(values: Array, minimum: float) -> Cycles:
 def _are_full(halves: Sequence[Half]) -> list[bool]:
     """For each half cycle whether it covers what its neighbours do: a set may tire, a camera may move."""
     sizes = [abs(half.rise) for half in halves]
-    return [
-        size >= COMPLETE * float(np.percentile(sizes[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1], LARGER_HALF))
-        for i, size in enumerate(sizes)
-    ]
+    full = []
+    for i, size in enumerate(sizes):
+        near = sorted(sizes[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1])
+        full.append(size >= COMPLETE * near[round(LARGER_HALF * (len(near) - 1))])
+    return full
 
 
 def _merged(halves: list[Half]) -> tuple[Half, ...]:
@@ -167,11 +173,18 @@ def _clarity(values: Array, halves: tuple[Half, ...], amplitude: float, minimum:
     # two or three half cycles say nothing about how regular they are: assume the usual unevenness
     irregular = _variation([float(p) for p in periods]) if len(periods) > 2 else 0.2
     strength = min(1.0, amplitude / (2 * minimum))
-    return float(straight**2 * np.exp(-uneven - irregular) * strength)
+    return float(straight**4 * np.exp(-2 * uneven - irregular) * strength)
 
 
 def _variation(values: list[float]) -> float:
     return float(np.std(values) / np.mean(values)) if len(values) > 1 else 0.0
+
+
+def smoothed(values: Array, sigma_s: float) -> Array:
+    """(M,) values after a Gaussian of that standard deviation; zero phase, ends repeated."""
+    reach = round(3 * sigma_s * RATE_HZ)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (sigma_s * RATE_HZ)) ** 2)
+    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
 def autocorrelation_period(values: Array) -> tuple[float, float]:

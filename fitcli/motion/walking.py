@@ -16,6 +16,7 @@ MINIMUM_STEP_M = 0.2
 LONGEST_STEP_S = 1.2
 STRAIGHT_DEG = 125.0
 """The standing leg and the trunk above it stay this straight while walking; seated and lying leg exercises do not."""
+BARELY_SEEN = 0.05
 MOSTLY = 0.7
 CLEAR_STEPS = 0.25
 SWAY = 0.5
@@ -27,7 +28,7 @@ STRIDE_GAP_S = 1.0
 def walking(body: Body) -> npt.NDArray[np.bool_]:
     """(M,) True where the person walks: the feet take turns while one leg is always straight under the trunk."""
     steps = np.zeros(len(body), dtype=bool)
-    if len(body) < RATE_HZ or min(side_visibility(body, ("hip", "ankle")).values()) < 0.1:
+    if len(body) < RATE_HZ or min(side_visibility(body, ("hip", "ankle")).values()) < BARELY_SEEN:
         return steps
     for space in SPACES:
         apart = body.points(space, "left ankle") - body.points(space, "right ankle")

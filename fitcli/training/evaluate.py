@@ -12,8 +12,8 @@ import numpy as np
 
 from fitcli.catalog import catalog
 from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import Ensemble, EnsembleConfig, WindowScores, combine, window_weights
-from fitcli.network.runtime import Logits, Runtime
+from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, WindowScores, combine, window_weights
+from fitcli.network.runtime import Logits, Runtime, TorchRuntime
 from fitcli.network.spec import OTHER
 from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
@@ -103,6 +103,30 @@ def evaluate(
     if not clips:
         raise MissingInputError(f"{folder} holds nothing to evaluate: pose sequences or folders of videos by exercise.")
     return report(clips, ensemble.config, tuple(failed))
+
+
+def network_metrics(checkpoint: Path, poses: Path, split: str = "dev") -> dict[str, float]:
+    """One network's own figures on a split of pose sequences, for its checkpoint; empty where the split is."""
+    runtime = TorchRuntime(checkpoint, "cpu")
+    clips = [score_windows(s.id, "", s.labels, s.track, [runtime]) for s in load_sequences(poses, split)]
+    if not clips:
+        return {}
+    measured = measure("", clips, EnsembleConfig((Member(checkpoint.name, 1.0, 1.0),)))
+    figures: dict[str, float] = {}
+    if measured.exercise:
+        figures |= {
+            f"{split}_clips": float(measured.exercise.clips),
+            f"{split}_top1": measured.exercise.top1,
+            f"{split}_top3": measured.exercise.top3,
+            f"{split}_macro_top1": measured.exercise.macro_top1,
+        }
+    if measured.muscle:
+        figures |= {
+            f"{split}_muscle_micro_accuracy": measured.muscle.micro_accuracy,
+            f"{split}_muscle_predict_nothing": measured.muscle.predict_nothing,
+            f"{split}_muscle_average_precision": measured.muscle.mean_average_precision,
+        }
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def report(clips: Seq[ScoredClip], config: EnsembleConfig, failed: tuple[str, ...] = ()) -> Report:

@@ -17,7 +17,7 @@ OFFSET_M: FloatArray = np.array([
     [16, 45, 12], [-16, -61, 36], [71, 66, 40], [-14, 21, 71], [99, 170, 61], [-18, 64, 58], [92, 118, 57],
     [-11, -26, 39], [75, 77, 40], [100, 9, 86], [-93, -14, -50], [-107, 150, 21], [52, 42, -6], [105, 20, -111],
     [152, -14, -79], [159, 11, -97], [172, -10, -90], [129, 57, -123], [101, 70, -113],
-], np.float32) / 1000  # fmt: skip
+], np.float32) / np.float32(1000)  # fmt: skip
 """(33, 3) metres in the crop's frame: bfloat16 minus float32 of the full network, the mean over 1,006 crops of real
 videos, on each of which both precisions were run (residual 1.5 cm)."""
 

@@ -120,8 +120,10 @@ def _train(
     angles["lean"] = angles["lean"] + effort[0] * 2.0 * shared
     angles["nod"] = angles["nod"] + effort[1] * 3.0 * shared
     on_feet = movement.pinned == "ankles"
+    # Degrees; a body steadies itself on what its hands or feet hold.
+    loose = 0.7 if movement.held or movement.pinned == "wrists" else 1.2
     for name in angles:
-        own = wander(rng, tempo.times_s, 2, 0.1, 0.7) * 1.3
+        own = wander(rng, tempo.times_s, 2, 0.1, 0.7) * loose
         if name in ("lean", "curve", "tip", "twist", "nod"):
             own = own[:, :1].repeat(2, axis=1)
         angles[name] = angles[name] + own
