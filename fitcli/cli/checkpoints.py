@@ -22,26 +22,15 @@ def assemble(
     networks: Annotated[list[Path], typer.Argument(metavar="CKPT", help="The trained networks of the hybrid.")],
     folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the ensemble.")] = Path("checkpoints"),
     poses: Annotated[
-        Path | None, typer.Option(metavar="POSES", help="Training sequences, to choose weights and thresholds on.")
+        Path | None, typer.Option(metavar="POSES", help="Measure each network on split dev and note it in its file.")
     ] = None,
-    cross: Annotated[
-        list[Path] | None,
-        typer.Option("--fold", metavar="DIR", help="Run trained with --fold K/N, once for each K in order."),
-    ] = None,
-    folds: Annotated[int | None, typer.Option(min=2, help="N of these folds; default: how many are given.")] = None,
 ) -> None:
-    """Copy networks to a folder, convert them to IR and choose the ensemble's weights and thresholds.
-
-    The numbers are chosen on series that the --fold networks never saw; without --fold they keep their present values.
-    """
-    if cross and not poses:
-        raise typer.BadParameter("--fold needs --poses: the sequences that were left out.")
+    """Copy trained networks to a folder and convert them to OpenVINO IR; weights in ensemble.json stay as they are."""
     from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import EnsembleConfig
 
     folder.mkdir(parents=True, exist_ok=True)
-    names = sorted(path.name for path in networks)
     for path in networks:
         target = folder / path.name
         if path.resolve() != target.resolve():
@@ -53,14 +42,29 @@ def assemble(
             save_checkpoint(target, replace(loaded, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"))
         note(f"Converted {target}")
-    if cross and poses:
-        with needs_training_extra():
-            from fitcli.training.calibrate import calibrate, cross_validated
-        config = calibrate(cross_validated(poses, cross, folds or len(cross)), names)
-    else:
-        config = EnsembleConfig.load(folder)
+    EnsembleConfig.load(folder).save(folder)
+
+
+@app.command()
+def calibrate(
+    poses: Annotated[Path, typer.Argument(metavar="POSES", help="The pose sequences that were trained on.")],
+    runs: Annotated[
+        list[Path],
+        typer.Option(
+            "--fold", metavar="DIR", help="Folder of networks trained with --fold K/N; once for each K, in order."
+        ),
+    ],
+    folds: Annotated[int | None, typer.Option(min=2, help="N of these folds; default: how many are given.")] = None,
+    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of the ensemble.")] = Path("checkpoints"),
+) -> None:
+    """Choose the ensemble's weights, temperature and thresholds on series that the --fold networks never saw."""
+    with needs_training_extra():
+        from fitcli.training.calibrate import calibrate as choose
+        from fitcli.training.calibrate import cross_validated
+    clips = cross_validated(poses, runs, folds or len(runs))
+    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))])
     config.save(folder)
-    note(f"Ensemble: {folder / 'ensemble.json'}")
+    note(f"Chosen on {len(clips)} clips: {folder / 'ensemble.json'}")
 
 
 @app.command()

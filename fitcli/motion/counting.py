@@ -37,7 +37,7 @@ MINIMUM_PATH_M, MINIMUM_DEEP_PATH_M = 0.18, 0.26
 MINIMUM_PRINCIPAL_M = 0.12
 SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN = 0.2, 0.8, 1.25
 """Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter."""
-AGREEMENT, AGREEMENT_DEEP = 0.4, 0.6
+AGREEMENT, AGREEMENT_DEEP = 0.3, 0.6
 """Share of all signals' weight that must count the same; a path in 3-D, where noise is largest, needs more of it."""
 CLEAR_ENOUGH = 0.25
 """Clarity under which an angle does not show the repetitions that another signal counted."""
@@ -60,14 +60,14 @@ class Evidence:
         return clarity >= self.clarity and amplitude >= self.amplitude and clarity * amplitude >= self.product
 
 
-LONE, PAIR, SEVERAL = Evidence(0.25, 1.4, 0.75), Evidence(0.3, 1.15, 0.6), Evidence(0.15, 1.1, 0.42)
+LONE, PAIR, SEVERAL = Evidence(0.25, 1.3, 1.0), Evidence(0.3, 1.1, 0.65), Evidence(0.2, 1.05, 0.4)
 """For one repetition, two, and more of a named exercise.
 
 Chosen on real training clips and synthetic sequences: nineteen in twenty sets reach these products, nineteen in twenty
 people who stand and fidget do not where two or more movements are taken for repetitions, and two in three where one is.
 """
-UNNAMED, UNNAMED_PERIODIC = Evidence(0.3, 1.4, 0.75), 0.5
-"""For a movement that nobody named, which must repeat (autocorrelation) and cannot be a single one."""
+UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
+"""For a movement that nobody named, which must repeat (autocorrelation) this often to be more than fidgeting."""
 _PATHS = (
     ("wrist", "shoulder"), ("shoulder", "ankle"), ("hip", "ankle"), ("ankle", "hip"), ("ankle", "knee"),
     ("wrist", "hip"),
@@ -137,7 +137,9 @@ def _convincing(signal: Signal, named: bool) -> bool:
     count = signal.cycles.count
     if not named:
         repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
-        return count >= 2 and repeats and UNNAMED.holds(signal)
+        return count >= UNNAMED_COUNT and repeats and UNNAMED.holds(signal)
+    if count <= 1 and signal.method == PERIODICITY:
+        return False  # one movement of some other joint is not a repetition of this exercise
     return (LONE if count <= 1 else PAIR if count == 2 else SEVERAL).holds(signal)
 
 

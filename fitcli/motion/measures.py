@@ -27,6 +27,8 @@ SIGNAL_MEASURES = (*JOINTS, "arm opening", "trunk twist")
 
 VISIBLE = 0.5
 """Visibility from which a landmark counts as seen."""
+IDLE = 0.4
+"""A side that moves less than this share of the other one takes no part: a one-armed exercise."""
 ALTERNATING_CORRELATION = -0.25
 _MOVING_DEG = 8.0
 """Standard deviation from which a side moves at all."""
@@ -66,10 +68,18 @@ def side_visibility(body: Body, landmarks: tuple[str, ...]) -> dict[str, float]:
     return {side: float(np.median(body.visibility(*(f"{side} {name}" for name in landmarks)))) for side in SIDES}
 
 
-def side_weights(visible: dict[str, float]) -> dict[str, float]:
-    """Shares of left and right in a fused curve: the better seen side leads, a hidden one is left out."""
-    best = max(visible.values())
-    raw = {side: 0.0 if v < VISIBLE <= best else max(v, 0.05) ** 2 for side, v in visible.items()}
+def side_weights(visible: dict[str, float], moved: dict[str, float]) -> dict[str, float]:
+    """Shares of left and right in a fused curve: the better seen side leads, a hidden or an idle one is left out.
+
+    visible: 0..1 a side. moved: how much each side moves, in any unit.
+    """
+    best, most = max(visible.values()), max(moved.values())
+    raw = {
+        side: 0.0 if v < VISIBLE <= best or (moved[side] < IDLE * most and best - v < 0.3) else max(v, 0.05) ** 2
+        for side, v in visible.items()
+    }
+    if not any(raw.values()):
+        raw = {side: max(v, 0.05) ** 2 for side, v in visible.items()}
     total = sum(raw.values())
     return {side: weight / total for side, weight in raw.items()}
 
@@ -92,8 +102,8 @@ def fused_measure(body: Body, space: str, measure: str, by_turns: bool = False) 
         limbs = ("shoulder", "wrist") if measure == "arm opening" else ("shoulder", "hip")
         return Fused(values, "both", min(side_visibility(body, limbs).values()))
     visible = side_visibility(body, JOINTS[measure])
-    weights = side_weights(visible)
     left, right = (joint_angle(body, space, measure, side) for side in SIDES)
+    weights = side_weights(visible, {"left": float(left.std()), "right": float(right.std())})
     if by_turns:
         resting = np.median(np.concatenate([left, right]))
         low, high = np.percentile(np.concatenate([left, right]), (5, 95))
@@ -144,8 +154,9 @@ def path(body: Body, space: str, moving: str, reference: str, by_turns: bool = F
     sign is arbitrary. Of sides that take turns (`by_turns`), the one that is out is followed.
     """
     visible = side_visibility(body, (moving, reference))
-    weights = side_weights(visible)
     left, right = (body.points(space, f"{side} {moving}") - body.points(space, f"{side} {reference}") for side in SIDES)
+    moved = {"left": float(left.std(0).max()), "right": float(right.std(0).max())}
+    weights = side_weights(visible, moved)
     side = followed_side(weights)
     if by_turns and side == "both":
         outward = [_away_from_rest(principal_component(offsets)) for offsets in (left, right)]

@@ -11,14 +11,14 @@ from fitcli.motion.body import RATE_HZ, Body
 from fitcli.motion.cycles import find_cycles
 from fitcli.motion.measures import SIDES, SPACES, joint_angle, principal_component, side_visibility
 
-MINIMUM_STEP_M = 0.2
-"""The ankles part and meet, or pass each other, by at least this much."""
+MINIMUM_STEP_M = {"image": 0.2, "world": 0.35}
+"""The ankles part and meet, or pass each other, by at least this much; depth wanders while people stand."""
 LONGEST_STEP_S = 1.2
 STRAIGHT_DEG = 125.0
 """The standing leg and the trunk above it stay this straight while walking; seated and lying leg exercises do not."""
 BARELY_SEEN = 0.05
 MOSTLY = 0.7
-CLEAR_STEPS = 0.25
+CLEAR_STEPS = 0.1
 SWAY = 0.5
 """Hips move against the feet by at most this share of what the feet move against each other."""
 STRIDE_GAP_S = 1.0
@@ -42,7 +42,7 @@ def walking(body: Body) -> npt.NDArray[np.bool_]:
             straight &= best >= STRAIGHT_DEG
         # the distance shows steps whichever way the walker turns, the direction shows them also from the front
         for separation in (np.linalg.norm(apart, axis=1), principal_component(apart)):
-            cycles = find_cycles(separation, MINIMUM_STEP_M)
+            cycles = find_cycles(separation, MINIMUM_STEP_M[space])
             if cycles.count < 2 or cycles.clarity < CLEAR_STEPS:
                 continue
             for half in cycles.halves:

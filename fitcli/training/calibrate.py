@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError
 from fitcli.network.ensemble import EnsembleConfig, Member
 from fitcli.network.runtime import TorchRuntime
@@ -18,10 +19,12 @@ from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows
 from fitcli.training.sequences import Sequence, load_sequences
 from fitcli.training.train import fold_of
 
-ACCEPTED_ERROR = 0.25
-"""An exercise is named where at least three in four such answers on unseen series were right."""
+ACCEPTED_ACCURACY = 0.5
+"""An exercise is named from the confidence at which such answers on unseen series were right at least half the time."""
 ACCEPTED_REFUSAL = 0.07
 """Share of true exercises that may be called none of these."""
+NEAR = 0.1
+"""Answers within this confidence of a threshold are judged together."""
 TEMPERATURES = tuple(np.geomspace(0.3, 2.0, 25).round(3).tolist())
 MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
 EXERCISE_WEIGHTS = tuple(round(step * 0.1, 1) for step in range(11))
@@ -68,7 +71,7 @@ def _counts(sequence: Sequence) -> bool:
 
 def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
     tried = [weighted(config, weight) for weight in EXERCISE_WEIGHTS]
-    exercise = min(tried, key=lambda c: _negative_log_likelihood(clips, c)).members
+    exercise = max(tried, key=lambda c: _exercise_score(clips, c)).members
     muscle = max(tried, key=lambda c: _muscle_score(clips, c)).members
     return replace(
         config,
@@ -76,34 +79,44 @@ def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
     )
 
 
+def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+    exercise = measure("", clips, config).exercise
+    return exercise.top1 + exercise.macro_top1 if exercise else 0.0
+
+
 def _negative_log_likelihood(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
     scores, targets, _ = answers(clips, config)
     probabilities = np.concatenate([scores.exercise, scores.other[:, None]], 1)
     known = targets >= 0
     picked = probabilities[np.flatnonzero(known), targets[known]]
-    # Every class counts alike: a third of the training clips are push-ups and curls.
-    weights = 1 / np.bincount(targets[known])[targets[known]]
+    weights = _class_weights(targets[known])
     return float(-(weights * np.log(np.maximum(picked, 1e-6))).sum() / weights.sum())
 
 
+def _class_weights(targets: np.ndarray) -> np.ndarray:
+    # Classes count by the root of their size, as they are drawn in training: a third of the clips are push-ups.
+    return np.asarray(1 / np.sqrt(np.bincount(targets))[targets])
+
+
 def _muscle_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
-    named = [clip for clip in clips if clip.labels.exercise is not None and clip.labels.exercise < 16]
+    count = len(catalog().exercises)
+    named = [clip for clip in clips if clip.labels.exercise is not None and clip.labels.exercise < count]
     muscle = measure("", named, config).muscle
-    return muscle.mean_average_precision + muscle.micro_accuracy if muscle else 0.0
+    # Micro accuracy starts from the baseline of predicting nothing, so a point of it is worth more than one of mAP.
+    return muscle.mean_average_precision + 2 * muscle.micro_accuracy if muscle else 0.0
 
 
 def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
     scores, targets, _ = answers(clips, config)
-    count = scores.exercise.shape[1]
-    named = (targets >= 0) & (targets < count)
+    named = (targets >= 0) & (targets < scores.exercise.shape[1])
     other_from = float(np.quantile(scores.other[named], 1 - ACCEPTED_REFUSAL))
-    accepted = (targets >= 0) & (scores.other < other_from)
-    confidence = scores.exercise.max(1)[accepted]
-    right = (scores.exercise.argmax(1) == targets)[accepted]
+    confidence = scores.exercise.max(1)[named]
+    right = (scores.exercise.argmax(1) == targets)[named]
+    weights = _class_weights(targets[named])
     certain_from = 0.0
     for threshold in np.arange(0.1, 0.95, 0.01):
-        # The answers near the threshold decide, not the easy ones above: an answer at the threshold is right 3 in 4.
-        near = np.abs(confidence - threshold) < 0.1
-        if near.sum() >= 20 and right[near].mean() < 1 - ACCEPTED_ERROR:
+        # The answers near the threshold decide, not the easy ones above.
+        near = np.abs(confidence - threshold) < NEAR
+        if near.sum() >= 20 and np.average(right[near], weights=weights[near]) < ACCEPTED_ACCURACY:
             certain_from = float(threshold)
     return replace(config, certain_from=round(certain_from, 2), other_from=round(other_from, 3))

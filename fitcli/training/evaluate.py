@@ -197,7 +197,7 @@ def weighted(config: EnsembleConfig, weight: float) -> EnsembleConfig:
         config,
         members=(
             replace(first, weight_exercise=weight, weight_muscle=weight),
-            replace(second, weight_exercise=1 - weight, weight_muscle=1 - weight),
+            replace(second, weight_exercise=round(1 - weight, 6), weight_muscle=round(1 - weight, 6)),
         ),
     )
 
