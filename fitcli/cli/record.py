@@ -21,7 +21,8 @@ import typer
 
 import fitcli
 from fitcli.cli import options
-from fitcli.cli.console import INTERRUPTED, complain, exit_code, note
+from fitcli.cli.console import INTERRUPTED, complain, exit_code
+from fitcli.cli.console import note as tell
 from fitcli.cli.present import Presentation, present, speak
 from fitcli.errors import FitcliError, InvalidVideoError, StorageError
 from fitcli.history import sessions_folder
@@ -93,6 +94,8 @@ def record(
     beep: Annotated[bool, typer.Option(" /--no-beep", help="No tones.", rich_help_panel=options.VOICE)] = True,
     voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
+    weight: options.Weight = None,
+    note: options.Note = "",
     lang: options.Lang = None,
     json: options.Json = False,
     top: options.Top = 3,
@@ -115,6 +118,8 @@ def record(
         top=top,
         save=not no_save,
         sessions=sessions,
+        weight_kg=weight,
+        note=note,
         voice=voice,
         voice_file=voice_file,
         lang=lang,
@@ -144,7 +149,7 @@ def record(
         with _terminated_like_ctrl_c(), _Sets(plan, how, analyse) as sets:
             codes = sets.run()
     except KeyboardInterrupt:
-        note("Stopped.")
+        tell("Stopped.")
         # Its analysis may still run, inside of native code that does not survive the interpreter's own way to end.
         sys.stdout.flush()
         os._exit(INTERRUPTED)
@@ -199,7 +204,7 @@ class _Sets:
             self._session = LiveSession(self._camera, watcher)
             trouble = display_trouble() if plan.preview else None
             if trouble:
-                note(trouble)
+                tell(trouble)
             cues = Cues(voice, beeps=plan.beeps, speech=how.voice is not False) if voice else None
             self._stage = opened.enter_context(
                 Stage(
@@ -298,7 +303,7 @@ class _Sets:
 
         how = self._how
         if self._voice and (trouble := self._voice.trouble):
-            note(trouble_line(trouble))
+            tell(trouble_line(trouble))
             how = replace(how, voice=False)
         try:
             speak([analysis], how)
@@ -386,7 +391,7 @@ def _open_voice(plan: _Plan, how: Presentation) -> Voice | None:
 
 def _tell(recording: Recording) -> None:
     lost = f"{recording.dropped} lost because this machine could not store them in time; try --resolution 640x480"
-    note(
+    tell(
         f"Recorded {recording.duration_s:.1f} s: {recording.frames} frames, {recording.rate_hz:.1f} a second, "
         + (lost if recording.dropped else "none lost")
         + ".",

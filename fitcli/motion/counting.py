@@ -37,6 +37,8 @@ MINIMUM_PATH_M, MINIMUM_DEEP_PATH_M = 0.18, 0.26
 MINIMUM_PRINCIPAL_M = 0.12
 SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN = 0.2, 0.8, 1.25
 """Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter."""
+SLOWEST_STEP_S, CLEARER_THAN_STEPS = 0.9, 0.8
+"""An exercise's own angle that moves slower than a step, and this clearly, is no walk even where jittering feet look like steps."""
 AGREEMENT, AGREEMENT_DEEP = 0.3, 0.6
 """Share of all signals' weight that must count the same; a path in 3-D, where noise is largest, needs more of it."""
 CLEAR_ENOUGH = 0.25
@@ -66,6 +68,8 @@ LONE, PAIR, SEVERAL = Evidence(0.25, 1.3, 1.0), Evidence(0.3, 1.1, 0.65), Eviden
 Chosen on real training clips and synthetic sequences: nineteen in twenty sets reach these products, nineteen in twenty
 people who stand and fidget do not where two or more movements are taken for repetitions, and two in three where one is.
 """
+LONE_ELSEWHERE = Evidence(0.5, 2.0, 2.0)
+"""For a lone movement of another joint than the named exercise's: the name may be wrong, or it is no repetition."""
 UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
 """For a movement that nobody named, which must repeat (autocorrelation) this often to be more than fidgeting."""
 _PATHS = (
@@ -139,7 +143,7 @@ def _convincing(signal: Signal, named: bool) -> bool:
         repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
         return count >= UNNAMED_COUNT and repeats and UNNAMED.holds(signal)
     if count <= 1 and signal.method == PERIODICITY:
-        return False  # one movement of some other joint is not a repetition of this exercise
+        return LONE_ELSEWHERE.holds(signal)
     return (LONE if count <= 1 else PAIR if count == 2 else SEVERAL).holds(signal)
 
 
@@ -179,6 +183,9 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
 
 def _on_foot(body: Body, signal: Signal) -> bool:
     """Whether the cycles are steps: most of them fall into time in which the person walks."""
+    slow_and_clear = signal.cycles.half_s > SLOWEST_STEP_S and signal.cycles.clarity > CLEARER_THAN_STEPS
+    if slow_and_clear and signal.method == ANGLE:
+        return False
     steps = walking(body)
     inside = [steps[half.start : half.end + 1].mean() > 0.5 for half in signal.cycles.halves]
     return bool(np.mean(inside) > 0.5)
