@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
@@ -195,13 +196,17 @@ def analyze_video(
 
     began = time.perf_counter()
     video = probe(path)
-    ensemble = _ensemble(checkpoint_folder(checkpoints), device, trust_checkpoint)
+    with ThreadPoolExecutor(1) as beside:
+        # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
+        loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint)
+        tracker = _tracker()
+        ensemble = loading.result()
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     if first >= video.duration_s:
         raise InvalidVideoError(f"{path} lasts {video.duration_s:.1f} s: --start {first:g} is after its end.")
     decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s))
     watching = time.perf_counter()
-    person = track(_reported(decoding, first, last, progress), tracker=_tracker())
+    person = track(_reported(decoding, first, last, progress), tracker=tracker)
     watched_s = time.perf_counter() - watching
     answer = _answer(path, person, ensemble)
     return replace(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -88,9 +89,11 @@ class BlazePose:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        self._detector = _compiled("pose_detection", (0, 1), threads).create_infer_request()
-        # landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time
-        self._landmarker = _compiled("pose_landmark_full", (0, 1, 3, 4), threads).create_infer_request()
+        with ThreadPoolExecutor(1) as beside:  # compiling releases the interpreter
+            detector = beside.submit(_compiled, "pose_detection", (0, 1), threads)
+            # landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time
+            self._landmarker = _compiled("pose_landmark_full", (0, 1, 3, 4), threads).create_infer_request()
+            self._detector = detector.result().create_infer_request()
 
     def detect(self, image: Image) -> list[Detection]:
         """People in an (H, W, 3) uint8 RGB frame, best score first."""

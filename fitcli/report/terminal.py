@@ -257,7 +257,9 @@ def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
     table.add_column("eccentric", justify="right", no_wrap=True)
     table.add_column("concentric", justify="right", no_wrap=True)
     table.add_column("range", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
+    scored = any(one.score for one in sets)
+    if scored:
+        table.add_column("score", justify="right", no_wrap=True)
     for number, one in enumerate(sets, 1):
         range_deg = one.range_of_motion_deg
         table.add_row(
@@ -267,7 +269,7 @@ def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
             f"{one.eccentric_s:.1f} s" if one.repetitions else "",
             f"{one.concentric_s:.1f} s" if one.repetitions else "",
             "" if range_deg is None else f"{range_deg:.0f} deg",
-            str(one.score.total) if one.score else "",
+            *([str(one.score.total) if one.score else ""] if scored else []),
         )
     return table
 
