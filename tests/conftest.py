@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+# A runner in the background ignores Ctrl-C, and what it starts inherits that; the tests that press it need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CLOCK = Fraction(1, 90_000)
 

@@ -280,7 +280,8 @@ def test_the_preview_is_shown_on_a_display(tmp_path: Path):
             cwd=tmp_path, env={"DISPLAY": display},
         )  # fmt: skip
         orange = 0
-        while orange < 50 and "Analysing" not in terminal.sent:
+        deadline_s = time.monotonic() + LIMIT_S
+        while orange < 50 and "Analysing" not in terminal.sent and time.monotonic() < deadline_s:
             screen = np.frombuffer((tmp_path / "Xvfb_screen0").read_bytes()[-1280 * 800 * 4 :], np.uint8)
             distance = np.abs(screen.reshape(-1, 4)[:, :3].astype(int) - (38, 167, 255)).max(axis=1)
             orange = max(orange, int((distance < 40).sum()))
