@@ -14,10 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from fitcli.camera import Camera, CameraFrame, Newest, Recorder, Recording
 from fitcli.errors import CameraError
 from fitcli.framing import framing_advice
 from fitcli.pose.blazepose import PoseSample
+from fitcli.pose.track import LANDMARKS
 
 TICK_S = 0.04
 """Longest time between two states."""
@@ -164,6 +167,7 @@ class LiveSession:
         self.recording = None
         self._recorder = recorder = Recorder(path, duration_s)
         self.camera.begin(recorder)
+        self.watcher.counter = _repetition_counter(self.camera.picture)
         try:
             for state in self._states(Step.RECORDING, duration_s):
                 yield state
@@ -173,6 +177,7 @@ class LiveSession:
             ended_s = self.camera.ended_s
             self.camera.pause()
             self.watcher.rest()
+            self.watcher.counter = None
             self._recorder = None
             self.recording = recorder.finish(ended_s)
 
@@ -200,3 +205,20 @@ class LiveSession:
         height, width = frame.image.shape[:2]
         advice = framing_advice(pose.sample.landmarks if pose.sample else None, width, height) if pose else None
         return LiveState(step, elapsed_s, total_s, frame, pose, advice, self.camera.rate_hz, dropped)
+
+
+def _repetition_counter(picture: CameraFrame) -> RepetitionCounter:
+    """Counts from now on whatever the person in the picture repeats."""
+    from fitcli.motion import LiveCounter
+
+    height, width = picture.image.shape[:2]
+    counter = LiveCounter(width, height)
+    nobody = np.zeros((len(LANDMARKS), 3), np.float32)
+
+    def count(pose: LivePose) -> int:
+        sample = pose.sample
+        if sample is None:
+            return counter.update(pose.frame.arrival_s, nobody, nobody, 0.0).repetitions
+        return counter.update(pose.frame.arrival_s, sample.landmarks, sample.world, sample.presence).repetitions
+
+    return count

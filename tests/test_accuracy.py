@@ -20,7 +20,7 @@ def test_the_shipped_networks_are_as_right_as_the_model_card_says() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "fitcli", "evaluate", str(SHARED / "poses"), "--json"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     report = json.loads(done.stdout)

@@ -54,7 +54,7 @@ def test_the_shipped_ir_was_made_from_the_shipped_checkpoint(tmp_path: Path) -> 
         "from pathlib import Path; from fitcli.network.ensemble import Ensemble\n"
         f"print(len(Ensemble(Path({str(SHIPPED)!r}), 'cpu').runtimes))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path)
     assert done.stdout.strip() == "2", done.stderr
 
 

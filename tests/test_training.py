@@ -96,13 +96,15 @@ def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_p
     assert loaded.provenance is not None
     assert (loaded.provenance.epochs, loaded.provenance.sources) == (6, ("made here",))
     done = subprocess.run(
-        fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", tmp_path / "c"), capture_output=True, text=True
+        fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", tmp_path / "c"),
+        capture_output=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
         fitcli("evaluate", poses, "--split", "train", "--checkpoints", tmp_path / "c", "--json"),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)["ensemble"]
@@ -121,14 +123,14 @@ def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (run / "x3d.ckpt").exists()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Restored all states" in done.stderr
     assert (run / "x3d.ckpt").exists()
 
 
 def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path) -> None:
-    done = subprocess.run(fitcli("train", tmp_path, "-a", "x3d"), capture_output=True, text=True)
+    done = subprocess.run(fitcli("train", tmp_path, "-a", "x3d"), capture_output=True, encoding="utf-8")
     assert done.returncode == 3
     assert "clips.tsv" in done.stderr
     assert "Traceback" not in done.stderr
@@ -139,7 +141,7 @@ def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: P
     shutil.copy(Path("samples/squat.mp4"), tmp_path / "squat")
     (tmp_path / "squat" / "broken.mp4").write_text("no video")
     done = subprocess.run(
-        fitcli("evaluate", tmp_path, "--json", "--confusion", tmp_path / "c.png"), capture_output=True, text=True
+        fitcli("evaluate", tmp_path, "--json", "--confusion", tmp_path / "c.png"), capture_output=True, encoding="utf-8"
     )
     report = json.loads(done.stdout)
     assert report["ensemble"]["exercise"]["clips"] == 1
@@ -151,7 +153,7 @@ def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: P
 
 def test_a_class_folder_of_an_unknown_exercise_is_named(tmp_path: Path) -> None:
     (tmp_path / "zumba").mkdir()
-    done = subprocess.run(fitcli("evaluate", tmp_path), capture_output=True, text=True)
+    done = subprocess.run(fitcli("evaluate", tmp_path), capture_output=True, encoding="utf-8")
     assert done.returncode == 5
     assert "zumba" in done.stderr
 
