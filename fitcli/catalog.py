@@ -16,14 +16,16 @@ class RepetitionSignal:
 
     `measure` is the joint angle whose range is reported (a name of `fitcli.motion.measures.SIGNAL_MEASURES`). `rest`,
     "high" or "low", is where it is between repetitions; `concentric`, "rising" or "falling", its direction while the
-    working muscle shortens. A repetition moves it by at least `minimum_deg`. `path` backs it up where the camera sees
-    the angle badly: the landmark that travels, and the one it is seen from.
+    working muscle shortens. A repetition moves it by at least `minimum_deg`, a full one by about `full_deg` (between
+    the positions that the cues ask for). `path` backs it up where the camera sees the angle badly: the landmark that
+    travels, and the one it is seen from.
     """
 
     measure: str
     rest: str
     concentric: str
     minimum_deg: float
+    full_deg: float
     path: tuple[str, str]
 
 
@@ -31,10 +33,10 @@ class RepetitionSignal:
 class Cue:
     """One measurable point of form.
 
-    `measure` is a name of `fitcli.motion.form.CUE_MEASURES`, `unit` its unit; it is read in every repetition `at` the
-    "start" (rest position), the "turn", as the "minimum", the "maximum" or the "range" over the repetition, and broken
-    where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged, "any" for
-    all of them. `sentence` tells the user what to do; `source` is where the limit comes from.
+    `measure` is a name of `fitcli.motion.posture.CUE_MEASURES`, `unit` its unit. It is read in every repetition `at`
+    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition, and the cue is
+    broken where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged,
+    "any" for all of them. `sentence` tells the user what to do; `source` is where the limit comes from.
     """
 
     name: str
@@ -116,7 +118,12 @@ def catalog() -> Catalog:
 def _signal(row: dict[str, Any]) -> RepetitionSignal:
     moving, reference = row["path"]
     return RepetitionSignal(
-        row["measure"], row["rest"], row["concentric"], float(row["minimum_deg"]), (moving, reference)
+        row["measure"],
+        row["rest"],
+        row["concentric"],
+        float(row["minimum_deg"]),
+        float(row["full_deg"]),
+        (moving, reference),
     )
 
 

@@ -33,8 +33,11 @@ LET_IT_WORK = {
 
 
 def coach(analysis: Analysis) -> Analysis:
-    """The same analysis with `feedback` filled: one or two sentences, in the order in which they should be read."""
-    return replace(analysis, feedback=tuple(muscle_advice(analysis)))
+    """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
+    from fitcli.cues import advice, judge  # numpy, which listing the history need not wait for
+
+    sets = tuple(judge(exercise_set) for exercise_set in analysis.sets)
+    return replace(analysis, sets=sets, feedback=(*muscle_advice(analysis), *advice(sets)))
 
 
 def muscle_advice(analysis: Analysis) -> list[str]:

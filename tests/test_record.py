@@ -235,7 +235,7 @@ def test_a_full_disk_while_recording_is_told_and_leaves_no_video(tmp_path: Path)
         cwd=tmp_path,
         env=environment(**NO_DISPLAY),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=LIMIT_S,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
     )

@@ -233,7 +233,7 @@ def test_8k_is_read_within_a_gigabyte(make_video: MakeVideo, tmp_path: Path) -> 
         "status = Path('/proc/self/status').read_text()\n"
         "print(int(status.split('VmHWM:')[1].split()[0]) // 1024)"
     )
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, encoding="utf-8", check=True)
     shapes, peak_mib = done.stdout.splitlines()
     assert shapes == str([(360, 640, 3)] * 6)
     assert int(peak_mib) < 1024

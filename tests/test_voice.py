@@ -125,7 +125,9 @@ def test_shorthand_is_written_out_before_it_is_read_aloud(written: str, read_alo
 )
 def test_the_engine_says_the_right_words(written: str, sounds_like: str):
     def phonemes(text: str) -> str:
-        answer = subprocess.run(["espeak-ng", "-q", "-x", "-v", "en", text], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            ["espeak-ng", "-q", "-x", "-v", "en", text], capture_output=True, encoding="utf-8", check=True
+        )
         return "".join(letter for letter in answer.stdout if letter.isalnum() or letter in "@:")
 
     assert phonemes(spoken(written)) == phonemes(sounds_like)
@@ -134,7 +136,9 @@ def test_the_engine_says_the_right_words(written: str, sounds_like: str):
 @needs_espeak
 def test_no_exercise_or_muscle_is_spelled_letter_by_letter():
     for name in (*catalog().exercise_names, *catalog().muscles):
-        answer = subprocess.run(["espeak-ng", "-q", "-x", "-v", "en", spoken(name)], capture_output=True, text=True)
+        answer = subprocess.run(
+            ["espeak-ng", "-q", "-x", "-v", "en", spoken(name)], capture_output=True, encoding="utf-8"
+        )
         words = answer.stdout.split()
         assert len(words) == len(spoken(name).split()), f"{name} is said as {words}"
 

@@ -9,7 +9,16 @@ import numpy as np
 
 from fitcli.catalog import RepetitionSignal, catalog
 from fitcli.motion.body import Array, Body, resample
-from fitcli.motion.cycles import Cycles, Half, Paired, autocorrelation_period, find_cycles, phase_bounds, smoothed
+from fitcli.motion.cycles import (
+    NOISE_FLOOR,
+    Cycles,
+    Half,
+    Paired,
+    autocorrelation_period,
+    find_cycles,
+    phase_bounds,
+    smoothed,
+)
 from fitcli.motion.measures import (
     JOINTS,
     SIDES,
@@ -17,13 +26,15 @@ from fitcli.motion.measures import (
     VISIBLE,
     Fused,
     fused_measure,
-    joint_angle,
     path,
     principal_movement,
+    seen_angle,
+    side_angle,
     side_visibility,
     takes_turns,
 )
-from fitcli.motion.types import Curve, ExerciseSet, Repetition
+from fitcli.motion.posture import measure_cues
+from fitcli.motion.types import CueMeasurement, Curve, ExerciseSet, Repetition
 from fitcli.motion.view import camera_view
 from fitcli.motion.walking import walking
 from fitcli.pose.track import PoseTrack
@@ -38,7 +49,7 @@ MINIMUM_PRINCIPAL_M = 0.12
 SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN = 0.2, 0.8, 1.25
 """Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter."""
 SLOWEST_STEP_S, CLEARER_THAN_STEPS = 0.9, 0.8
-"""An exercise's own angle that moves slower than a step, and this clearly, is no walk even where jittering feet look like steps."""
+"""An own angle slower than steps, and this clear, is exercise though jittering feet may look like steps."""
 AGREEMENT, AGREEMENT_DEEP = 0.3, 0.6
 """Share of all signals' weight that must count the same; a path in 3-D, where noise is largest, needs more of it."""
 CLEAR_ENOUGH = 0.25
@@ -148,7 +159,12 @@ def _convincing(signal: Signal, named: bool) -> bool:
 
 
 def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
+    own_angle = None if own is None else sum(_standard(fused_measure(body, sp, own.measure).values) for sp in SPACES)
+
     def signal(name: str, method: str, space: str, unit: str, fused: Fused, minimum: float) -> Signal:
+        # every signal goes up where the exercise's own angle does, so that rest means the same in all of them
+        if own_angle is not None and method != ANGLE and float(fused.values @ own_angle) < 0:
+            fused = replace(fused, values=-fused.values)
         cycles = find_cycles(fused.values, minimum)
         calm = replace(fused, values=smoothed(fused.values, SLOW_SMOOTHING_S))
         slow = find_cycles(calm.values, minimum)
@@ -181,6 +197,12 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
     yield signal("principal movement", PERIODICITY, "image", "m", whole, MINIMUM_PRINCIPAL_M)
 
 
+def _standard(values: Array) -> Array:
+    """(M,) values about their mean, in standard deviations."""
+    standard: Array = (values - values.mean()) / max(float(values.std()), 1e-9)
+    return standard
+
+
 def _on_foot(body: Body, signal: Signal) -> bool:
     """Whether the cycles are steps: most of them fall into time in which the person walks."""
     slow_and_clear = signal.cycles.half_s > SLOWEST_STEP_S and signal.cycles.clarity > CLEARER_THAN_STEPS
@@ -198,12 +220,13 @@ def build_set(body: Body, signal: Signal, exercise: str | None) -> ExerciseSet |
         return None
     paired = orientation(signal, exercise)
     halves = signal.cycles.halves
-    oriented = _oriented(body, signal, own)
-    repetitions = tuple(_repetition(body, signal, own, oriented, first, second) for first, second in paired.pairs)
     bounds = [phase_bounds(body.times_s, signal.fused.values, half) for half in halves]
     start_s, end_s = min(b[0] for b in bounds), max(b[1] for b in bounds)
+    view = camera_view(body.between(start_s, end_s))
+    by_turns = own is not None and takes_turns(body, own.measure)
+    angle = _range_curve(body, signal, paired, own, view, by_turns)
+    repetitions = tuple(_repetition(body, signal, own, view, angle, first, second) for first, second in paired.pairs)
     shown = (body.times_s >= start_s - 1.0) & (body.times_s <= end_s + 1.0)
-    values = signal.fused.values * (1 if signal.unit == "deg" or paired.rest_high else -1)
     return ExerciseSet(
         exercise=exercise,
         start_s=start_s,
@@ -213,9 +236,34 @@ def build_set(body: Body, signal: Signal, exercise: str | None) -> ExerciseSet |
         signal=signal.name,
         method=signal.method,
         side=signal.fused.side,
-        view=camera_view(body.between(start_s, end_s)),
-        curve=Curve(tuple(float(t) for t in body.times_s[shown]), tuple(float(v) for v in values[shown]), signal.unit),
+        view=view,
+        curve=Curve(
+            tuple(float(t) for t in body.times_s[shown]),
+            tuple(float(v) for v in signal.fused.values[shown]),
+            signal.unit,
+        ),
+        measurements=()
+        if own is None
+        else _measured(body, repetitions, exercise, view, not by_turns and signal.fused.side == "both", angle),
     )
+
+
+def _measured(
+    body: Body,
+    repetitions: tuple[Repetition, ...],
+    exercise: str | None,
+    view: str,
+    together: bool,
+    angle: Array | None,
+) -> tuple[CueMeasurement, ...]:
+    """What the exercise's cues measure, empty where the exercise's own angle does not show the movement."""
+    if exercise is None or angle is None:
+        return ()
+    known = catalog().exercise(exercise)
+    times = [t for r in repetitions for t in (r.start_s, r.turn_s)]
+    at_start, at_turn = np.interp(times, body.times_s, angle).reshape(-1, 2).T
+    begins_at_rest = (np.median(at_start - at_turn) > 0) == (known.signal is not None and known.signal.rest == "high")
+    return measure_cues(body, repetitions, known, view, together, bool(begins_at_rest))
 
 
 def orientation(signal: Signal, exercise: str | None) -> Paired:
@@ -224,42 +272,47 @@ def orientation(signal: Signal, exercise: str | None) -> Paired:
     Where a clip begins and ends in the other position (it opens at the bottom of a press), the same movement is paired
     from there if that makes more complete ones.
     """
-    own = catalog().exercise(exercise).signal if exercise else None
-    high = own.rest == "high" if own is not None and signal.method == ANGLE else _dwells_high(signal)
-    usual, other = signal.cycles.paired(high), signal.cycles.paired(not high)
+    rest_high = rests_high(signal, exercise)
+    usual, other = signal.cycles.paired(rest_high), signal.cycles.paired(not rest_high)
     return other if len(other.pairs) > len(usual.pairs) else usual
 
 
-def _dwells_high(signal: Signal) -> bool:
-    """Whether a signal without a known rest position spends more time near its high end than near its low one."""
+def rests_high(signal: Signal, exercise: str | None) -> bool:
+    """Whether the rest position is the signal's high end: as the catalogue says, else where it dwells longer."""
+    own = catalog().exercise(exercise).signal if exercise else None
+    if own is not None:
+        return own.rest == "high"
     first, last = signal.cycles.halves[0].start, signal.cycles.halves[-1].end
     values = signal.fused.values[first : last + 1]
     low, high = np.percentile(values, (5, 95))
     return bool((values > high - 0.25 * (high - low)).mean() >= (values < low + 0.25 * (high - low)).mean())
 
 
-def _oriented(body: Body, signal: Signal, own: RepetitionSignal | None) -> Array | None:
-    """The exercise's own angle (M,) to read ranges from, None where it does not show the movement."""
+def _range_curve(
+    body: Body, signal: Signal, paired: Paired, own: RepetitionSignal | None, view: str, by_turns: bool
+) -> Array | None:
+    """The angle (M,) to read ranges of motion from, None where none shows this movement."""
     if own is None:
         return signal.fused.values if signal.unit == "deg" else None
-    if signal.method == ANGLE:
-        return signal.fused.values
-    for space in SPACES:
-        fused = fused_measure(body, space, own.measure)
-        cycles = find_cycles(fused.values, own.minimum_deg)
-        if cycles.count == signal.cycles.count and cycles.clarity >= CLEAR_ENOUGH:
-            return fused.values
-    return None
+    angle = seen_angle(body, own.measure, view, by_turns).values
+    ranges = [_range(angle, first, second) for first, second in paired.pairs]
+    return angle if ranges and float(np.median(ranges)) >= NOISE_FLOOR * own.minimum_deg else None
 
 
 def _repetition(
-    body: Body, signal: Signal, own: RepetitionSignal | None, angle: Array | None, first: Half, second: Half
+    body: Body,
+    signal: Signal,
+    own: RepetitionSignal | None,
+    view: str,
+    angle: Array | None,
+    first: Half,
+    second: Half,
 ) -> Repetition:
     values, times = signal.fused.values, body.times_s
     leave, arrive = phase_bounds(times, values, first)
     back, end = phase_bounds(times, values, second)
     rising_first = first.rise > 0
-    if signal.method != ANGLE and angle is not None:
+    if angle is not None:
         rising_first = bool(angle[first.end] > angle[first.start])
     first_is_concentric = own is not None and rising_first == (own.concentric == "rising")
     durations = (arrive - leave, end - back)
@@ -268,7 +321,7 @@ def _repetition(
         visible = side_visibility(body, JOINTS[own.measure])
         for side in SIDES:
             if visible[side] >= VISIBLE:
-                ranges[side] = _range(joint_angle(body, signal.space, own.measure, side), first, second)
+                ranges[side] = _range(side_angle(body, own.measure, side, view), first, second)
     return Repetition(
         start_s=leave,
         turn_s=(arrive + back) / 2,

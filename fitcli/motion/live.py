@@ -8,19 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitcli.motion.body import RATE_HZ, Array, resample
-from fitcli.motion.counting import Signal, choose_signal, orientation
+from fitcli.motion.counting import Signal, choose_signal, rests_high
 from fitcli.pose.track import FloatArray, PoseTrack
 
 MEMORY_S = 16.0
 """Seconds of video that are looked back on: three slow repetitions."""
 INTERVAL_S = 0.1
 """Seconds between two looks; more often costs time and tells nothing new."""
-BACK = 0.9
-"""A repetition is announced when this share of the way back is done: the last tenth is the slow end of it."""
-NEARLY_BACK = 0.7
+BACK = 0.95
+"""A repetition is announced when this share of the way back is done: the rest is the slow end of it."""
+NEARLY_BACK = 0.8
 """Or when this share is done and the movement has come to a stop."""
-STILL_PER_S = 0.25
+STILL_PER_S = 0.1
 """Slower than this share of the movement's amplitude a second counts as stopped."""
+OVERLAP = 0.5
+"""Share of a repetition's way out that may have passed before the one before it was announced as over."""
 SET_REST_S = 6.0
 """Without a repetition for this long, the next one opens a new set."""
 
@@ -72,8 +74,8 @@ class LiveCounter:
             return 0
         announced = 0
         for start_s, turn_s, end_s in self._complete(signal, body.times_s):
-            # The memory slides and the chosen signal may change: a repetition is new when its turn is.
-            if self._last_end_s is not None and turn_s <= self._last_end_s + 0.1:
+            # The memory slides and the chosen signal may change: a repetition is new when none of it was counted.
+            if self._last_end_s is not None and start_s + OVERLAP * (turn_s - start_s) < self._last_end_s:
                 continue
             if self._last_end_s is not None and start_s - self._last_end_s > SET_REST_S:
                 self._set_number += 1
@@ -88,7 +90,7 @@ class LiveCounter:
         """(start, turn, end) of the repetitions that are over, the one under way included if it is nearly back."""
         values, amplitude = signal.fused.values, signal.cycles.amplitude
         over = []
-        for out, back in orientation(signal, self.exercise).pairs:
+        for out, back in signal.cycles.paired(rests_high(signal, self.exercise)).pairs:
             under_way = back.end >= len(values) - 3
             done = abs(back.rise) / max(abs(out.rise), 1e-9)
             recent = values[-4:]

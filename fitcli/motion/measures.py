@@ -113,6 +113,27 @@ def fused_measure(body: Body, space: str, measure: str, by_turns: bool = False) 
     return Fused(values, followed_side(weights), max(visible.values()))
 
 
+def seen_angle(body: Body, measure: str, view: str, by_turns: bool = False) -> Fused:
+    """A signal measure as true as this view allows, for ranges and limits that are told in degrees.
+
+    From the side, arms and legs bend in the picture and its angles hold (median error 7 degrees of range on synthetic
+    sequences, 20 in 3-D). From anywhere else the picture exaggerates and 3-D flattens, by about as much: their mean
+    errs by 10. What spans both sides is read in 3-D.
+    """
+    if measure not in JOINTS:
+        return fused_measure(body, "world", measure)
+    seen = fused_measure(body, "image", measure, by_turns)
+    if view == "side":
+        return seen
+    return Fused((seen.values + fused_measure(body, "world", measure, by_turns).values) / 2, seen.side, seen.visible)
+
+
+def side_angle(body: Body, measure: str, side: str, view: str) -> Array:
+    """(M,) degrees of one of `JOINTS` on one side, in the spaces that `seen_angle` takes for this view."""
+    seen = joint_angle(body, "image", measure, side)
+    return seen if view == "side" else (seen + joint_angle(body, "world", measure, side)) / 2
+
+
 def followed_side(weights: dict[str, float]) -> str:
     """ "both", or the one side that carries nearly all the weight."""
     return "both" if min(weights.values()) > 0.2 else max(weights, key=lambda s: weights[s])

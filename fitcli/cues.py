@@ -1,0 +1,142 @@
+"""Form: a set's measurements held against the catalogue's cues, and the score that follows from everything measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from fitcli.catalog import Cue, catalog
+from fitcli.motion import CueFinding, ExerciseSet, ScorePart, SetScore
+
+SAID_FROM = 0.5
+"""A cue is worth saying when this share of the repetitions in which it could be judged broke it."""
+JUDGED_FROM = 0.5
+"""A cue is judged when this share of the repetitions could be."""
+
+WEIGHTS = {"range of motion": 0.3, "form": 0.25, "tempo": 0.2, "consistency": 0.15, "symmetry": 0.1}
+"""Shares of the score; what cannot be told from a video leaves its share to the others."""
+CONTROLLED_S, DROPPED_S = 1.0, 0.3
+"""Eccentric seconds that earn all of the tempo's points, and none: moderate velocity is 1 to 2 s each way (ACSM,
+Progression Models in Resistance Training for Healthy Adults, Med Sci Sports Exerc 41(3), 2009)."""
+EVEN, UNEVEN = 0.10, 0.50
+"""Left-right difference as a share of the range: under 10 to 15 % is usual (Bishop, Turner and Read, J Sports Sci
+36(10), 2018), which one camera can barely tell; so points run out slowly."""
+STEADY, ERRATIC = 0.08, 0.35
+"""Coefficient of variation of range and duration between repetitions that earns all points, and none."""
+TIMED = "eccentric time"
+
+
+def judge(exercise_set: ExerciseSet) -> ExerciseSet:
+    """The same set with `cues` (every one that could be judged) and `score` filled."""
+    findings = tuple(judge_cues(exercise_set))
+    judged = replace(exercise_set, cues=findings)
+    return replace(judged, score=score(judged))
+
+
+def advice(sets: Iterable[ExerciseSet], most: int = 2) -> list[str]:
+    """What to change, the most often broken cue first, each said once however many sets broke it."""
+    fired = [cue for exercise_set in sets for cue in exercise_set.cues if cue.fired]
+    fired.sort(key=lambda cue: -cue.share)
+    return list(dict.fromkeys(cue.sentence for cue in fired))[:most]
+
+
+def judge_cues(exercise_set: ExerciseSet) -> Iterable[CueFinding]:
+    """Each of the exercise's cues that this view and visibility allow to judge, broken or not."""
+    if exercise_set.exercise is None:
+        return
+    cues = {cue.name: cue for cue in catalog().exercise(exercise_set.exercise).cues}
+    for measurement in exercise_set.measurements:
+        cue = cues[measurement.cue]
+        values = [value for value in measurement.values if value is not None]
+        if not values or len(values) < JUDGED_FROM * len(measurement.values):
+            continue
+        broken = [value for value in values if _breaks(cue, value)]
+        share = len(broken) / len(values)
+        fired = share >= SAID_FROM
+        value = float(np.median(broken if fired else values))
+        yield CueFinding(cue.name, fired, share, value, cue.threshold, cue.unit, cue.sentence, cue.source)
+
+
+def _breaks(cue: Cue, value: float) -> bool:
+    return (cue.at_least is not None and value < cue.at_least) or (cue.at_most is not None and value > cue.at_most)
+
+
+def score(exercise_set: ExerciseSet) -> SetScore | None:
+    """The set's score from its parts, None without a repetition or with nothing to judge it by."""
+    parts = [part for part in _parts(exercise_set) if part is not None]
+    if not parts:
+        return None
+    total_weight = sum(part.weight for part in parts)
+    weighted = tuple(replace(part, weight=part.weight / total_weight) for part in parts)
+    return SetScore(round(sum(part.points * part.weight for part in weighted)), weighted)
+
+
+def _parts(exercise_set: ExerciseSet) -> Iterable[ScorePart | None]:
+    if not exercise_set.repetitions or exercise_set.exercise is None:
+        return
+    yield _range_part(exercise_set)
+    yield _form_part(exercise_set)
+    yield _tempo_part(exercise_set)
+    yield _consistency_part(exercise_set)
+    yield _symmetry_part(exercise_set)
+
+
+def _range_part(exercise_set: ExerciseSet) -> ScorePart | None:
+    reached = exercise_set.range_of_motion_deg
+    signal = catalog().exercise(exercise_set.exercise or "").signal
+    if reached is None or signal is None:
+        return None
+    reason = f"{reached:.0f} degrees of {signal.measure}; a full repetition is about {signal.full_deg:.0f}"
+    return _part("range of motion", reached / signal.full_deg, reason)
+
+
+def _form_part(exercise_set: ExerciseSet) -> ScorePart | None:
+    timed = {c.name for c in catalog().exercise(exercise_set.exercise or "").cues if c.measure == TIMED}
+    judged = [finding for finding in exercise_set.cues if finding.cue not in timed]
+    if not judged:
+        return None
+    broken = [finding.cue for finding in judged if finding.fired]
+    kept = 1 - sum(finding.share for finding in judged) / len(judged)
+    reason = f"to work on: {', '.join(broken)}" if broken else f"all {len(judged)} points that this view shows"
+    return _part("form", kept, reason)
+
+
+def _tempo_part(exercise_set: ExerciseSet) -> ScorePart:
+    eccentric_s = exercise_set.eccentric_s
+    reason = f"{eccentric_s:.1f} s on the way that the muscle lengthens; {CONTROLLED_S:.0f} s and more is controlled"
+    return _part("tempo", (eccentric_s - DROPPED_S) / (CONTROLLED_S - DROPPED_S), reason)
+
+
+def _consistency_part(exercise_set: ExerciseSet) -> ScorePart | None:
+    repetitions = exercise_set.repetitions
+    if len(repetitions) < 3:
+        return None
+    variations = [_variation([r.end_s - r.start_s for r in repetitions])]
+    ranges = [r.range_of_motion_deg for r in repetitions if r.range_of_motion_deg is not None]
+    if len(ranges) >= 3:
+        variations.append(_variation(ranges))
+    variation = float(np.mean(variations))
+    return _part(
+        "consistency", (ERRATIC - variation) / (ERRATIC - STEADY), f"repetitions differ by {variation:.0%} on average"
+    )
+
+
+def _symmetry_part(exercise_set: ExerciseSet) -> ScorePart | None:
+    difference, reached = exercise_set.difference_deg, exercise_set.range_of_motion_deg
+    # From the side one arm hides the other, and the far one is guessed.
+    if difference is None or not reached or exercise_set.view not in ("front", "back") or exercise_set.side != "both":
+        return None
+    share = abs(difference) / reached
+    side = "left" if difference > 0 else "right"
+    reason = f"the {side} side moves {abs(difference):.0f} degrees further" if share > EVEN else "both sides move alike"
+    return _part("symmetry", (UNEVEN - share) / (UNEVEN - EVEN), reason)
+
+
+def _variation(values: list[float]) -> float:
+    return float(np.std(values) / np.mean(values))
+
+
+def _part(name: str, share: float, reason: str) -> ScorePart:
+    return ScorePart(name, 100 * float(np.clip(share, 0, 1)), WEIGHTS[name], reason)

@@ -1,0 +1,187 @@
+"""The measures that form cues judge, read from every repetition of a set; judging them is the coach's business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitcli.catalog import Cue, Exercise
+from fitcli.motion.body import Array, Body
+from fitcli.motion.measures import JOINTS, SIDES, SPACES, VISIBLE, angle_deg, between_deg, seen_angle, side_angle
+from fitcli.motion.types import CueMeasurement, Repetition
+
+AROUND_S = 0.1
+"""A position at an instant is the mean over this much time on either side."""
+EXTREME = 5
+"""Percentile that stands for the smallest value, and 100 less it for the largest: single samples err."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a measure needs to know besides the body: the camera's view, the exercise, which way is up for the person.
+
+    upright: by space, the (2,) or (3,) direction from the ankles to the shoulders in the rest position. begins_at_rest:
+    False where the repetitions were paired from the other end (the clip opens at the bottom), so that their turn is the
+    rest position.
+    """
+
+    view: str
+    exercise: Exercise
+    upright: dict[str, Array]
+    begins_at_rest: bool
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A named measure: the landmarks it needs and its curve (M,) over a stretch of the body."""
+
+    landmarks: tuple[str, ...]
+    curve: Callable[[Body, Context], Array]
+
+
+def measure_cues(
+    body: Body, repetitions: Sequence[Repetition], exercise: Exercise, view: str, together: bool, begins_at_rest: bool
+) -> tuple[CueMeasurement, ...]:
+    """Every cue's measure in every repetition; None where this view or visibility does not carry it.
+
+    together: both sides move at once; otherwise comparing them means nothing. begins_at_rest: see `Context`.
+    """
+    context = Context(view, exercise, _upright(body, repetitions, begins_at_rest), begins_at_rest)
+    found = []
+    for cue in exercise.cues:
+        judged = "any" in cue.views or view in cue.views
+        judged = judged and (together or cue.measure != "left-right difference")
+        values = tuple(_value(body, r, cue, context) if judged else None for r in repetitions)
+        found.append(CueMeasurement(cue.name, values))
+    return tuple(found)
+
+
+def _value(body: Body, repetition: Repetition, cue: Cue, context: Context) -> float | None:
+    if cue.measure == "eccentric time":
+        return repetition.eccentric_s
+    part = body.between(repetition.start_s - AROUND_S, repetition.end_s + AROUND_S)
+    measure = MEASURES[cue.measure]
+    if len(part) < 3 or float(np.median(part.visibility(*_needed(measure, context)))) < VISIBLE:
+        return None
+    curve = measure.curve(part, context)
+    if cue.at in ("rest", "turn"):
+        moment_s = repetition.start_s if (cue.at == "rest") == context.begins_at_rest else repetition.turn_s
+        near = np.abs(part.times_s - moment_s) <= AROUND_S + 1e-6
+        return float(curve[near].mean()) if near.any() else None
+    low, high = np.percentile(curve, (EXTREME, 100 - EXTREME))
+    return float({"minimum": low, "maximum": high, "range": high - low}[cue.at])
+
+
+def _needed(measure: Measure, context: Context) -> tuple[str, ...]:
+    if measure.landmarks:
+        return measure.landmarks
+    signal = context.exercise.signal
+    joint = JOINTS.get(signal.measure, JOINTS["elbow angle"]) if signal else ()
+    return tuple(f"{side} {landmark}" for side in SIDES for landmark in joint)
+
+
+def _upright(body: Body, repetitions: Sequence[Repetition], begins_at_rest: bool) -> dict[str, Array]:
+    moments = [r.start_s if begins_at_rest else r.turn_s for r in repetitions]
+    rest = np.any([np.abs(body.times_s - moment_s) <= AROUND_S + 1e-6 for moment_s in moments], axis=0)
+    return {
+        space: np.median((body.points(space, "shoulder") - body.points(space, "ankle"))[rest], axis=0)
+        for space in SPACES
+    }
+
+
+# --- the vocabulary ---------------------------------------------------------------------------------------------------
+
+
+def _blend(view: str, in_space: Callable[[str], Array]) -> Array:
+    """The picture's angle from the side, where bodies bend in the picture; the mean with 3-D from anywhere else."""
+    if view == "side":
+        return in_space("image")
+    mean: Array = (in_space("image") + in_space("world")) / 2
+    return mean
+
+
+def _joint(measure: str) -> Measure:
+    return Measure(JOINTS[measure], lambda body, context: seen_angle(body, measure, context.view).values)
+
+
+def _trunk(body: Body, space: str) -> Array:
+    return body.points(space, "shoulder") - body.points(space, "hip")
+
+
+def _trunk_lean(body: Body, context: Context) -> Array:
+    return _blend(
+        context.view,
+        lambda space: between_deg(
+            _trunk(body, space), np.broadcast_to(context.upright[space], _trunk(body, space).shape)
+        ),
+    )
+
+
+def _trunk_swing(body: Body, context: Context) -> Array:
+    def against_start(space: str) -> Array:
+        trunk = _trunk(body, space)
+        return between_deg(trunk, np.broadcast_to(trunk[:3].mean(0), trunk.shape))
+
+    return _blend(context.view, against_start)
+
+
+def _hip_sag(body: Body, context: Context) -> Array:
+    """Degrees that the hips are off the line from shoulders to knees: positive to the front (sagging in a push-up).
+
+    To the knees, not the ankles, so that push-ups on the knees are judged alike.
+    """
+
+    def bend(space: str) -> Array:
+        return 180 - angle_deg(body.points(space, "shoulder"), body.points(space, "hip"), body.points(space, "knee"))
+
+    left = body.points("world", "left shoulder") - body.points("world", "right shoulder")
+    front = np.cross(left, _trunk(body, "world"))
+    line = body.points("world", "knee") - body.points("world", "shoulder")
+    along = np.maximum((line * line).sum(1, keepdims=True), 1e-9)
+    to_hip = body.points("world", "hip") - body.points("world", "shoulder")
+    off_line = to_hip - (to_hip * line).sum(1, keepdims=True) / along * line
+    side = np.sign(np.median((off_line * front).sum(1)))
+    signed: Array = side * _blend(context.view, bend)
+    return signed
+
+
+def _knee_width(body: Body, context: Context) -> Array:
+    """Distance between the knees over the distance between the ankles, in the picture."""
+
+    def apart(part: str) -> Array:
+        gap: Array = np.linalg.norm(
+            body.points("image", f"left {part}") - body.points("image", f"right {part}"), axis=1
+        )
+        return gap
+
+    ratio: Array = apart("knee") / np.maximum(apart("ankle"), 0.05)
+    return ratio
+
+
+def _left_right(body: Body, context: Context) -> Array:
+    """Degrees between the two sides' angles of the exercise's own joint, the elbow where it has none of its own."""
+    signal = context.exercise.signal
+    measure = signal.measure if signal and signal.measure in JOINTS else "elbow angle"
+    left, right = (side_angle(body, measure, side, context.view) for side in SIDES)
+    difference: Array = np.abs(left - right)
+    return difference
+
+
+MEASURES: dict[str, Measure] = {
+    **{name: _joint(name) for name in JOINTS},
+    "arm opening": Measure(
+        ("shoulder", "wrist"), lambda body, context: seen_angle(body, "arm opening", context.view).values
+    ),
+    "trunk twist": Measure(
+        ("shoulder", "hip"), lambda body, context: seen_angle(body, "trunk twist", context.view).values
+    ),
+    "trunk lean": Measure(("shoulder", "hip", "ankle"), _trunk_lean),
+    "trunk swing": Measure(("shoulder", "hip"), _trunk_swing),
+    "hip sag": Measure(("shoulder", "hip", "knee"), _hip_sag),
+    "knee width": Measure(("left knee", "right knee", "left ankle", "right ankle"), _knee_width),
+    "left-right difference": Measure((), _left_right),
+}
+CUE_MEASURES = (*MEASURES, "eccentric time")
+"""Every name that a cue's `measure` may have."""
