@@ -217,7 +217,7 @@ def test_the_progress_bar_is_on_stderr_and_only_in_a_terminal(folder: Path, tmp_
     assert code == 0
     assert "1/2 a squat.mp4" in sent
     assert "2/2 z.mp4" in sent
-    assert "\x1b" not in (tmp_path / "out").read_text()
+    assert "\x1b" not in (tmp_path / "out").read_text(encoding="utf-8")
     piped = fitcli("analyze", folder / "z.mp4", "--no-save", cwd=tmp_path, env={"FORCE_COLOR": "1"})
     assert piped.stderr == ""
 

@@ -171,25 +171,25 @@ def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:
     aside.write_text("older damage")
     session.path.write_text("newer damage")
     assert list(SessionStore(tmp_path).sessions()) == []
-    assert aside.read_text() == "older damage"
-    assert sorted(path.read_text() for path in tmp_path.iterdir()) == ["newer damage", "older damage"]
+    assert aside.read_text(encoding="utf-8") == "older damage"
+    assert sorted(path.read_text(encoding="utf-8") for path in tmp_path.iterdir()) == ["newer damage", "older damage"]
 
 
 def test_files_of_other_programs_and_newer_versions_stay_untouched(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
-    newer = session.path.read_text().replace('"schema": 1', '"schema": 999', 1)
+    newer = session.path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 999', 1)
     session.path.write_text(newer)
     (tmp_path / "package.json").write_text("{ not ours")
     done = fitcli("history", "--sessions", tmp_path, cwd=tmp_path)
     assert done.returncode == 0
     assert "newer" in done.stderr
-    assert session.path.read_text() == newer
-    assert (tmp_path / "package.json").read_text() == "{ not ours"
+    assert session.path.read_text(encoding="utf-8") == newer
+    assert (tmp_path / "package.json").read_text(encoding="utf-8") == "{ not ours"
 
 
 def test_fields_that_a_later_version_adds_do_no_harm(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
-    fields = json.loads(session.path.read_text()) | {"mood": "great"}
+    fields = json.loads(session.path.read_text(encoding="utf-8")) | {"mood": "great"}
     fields["analysis"]["heartbeats"] = [60, 61]
     session.path.write_text(json.dumps(fields))
     assert [each.id for each in SessionStore(tmp_path).sessions()] == [session.id]

@@ -178,7 +178,7 @@ def test_each_head_is_weighted_by_its_own_weights() -> None:
 
 def test_the_ensemble_names_every_member_it_was_told(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, tmp_path / "c")
-    plain = json.loads((tmp_path / "c" / "ensemble.json").read_text())
+    plain = json.loads((tmp_path / "c" / "ensemble.json").read_text(encoding="utf-8"))
     plain["members"] = plain["members"][:1]
     (tmp_path / "c" / "ensemble.json").write_text(json.dumps(plain))
     assert len(Ensemble(tmp_path / "c", "cpu").runtimes) == 1

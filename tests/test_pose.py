@@ -78,7 +78,9 @@ def person(image: Image, height: int) -> Image:
 
 
 def test_landmarks_are_mediapipes_within_two_percent_of_body_height(tracker: PoseTracker, sample: list[Frame]) -> None:
-    measured = json.loads((Path(__file__).parent / "data" / "mediapipe_landmarks.json").read_text())["frames"]
+    measured = json.loads((Path(__file__).parent / "data" / "mediapipe_landmarks.json").read_text(encoding="utf-8"))[
+        "frames"
+    ]
     assert len(measured) >= 10
     for row in measured:
         image = sample[row["frame"]].image

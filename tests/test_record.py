@@ -81,7 +81,7 @@ def stored(folder: Path) -> list[dict]:
     """The analyses in a folder of sessions, oldest first; nothing else may lie there."""
     files = sorted(folder.iterdir())
     assert all(re.fullmatch(r"\d{4}.*\.json", file.name) for file in files), files
-    return [json.loads(file.read_text())["analysis"] for file in files]
+    return [json.loads(file.read_text(encoding="utf-8"))["analysis"] for file in files]
 
 
 def test_a_set_is_recorded_told_and_stored_and_its_video_is_gone(tmp_path: Path):
@@ -190,7 +190,7 @@ def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
     done = fitcli(*QUICK, "--keep-video", "set.mp4", cwd=tmp_path)
     assert done.returncode == 8
     assert "set.mp4 is there already" in done.stderr
-    assert (tmp_path / "set.mp4").read_text() == "precious"
+    assert (tmp_path / "set.mp4").read_text(encoding="utf-8") == "precious"
 
 
 def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):

@@ -260,7 +260,7 @@ def test_an_engine_that_hangs_is_given_up_and_ended(replace_library, tmp_path: P
     trouble = speak("Squat", file=tmp_path / "squat.wav")
     assert trouble is not None
     assert "did not answer" in trouble
-    assert ended(int((tmp_path / "pid").read_text()))
+    assert ended(int((tmp_path / "pid").read_text(encoding="utf-8")))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="looks at POSIX processes")
@@ -273,13 +273,13 @@ def test_ctrl_c_silences_at_once_and_leaves_nothing_running(
     speaker = subprocess.Popen(
         [sys.executable, "-c", "from fitcli.voice import speak; speak('Squat')"], stderr=subprocess.PIPE
     )
-    while not (told.exists() and told.read_text()):
+    while not (told.exists() and told.read_text(encoding="utf-8")):
         assert speaker.poll() is None
         time.sleep(0.05)
     speaker.send_signal(signal.SIGINT)
     _, message = speaker.communicate(timeout=5)
     assert b"KeyboardInterrupt" in message
-    assert ended(int(told.read_text()))
+    assert ended(int(told.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ MEMORY_S = 16.0
 """Seconds of video that are looked back on: three slow repetitions."""
 INTERVAL_S = 0.1
 """Seconds between two looks; more often costs time and tells nothing new."""
-BACK = 0.95
+BACK = 0.98
 """A repetition is announced when this share of the way back is done: the rest is the slow end of it."""
 NEARLY_BACK = 0.8
 """Or when this share is done and the movement has come to a stop."""
