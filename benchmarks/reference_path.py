@@ -2,7 +2,8 @@
 
 The reference path (arXiv 2406.06703 and its published code): decode two seconds, pytorchvideo's published
 preprocessing (32 frames uniformly, /255, mean .45, std .225, short side to 256, centre crop 256; the slow pathway is 8
-of them), SlowFast-R50 and X3D-M in torch, eager, fp32. Its weights are not needed to time it: they are random.
+of them), SlowFast-R50 and X3D-M in torch, eager, fp32. Its weights are not needed to time it: they are random. `rgb.py`
+times the same networks, with the same weights, in fitcli.
 
     python benchmarks/reference_path.py [VIDEO] [--height 1080] [--runs 3]
 
@@ -14,46 +15,128 @@ Both are run once unmeasured, to warm the file cache, then in turn; the medians 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 ROOT = Path(__file__).parent.parent
 
+CLASSES = {"muscle": 11, "exercise": 16}
+ENSEMBLE_WEIGHTS = {
+    ("muscle", "slowfast"): 0.75,
+    ("muscle", "x3d"): 0.25,
+    ("exercise", "slowfast"): 0.25,
+    ("exercise", "x3d"): 0.75,
+}
+"""Share of a network's logits in the ensemble's (arXiv 2406.06703)."""
 
-def reference(path: Path) -> None:
-    """The reference system's path from a file to the ensemble's muscle logits."""
+
+def reference(path: Path, checkpoints: Path | None = None) -> dict[str, list[float]]:
+    """The reference system's path from a file to the ensemble's logits by head, muscles alone without checkpoints."""
+    import torch
+
+    clip = reference_clip(path)
+    slow = clip[:, :, torch.linspace(0, 31, 8).long()]
+    scores: dict[str, torch.Tensor] = {}
+    with torch.inference_mode():
+        for (head, architecture), weight in ENSEMBLE_WEIGHTS.items():
+            name = architecture if head == "muscle" else f"{architecture}-exercise"
+            file = checkpoints and checkpoints / f"{name}.ckpt"
+            if not (file.exists() if file else head == "muscle"):
+                continue
+            network = reference_network(architecture, CLASSES[head])
+            if file:
+                state = torch.load(file, map_location="cpu", weights_only=False)["state_dict"]
+                network.load_state_dict({key[key.index("blocks.") :]: value for key, value in state.items()})
+            # The slowest part of it: as eager and in float32 as the published code.
+            logits = network.eval()([slow, clip] if architecture == "slowfast" else clip)
+            scores[head] = scores.get(head, 0) + weight * logits
+    return {head: logits[0].tolist() for head, logits in scores.items()}
+
+
+def reference_clip(path: Path) -> Tensor:
+    """The published preprocessing of the first two seconds of a video: (1, 3, 32, 256, 256)."""
     import av
     import torch
-    from pytorchvideo.models.slowfast import create_slowfast
-    from pytorchvideo.models.x3d import create_x3d
 
     with av.open(str(path)) as container:
         frames = []
         for frame in container.decode(video=0):
             if frame.time is not None and frame.time >= 2:
                 break
-            frames.append(torch.from_numpy(frame.to_ndarray(format="rgb24")))
+            frames.append(torch.from_numpy(frame.to_rgb().to_ndarray()))
     clip = torch.stack(frames).permute(3, 0, 1, 2).float()  # (3, T, H, W)
     clip = clip[:, torch.linspace(0, clip.shape[1] - 1, 32).long()] / 255
     clip = (clip - 0.45) / 0.225
     height, width = clip.shape[2:]
-    scale = 256 / min(height, width)
-    size = (round(height * scale), round(width * scale))
+    size = (int(height / width * 256), 256) if width < height else (256, int(width / height * 256))
     clip = torch.nn.functional.interpolate(clip, size=size, mode="bilinear", align_corners=False)
-    top, left = (size[0] - 256) // 2, (size[1] - 256) // 2
-    clip = clip[None, :, :, top : top + 256, left : left + 256]
+    top, left = round((size[0] - 256) / 2), round((size[1] - 256) / 2)
+    return clip[None, :, :, top : top + 256, left : left + 256]
+
+
+def reference_network(architecture: str, classes: int, depth: int = 50) -> Any:
+    """SlowFast (R50, or another depth) or X3D-M with random weights and a head for `classes`."""
+    from pytorchvideo.models.slowfast import create_slowfast
+    from pytorchvideo.models.x3d import create_x3d
+
+    if architecture == "slowfast":
+        return create_slowfast(model_num_class=classes, model_depth=depth)
+    network = create_x3d(model_num_class=classes, input_clip_length=16, input_crop_size=224, depth_factor=2.2)
+    network.blocks[-1].activation = None
+    return network
+
+
+def write_checkpoints(folder: Path, video: Path, *, heads: Sequence[str] = tuple(CLASSES), depth: int = 50) -> None:
+    """Write checkpoints as the reference system's, with random weights (seeded) that make a difference.
+
+    Networks fresh from their builders pass almost nothing through their blocks. Here every block does its part, and
+    logits of the video (seen small, to save time) spread as those of a trained network do.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    clip = torch.nn.functional.interpolate(reference_clip(video), size=(32, 64, 64), mode="trilinear")
     slow = clip[:, :, torch.linspace(0, 31, 8).long()]
-    with torch.inference_mode():
-        slowfast = create_slowfast(model_num_class=11).eval()([slow, clip])
-        x3d = create_x3d(model_num_class=11, input_clip_length=16, input_crop_size=224, depth_factor=2.2)
-        x3d.blocks[-1].activation = None
-        print((0.75 * slowfast + 0.25 * x3d.eval()(clip)).shape)
+    for architecture in ("slowfast", "x3d"):
+        network = reference_network(architecture, CLASSES["exercise"], depth)
+        features = []
+        head = network.blocks[-1]
+        head.proj.register_forward_pre_hook(lambda _, inputs, into=features: into.append(inputs[0]))
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm3d):
+                torch.nn.init.uniform_(module.weight, 0.3, 0.6)
+            # The head's pooling windows are for larger clips.
+            if isinstance(module, torch.nn.AvgPool3d):
+                module.kernel_size = (module.kernel_size[0], 1, 1)
+        with torch.no_grad():
+            network.eval()([slow, clip] if architecture == "slowfast" else clip)
+        mean = features[0].mean((0, 1, 2, 3))
+        for name in heads:
+            weight = torch.randn(CLASSES[name], len(mean)) * (2 / mean.norm())
+            state = network.state_dict() | {
+                f"blocks.{len(network.blocks) - 1}.proj.weight": weight,
+                f"blocks.{len(network.blocks) - 1}.proj.bias": torch.randn(CLASSES[name]),
+            }
+            # As Lightning keeps them: X3D's after fine-tuning, one module deeper and with what it was called with.
+            prefix = "model.model." if architecture == "x3d" else "model."
+            content = {
+                "epoch": 29,
+                "state_dict": {prefix + key: value for key, value in state.items()},
+                "hyper_parameters": {"learning_rate": 1e-4, "where": Path("data")} if architecture == "x3d" else {},
+            }
+            torch.save(content, folder / f"{architecture}{'' if name == 'muscle' else '-exercise'}.ckpt")
 
 
 def scaled(path: Path, height: int, folder: Path) -> Path:
@@ -84,9 +167,10 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only-reference", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--checkpoints", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only_reference:
-        reference(arguments.video)
+        print(json.dumps(reference(arguments.video, arguments.checkpoints)))
         return
     with tempfile.TemporaryDirectory() as folder:
         video = scaled(arguments.video, arguments.height, Path(folder)) if arguments.height else arguments.video

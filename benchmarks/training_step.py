@@ -18,7 +18,7 @@ from fitcli.network.depthwise import DepthwiseConv3d
 from fitcli.network.spec import DEFAULT_SPECS
 from fitcli.training.dataset import UNKNOWN
 from fitcli.training.module import HybridModule
-from fitcli.training.train import automatic_precision
+from fitcli.training.trainer import automatic_precision
 
 
 def step_s(module: HybridModule, batch: int, steps: int, bf16: bool) -> float:
@@ -32,7 +32,7 @@ def step_s(module: HybridModule, batch: int, steps: int, bf16: bool) -> float:
     for _ in range(steps + 1):
         began = time.process_time()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = module.training_step([clips, exercise, muscles], 0)
+            loss = module.training_step([clips, exercise, muscles, torch.zeros(batch, 0)], 0)
         loss.backward()
         fastest = min(fastest, time.process_time() - began)
         module.zero_grad(set_to_none=True)

@@ -56,12 +56,15 @@ def analyze(
     start_s: float | None = None,
     end_s: float | None = None,
     trust_checkpoint: bool = False,
+    reference_scores: bool = False,
     progress: Callable[[float], None] | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Analysis:
     """Watch one video file and say which exercise it shows, which muscle groups work and what to change.
 
     `device` is "auto", "cpu" or "cuda"; `start_s`..`end_s` cuts out a part, in seconds; `checkpoints` names another
-    folder of networks and `trust_checkpoint` lets one run code of its own; `progress` hears the share done, 0..1.
+    folder of networks and `trust_checkpoint` lets one run code of its own; `reference_scores` reads networks on RGB as
+    the reference system does; `progress` hears the share done, 0..1, `announce` a sentence before a long wait.
     Nothing is stored or spoken. Raises a `FitcliError` that says in one sentence what is wrong with the file, the
     checkpoints or the device.
     """
@@ -77,6 +80,8 @@ def analyze(
             start_s=start_s,
             end_s=end_s,
             trust_checkpoint=trust_checkpoint,
+            reference_scores=reference_scores,
             progress=progress,
+            announce=announce,
         )
     )

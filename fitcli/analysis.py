@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli.catalog import catalog
-from fitcli.errors import InvalidVideoError
+from fitcli.errors import CheckpointError, InvalidVideoError
 
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
-    from fitcli.network.ensemble import Ensemble
-    from fitcli.pose.track import PoseTrack
+    from fitcli.network.ensemble import Ensemble, Reading
+    from fitcli.pose.track import FloatArray, PoseTrack
     from fitcli.pose.tracker import PoseTracker
-    from fitcli.video import Frame
+    from fitcli.video import Frame, Image, Listener
 
 SCHEMA = 1
 """Version of the JSON fields of an `Analysis`; it rises when a field changes its meaning or goes."""
@@ -32,6 +32,10 @@ SHORTEST_S = 0.5
 
 LEAST_FOUND = 0.05
 """Share of the frames that must show somebody."""
+
+
+UNNAMED_FROM = 0.5
+"""Probability of "none of the exercises" over which a window's movement has no name: more than all of them together."""
 
 
 class Status(StrEnum):
@@ -63,7 +67,10 @@ class MuscleScore:
 
 @dataclass(frozen=True)
 class WindowScore:
-    """What the ensemble said of one window; probabilities in class-id order, `other` = none of the exercises."""
+    """What the ensemble said of one window; probabilities in class-id order, `other` = none of the exercises.
+
+    `exercises` is empty where no network has an exercise head.
+    """
 
     start_s: float
     end_s: float
@@ -101,8 +108,11 @@ class Analysis:
 
     `duration_s` is the file's, `start_s`..`end_s` the part that was analysed. `exercise` is None unless `status` is
     "ok"; `exercises` (all 16, most probable first) and `muscles` (all 11, class-id order) are empty only for
-    "no_person" and "error". `message` is one sentence for a person. `track` is what was followed, for pictures and
-    further measuring; it is not part of the JSON.
+    "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises` empty and
+    name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
+    "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
+    "sigmoid". `message` is one sentence for a person. `track` is what was followed, for pictures and further measuring;
+    it is not part of the JSON.
     """
 
     file: str
@@ -121,6 +131,8 @@ class Analysis:
     device: str = ""
     timings: Timings = field(default_factory=Timings)
     windows: tuple[WindowScore, ...] = ()
+    consistent_with: tuple[str, ...] = ()
+    muscle_scores: str = "sigmoid"
     track: PoseTrack | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -134,6 +146,8 @@ class Analysis:
             "exercise": self.exercise
             and {"name": self.exercise.name, "confidence": round(self.exercise.probability, 4)},
             "exercises": [{"name": e.name, "probability": round(e.probability, 4)} for e in self.exercises],
+            "consistent_with": list(self.consistent_with),
+            "muscle_scores": self.muscle_scores,
             "muscles": [{"name": m.name, "activation": round(m.activation, 4), "ideal": m.ideal} for m in self.muscles],
             "repetitions": self.repetitions,
             "sets": [s.to_json() for s in self.sets],
@@ -174,6 +188,9 @@ class Analysis:
 Progress = Callable[[float], None]
 """Called with the share of the work done, 0..1, a few times a second."""
 
+Announce = Callable[[str], None]
+"""Called with one sentence before something that takes long, such as converting a network for the first time."""
+
 
 def analyze_video(
     path: Path,
@@ -183,14 +200,19 @@ def analyze_video(
     start_s: float | None = None,
     end_s: float | None = None,
     trust_checkpoint: bool = False,
+    reference_scores: bool = False,
     progress: Progress | None = None,
+    announce: Announce | None = None,
 ) -> Analysis:
     """Watch one video file and say which exercise it shows and which muscle groups work.
 
+    reference_scores: read networks on RGB as the reference system does: the first two seconds, and muscles as shares of
+    one whole (softmax) instead of each for itself. announce: hears one sentence before something that takes long.
     Raises a `FitcliError` for a file that cannot be read or is no video, a bad checkpoint, or a missing device.
     """
     # Imported here: the engines take a third of a second, and listing the history needs none of them.
     from fitcli.network import checkpoint_folder
+    from fitcli.network.ensemble import Reading
     from fitcli.pose.tracker import track
     from fitcli.video import frames, probe
 
@@ -198,17 +220,21 @@ def analyze_video(
     video = probe(path)
     with ThreadPoolExecutor(1) as beside:
         # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
-        loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint)
+        loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
         tracker = _tracker()
         ensemble = loading.result()
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     if first >= video.duration_s:
         raise InvalidVideoError(f"{path} lasts {video.duration_s:.1f} s: --start {first:g} is after its end.")
-    decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s))
+    reading = Reading(ensemble, reference=reference_scores)
+    # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
+    looking = _Looking(reading)
+    listener = looking.listener if ensemble.reads_pictures else None
+    decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener))
     watching = time.perf_counter()
     person = track(_reported(decoding, first, last, progress), tracker=tracker)
     watched_s = time.perf_counter() - watching
-    answer = _answer(path, person, ensemble)
+    answer = _answer(path, person, reading)
     return replace(
         answer,
         duration_s=video.duration_s,
@@ -218,12 +244,55 @@ def analyze_video(
         device=ensemble.device,
         timings=replace(
             answer.timings,
-            decode_s=decoding.elapsed_s,
+            decode_s=decoding.elapsed_s - looking.elapsed_s,
             pose_s=watched_s - decoding.elapsed_s,
+            network_s=answer.timings.network_s + looking.elapsed_s,
             total_s=time.perf_counter() - began,
         ),
         track=person,
     )
+
+
+def analyze_track(
+    person: PoseTrack,
+    name: str,
+    *,
+    checkpoints: Path | None = None,
+    device: str = "auto",
+    trust_checkpoint: bool = False,
+) -> Analysis:
+    """What `analyze_video` says, of a person who was followed already, as a live camera does; `name` stands for a file.
+
+    Raises a `FitcliError` for a track that is too short, a bad checkpoint, or a missing device.
+    """
+    from fitcli.network.ensemble import Reading
+
+    began = time.perf_counter()
+    ensemble = load_ensemble(checkpoints=checkpoints, device=device, trust_checkpoint=trust_checkpoint)
+    if ensemble.reads_pictures:
+        raise CheckpointError(
+            f"The networks in {ensemble.folder} read pictures: record first, then `fitcli analyze` the video."
+        )
+    answer = _answer(Path(name), person, Reading(ensemble))
+    first, last = (float(person.times_s[i]) for i in (0, -1))
+    return replace(
+        answer,
+        file=name,
+        duration_s=last - first,
+        start_s=first,
+        end_s=last,
+        networks=_networks(ensemble),
+        device=ensemble.device,
+        timings=replace(answer.timings, total_s=time.perf_counter() - began),
+        track=person,
+    )
+
+
+def load_ensemble(*, checkpoints: Path | None = None, device: str = "auto", trust_checkpoint: bool = False) -> Ensemble:
+    """The networks that answer, loaded once; raises a `FitcliError` for a bad checkpoint or a missing device."""
+    from fitcli.network import checkpoint_folder
+
+    return _ensemble(checkpoint_folder(checkpoints), device, trust_checkpoint)
 
 
 def watch(path: Path) -> PoseTrack:
@@ -234,7 +303,7 @@ def watch(path: Path) -> PoseTrack:
     return track(frames(path, rate_hz=POSE_RATE_HZ), tracker=_tracker())
 
 
-def _answer(path: Path, person: PoseTrack, ensemble: Ensemble) -> Analysis:
+def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     from fitcli.network.ensemble import window_weights
 
     length_s = float(person.times_s[-1] - person.times_s[0]) if len(person) else 0.0
@@ -247,30 +316,46 @@ def _answer(path: Path, person: PoseTrack, ensemble: Ensemble) -> Analysis:
             str(path), Status.NO_PERSON, "Nobody was found in this video: is the whole body in the picture?"
         )
     began = time.perf_counter()
-    starts, scores = ensemble.score(person)
-    weights = window_weights(person, starts, ensemble.window_s)
-    pooled = scores.pooled(weights)
+    ensemble = reading.ensemble
+    read = reading.score(person)
+    weights = window_weights(person, read.starts_s, read.window_s)
+    pooled = read.scores.pooled(weights)
     network_s = time.perf_counter() - began
-    names = catalog().exercise_names
-    ranked = sorted(
-        (ExerciseScore(name, float(p)) for name, p in zip(names, pooled.exercise[0], strict=True)),
-        key=lambda score: -score.probability,
-    )
-    status, message = _verdict(ranked, float(pooled.other[0]), ensemble)
-    named = ranked[0] if status is Status.OK else None
-    ideal = catalog().exercise(named.name).muscles if named else ()
     windows = tuple(
         WindowScore(
             start,
-            min(start + ensemble.window_s, float(person.times_s[-1])),
-            tuple(scores.exercise[i].tolist()),
-            float(scores.other[i]),
-            tuple(scores.muscle[i].tolist()),
+            min(start + read.window_s, float(person.times_s[-1])),
+            tuple(read.scores.exercise[i].tolist()),
+            float(read.scores.other[i]),
+            tuple(read.scores.muscle[i].tolist()),
             float(weights[i]),
         )
-        for i, start in enumerate(starts)
+        for i, start in enumerate(read.starts_s)
     )
-    sets = _sets(person, windows, named)
+    ranked: list[ExerciseScore] = []
+    consistent: tuple[str, ...] = ()
+    exact = False
+    if ensemble.names_exercises:
+        names = catalog().exercise_names
+        ranked = sorted(
+            (ExerciseScore(name, float(p)) for name, p in zip(names, pooled.exercise[0], strict=True)),
+            key=lambda score: -score.probability,
+        )
+        status, message = _verdict(ranked, float(pooled.other[0]), ensemble)
+    else:
+        consistent, exact = _fitting(pooled.muscle[0], shares=reading.reference)
+        listed = ", ".join(consistent)
+        status = Status.OK
+        if reading.reference:
+            message = f"Read as the reference system does, in shares of 100 %, this is consistent with: {listed}."
+        elif exact:
+            message = f"The muscles that work are consistent with: {listed}."
+        else:
+            message = f"No exercise works exactly these muscles; the nearest: {listed}."
+    named = ranked[0] if ranked and status is Status.OK else None
+    ideal = catalog().exercise(named.name).muscles if named else ()
+    # Muscles alone say how to count only where they are just those of a single exercise.
+    sets = _sets(person, windows, consistent[0] if exact and len(consistent) == 1 else None)
     return Analysis(
         str(path),
         status,
@@ -285,7 +370,32 @@ def _answer(path: Path, person: PoseTrack, ensemble: Ensemble) -> Analysis:
         sets=sets,
         timings=Timings(network_s=network_s),
         windows=windows,
+        consistent_with=consistent,
+        muscle_scores="softmax" if reading.reference else "sigmoid",
     )
+
+
+def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...], bool]:
+    """The exercises whose ideal muscles fit these activations (11,) best, and whether they are just those that work.
+
+    Several, because 12 distinct sets of muscles stand for 16 exercises.
+
+    Best is the set of muscles under which the activations are most probable; for `shares` of one whole, which a
+    softmax gives, the one nearest to equal shares of it.
+    """
+    import numpy as np
+
+    from fitcli.network.ensemble import ideal_matrix
+
+    ideal = ideal_matrix()
+    if shares:
+        fit = -np.abs(ideal / ideal.sum(1, keepdims=True) - activations).sum(1)
+    else:
+        likely = activations.astype(np.float64).clip(1e-6, 1 - 1e-6)
+        fit = ideal @ np.log(likely) + (1 - ideal) @ np.log(1 - likely)
+    nearest = int(fit.argmax())
+    alike = catalog().with_muscles(catalog().exercises[nearest].muscles)
+    return tuple(exercise.name for exercise in alike), bool(((activations >= 0.5) == ideal[nearest]).all())
 
 
 def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> tuple[Status, str]:
@@ -305,14 +415,17 @@ def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> t
     return Status.OK, f"This is {best.name} ({best.probability:.0%})."
 
 
-def _sets(person: PoseTrack, windows: tuple[WindowScore, ...], named: ExerciseScore | None) -> tuple[ExerciseSet, ...]:
+def _sets(person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str | None) -> tuple[ExerciseSet, ...]:
     from fitcli.motion import WindowLabel, find_sets
 
     names = catalog().exercise_names
     labels = []
     for window in windows:
+        if not window.exercises:
+            labels.append(WindowLabel(window.start_s, window.end_s, by_muscles, 1.0))
+            continue
         best = max(range(len(names)), key=window.exercises.__getitem__)
-        unnamed = window.other > window.exercises[best]
+        unnamed = window.other > UNNAMED_FROM
         probability = window.other if unnamed else window.exercises[best]
         labels.append(WindowLabel(window.start_s, window.end_s, None if unnamed else names[best], probability))
     return find_sets(person, labels)
@@ -333,11 +446,11 @@ def _networks(ensemble: Ensemble) -> tuple[NetworkUse, ...]:
 
 
 @cache
-def _ensemble(folder: Path, device: str, trust: bool) -> Ensemble:
+def _ensemble(folder: Path, device: str, trust: bool, announce: Announce | None = None) -> Ensemble:
     # Kept for the next file of a batch: compiling the networks costs as much as a short clip.
     from fitcli.network.ensemble import Ensemble
 
-    return Ensemble(folder, device, trust=trust)
+    return Ensemble(folder, device, trust=trust, announce=announce)
 
 
 @cache
@@ -345,6 +458,29 @@ def _tracker() -> PoseTracker:
     from fitcli.pose.tracker import PoseTracker
 
     return PoseTracker()
+
+
+class _Looking:
+    """Hands full-size frames to the networks that read pictures, and adds up the time that this takes."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.elapsed_s = 0.0
+
+    @property
+    def listener(self) -> Listener:
+        from fitcli.rgb import SOURCE_RATE_HZ
+        from fitcli.video import Listener
+
+        return Listener(self._hear, SOURCE_RATE_HZ)
+
+    def _hear(self, time_s: float, render: Callable[[], Image]) -> None:
+        from fitcli.video import Frame
+
+        if self._reading.wants_frames:
+            began = time.perf_counter()
+            self._reading.take(Frame(time_s, render()))
+            self.elapsed_s += time.perf_counter() - began
 
 
 class _Stopwatch:

@@ -49,7 +49,7 @@ def muscle_advice(analysis: Analysis) -> list[str]:
         return ["Place the camera so that your whole body stays in the picture, and have the light in front of you."]
     if analysis.status is Status.UNCERTAIN:
         return ["Film one exercise from the side or at an angle, whole body in the picture, for a surer answer."]
-    if analysis.exercise is None:
+    if analysis.exercise is None or analysis.muscle_scores == "softmax":  # shares of one whole say nothing of "enough"
         return []
     targets = [muscle for muscle in analysis.muscles if muscle.ideal]
     idle = sorted((muscle for muscle in targets if muscle.activation < WORKS), key=_activation)

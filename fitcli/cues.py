@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from fitcli.catalog import Cue, catalog
-from fitcli.motion import CueFinding, ExerciseSet, ScorePart, SetScore
+from fitcli.motion import CueFinding, ExerciseSet, ScorePart, SetScore, chosen
 
 SAID_FROM = 0.5
 """A cue is worth saying when this share of the repetitions in which it could be judged broke it."""
 JUDGED_FROM = 0.5
 """A cue is judged when this share of the repetitions could be."""
+
+LIVE_LAST, LIVE_LEAST = 3, 2
+"""While a set runs, a cue is given when this many of so many last repetitions broke it: one alone may be a stumble."""
 
 WEIGHTS = {"range of motion": 0.3, "form": 0.25, "tempo": 0.2, "consistency": 0.15, "symmetry": 0.1}
 """Shares of the score; what cannot be told from a video leaves its share to the others."""
@@ -40,6 +43,20 @@ def advice(sets: Iterable[ExerciseSet], most: int = 2) -> list[str]:
     fired = [cue for exercise_set in sets for cue in exercise_set.cues if cue.fired]
     fired.sort(key=lambda cue: -cue.share)
     return list(dict.fromkeys(cue.sentence for cue in fired))[:most]
+
+
+def newest_cue(exercise_set: ExerciseSet, silent: Collection[str] = ()) -> CueFinding | None:
+    """The cue to give while the set runs: one that the last repetitions broke, at least two of them; None for none.
+
+    silent: names of cues that are not to be given now.
+    """
+    last = chosen(exercise_set, range(len(exercise_set.repetitions))[-LIVE_LAST:])
+    broken = [
+        finding
+        for finding in judge_cues(last)
+        if finding.cue not in silent and finding.fired and round(finding.share * len(last.repetitions)) >= LIVE_LEAST
+    ]
+    return max(broken, key=lambda finding: finding.share, default=None)
 
 
 def judge_cues(exercise_set: ExerciseSet) -> Iterable[CueFinding]:

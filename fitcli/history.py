@@ -8,7 +8,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +25,15 @@ from fitcli.analysis import (
     WindowScore,
 )
 from fitcli.errors import MissingInputError, StorageError
+from fitcli.keypose import KeyPose, key_poses
 
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of a session file. Fields may be added without raising it: readers give a missing one its default and leave
-an unknown one alone. It rises when a field changes its meaning, and `_read` then brings older files forward."""
+an unknown one alone. It rises when a field changes its meaning or readers need a new one; `_MIGRATIONS` then brings
+older files forward while they are read. The files themselves stay as they were written."""
 
 _Kind = TypeVar("_Kind")
 
@@ -46,7 +48,8 @@ class Session:
     """One stored analysis, with what only the person knows: the weight moved, in kilograms, and a note.
 
     `created` is local time with its UTC offset, `fitcli` the version that stored it. `analysis` is without its sets,
-    which `whole` adds; `score`, 0..100, is the mean of those that have one. `fields` is what the file holds.
+    which `whole` adds; `score`, 0..100, is the mean of those that have one and `set_repetitions` counts each set of the
+    named exercise. `fields` is what the file holds.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Session:
     weight_kg: float | None = None
     note: str = ""
     score: float | None = None
+    set_repetitions: tuple[int, ...] = ()
     fields: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +73,13 @@ class Session:
             return replace(self.analysis, sets=_sets(self.fields["analysis"].get("sets", ())))
         except _DAMAGE as error:
             raise StorageError(f"The sets in {self.path} are damaged.") from error
+
+    def key_poses(self) -> tuple[KeyPose, ...]:
+        """The poses that stand for the video, for a report without it; raises `StorageError` where they are damaged."""
+        try:
+            return tuple(KeyPose.from_json(row) for row in _forward(self.fields)["poses"])
+        except _DAMAGE as error:
+            raise StorageError(f"The poses in {self.path} are damaged.") from error
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,8 @@ class SessionStore:
             "weight_kg": weight_kg,
             "note": note,
             "analysis": analysis.to_json(),
+            # landmarks and no picture: enough to draw the movement again, and nobody is recognised
+            "poses": [pose.to_json() for pose in key_poses(analysis)],
         }
         self._write(path, fields)
         return _session(fields, path)
@@ -235,7 +248,7 @@ _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 def _file_name(identifier: str, created: datetime, analysis: Analysis) -> str:
     # UTC, so that names sort by time whatever the clock and the traveller do
     stamp = created.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(":", "-")
-    said = analysis.exercise.name if analysis.exercise else analysis.status.value
+    said = analysis.exercise.name if analysis.exercise else " or ".join(analysis.consistent_with) or analysis.status
     slug = re.sub(r"[^a-z0-9]+", "-", said).strip("-")
     return f"{stamp}-{slug}-{identifier}.json"
 
@@ -275,22 +288,45 @@ def _read(path: Path) -> Session:
     return _session(json.loads(path.read_bytes()), path)
 
 
-def _session(fields: dict[str, Any], path: Path) -> Session:
-    if fields["schema"] > SCHEMA:
+def _with_poses(fields: dict[str, Any]) -> dict[str, Any]:
+    """From 1 to 2: sessions keep key poses; those of before have none."""
+    return {**fields, "poses": []}
+
+
+_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses}
+"""What brings a session of that version to the next one."""
+
+
+def _forward(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields as this version has them."""
+    version = fields["schema"]
+    if version > SCHEMA:
         raise _NewerSchemaError
+    while version < SCHEMA:
+        fields = _MIGRATIONS[version](fields)
+        version += 1
+    return fields
+
+
+def _session(written: dict[str, Any], path: Path) -> Session:
+    fields = _forward(written)
     created = datetime.fromisoformat(fields["created"])
     weight = fields.get("weight_kg")
-    scores = [float(row["score"]) for row in fields["analysis"].get("sets", ()) if row.get("score") is not None]
+    analysis = _analysis(fields["analysis"])
+    sets = fields["analysis"].get("sets", ())
+    scores = [float(row["score"]) for row in sets if row.get("score") is not None]
+    named = analysis.exercise.name if analysis.exercise else None
     return Session(
         id=str(fields["id"]),
         created=created if created.tzinfo else created.astimezone(),
         fitcli=str(fields["fitcli"]),
-        analysis=_analysis(fields["analysis"]),
+        analysis=analysis,
         path=path,
         weight_kg=None if weight is None else float(weight),
         note=str(fields.get("note") or ""),
         score=sum(scores) / len(scores) if scores else None,
-        fields=fields,
+        set_repetitions=tuple(int(row["repetitions"]) for row in sets if named and row["exercise"] == named),
+        fields=written,
     )
 
 
@@ -347,6 +383,8 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
             )
             for row in fields.get("windows", ())
         ),
+        consistent_with=tuple(fields.get("consistent_with", ())),
+        muscle_scores=fields.get("muscle_scores", "sigmoid"),
     )
 
 
@@ -379,5 +417,6 @@ def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:
 
 
 def _record(kind: type[_Kind], row: dict[str, Any]) -> _Kind:
-    """A dataclass from the fields of that name; those that a later version added are left alone."""
-    return kind(**{each.name: row[each.name] for each in dataclasses.fields(kind)})  # type: ignore[arg-type]
+    """A dataclass from the fields of that name: unknown ones are left alone, missing ones have their default."""
+    names = [each.name for each in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: row[name] for name in names if name in row})

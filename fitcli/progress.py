@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -35,13 +35,15 @@ class Week:
 
 @dataclass(frozen=True)
 class BestSet:
-    """An exercise's best session: the highest estimated one-repetition maximum, else the most repetitions.
+    """An exercise's best set: the highest estimated one-repetition maximum, else the most repetitions.
 
-    `one_repetition_max_kg` is Epley's estimate, None without a weight or for sets too long for it.
+    `repetitions` are those of that set, None where none were counted. `one_repetition_max_kg` is Epley's estimate, None
+    without a weight or for sets too long for it.
     """
 
     exercise: str
     session: Session
+    repetitions: int | None
     one_repetition_max_kg: float | None
 
 
@@ -52,6 +54,15 @@ class ScoreTrend:
     exercise: str
     latest: float
     before: float
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What one session of an exercise reached: a score 0..100, or an estimated one-repetition maximum in kilograms."""
+
+    exercise: str
+    day: date
+    value: float
 
 
 @dataclass(frozen=True)
@@ -66,9 +77,10 @@ class MuscleTraining:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The sums over a history; `weeks` oldest first, the others in the catalogue's order."""
+    """The sums over a history; `weeks` and what was reached oldest first, the others in the catalogue's order."""
 
     sessions: int
+    repetitions: int
     first: date | None
     days_in_a_row: int
     weeks_in_a_row: int
@@ -76,6 +88,27 @@ class TrainingProgress:
     best: tuple[BestSet, ...]
     trends: tuple[ScoreTrend, ...]
     muscles: tuple[MuscleTraining, ...]
+    reached_scores: tuple[Reached, ...] = ()
+    reached_maxima_kg: tuple[Reached, ...] = ()
+
+    @property
+    def shown_weeks(self) -> tuple[Week, ...]:
+        """The weeks since the first session."""
+        return tuple(week for week in self.weeks if self.first and week.monday + timedelta(days=7) > self.first)
+
+    @property
+    def exercises(self) -> tuple[str, ...]:
+        """The exercises that anything was reached in."""
+        known = {each.exercise for each in (*self.reached_scores, *self.reached_maxima_kg)}
+        return tuple(name for name in catalog().exercise_names if name in known)
+
+    def scores(self, exercise: str) -> tuple[Reached, ...]:
+        """The scores of one exercise."""
+        return tuple(each for each in self.reached_scores if each.exercise == exercise)
+
+    def maxima(self, exercise: str) -> tuple[Reached, ...]:
+        """The estimated one-repetition maxima of one exercise."""
+        return tuple(each for each in self.reached_maxima_kg if each.exercise == exercise)
 
 
 def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingProgress:
@@ -91,6 +124,7 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
         weeks.append(Week(start, len(within), sum(session.analysis.repetitions or 0 for session in within)))
     return TrainingProgress(
         sessions=len(known),
+        repetitions=sum(session.analysis.repetitions or 0 for session in known),
         first=min(trained, default=None),
         days_in_a_row=_streak(trained, today, timedelta(days=1)),
         weeks_in_a_row=_streak({_monday(day) for day in trained}, monday, timedelta(weeks=1)),
@@ -98,7 +132,31 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
         best=_best(known),
         trends=_trends(known),
         muscles=tuple(_muscle(name, known, days, today) for name in catalog().muscles),
+        reached_scores=_reached(known, days, lambda session: session.score),
+        reached_maxima_kg=_reached(known, days, _max_kg),
     )
+
+
+def best_set(session: Session) -> BestSet | None:
+    """The best set of a session; None for one without an exercise, or with neither repetitions nor a weight."""
+    exercise, weight_kg = session.analysis.exercise, session.weight_kg
+    if exercise is None or not (session.analysis.repetitions or weight_kg):
+        return None
+    sets = session.set_repetitions or tuple(filter(None, (session.analysis.repetitions,)))
+    estimates = {number: estimate for number in sets if (estimate := _estimate_kg(weight_kg, number))}
+    if estimates:
+        repetitions = max(estimates, key=lambda number: estimates[number])
+        return BestSet(exercise.name, session, repetitions, estimates[repetitions])
+    return BestSet(exercise.name, session, max(sets, default=None), None)
+
+
+def _estimate_kg(weight_kg: float | None, repetitions: int) -> float | None:
+    return one_repetition_max_kg(weight_kg, repetitions) if weight_kg else None
+
+
+def _max_kg(session: Session) -> float | None:
+    best = best_set(session)
+    return best.one_repetition_max_kg if best else None
 
 
 def one_repetition_max_kg(weight_kg: float, repetitions: int) -> float | None:
@@ -129,16 +187,23 @@ def _streak(trained: set[date], latest: date, step: timedelta) -> int:
 def _best(sessions: Iterable[Session]) -> tuple[BestSet, ...]:
     candidates: dict[str, list[BestSet]] = defaultdict(list)
     for session in sessions:
-        exercise, repetitions = session.analysis.exercise, session.analysis.repetitions
-        if exercise is None or not (repetitions or session.weight_kg):
-            continue
-        lifted = one_repetition_max_kg(session.weight_kg, repetitions) if session.weight_kg and repetitions else None
-        candidates[exercise.name].append(BestSet(exercise.name, session, lifted))
+        if best := best_set(session):
+            candidates[best.exercise].append(best)
 
     def merit(best: BestSet) -> tuple[float, float, int]:
-        return (best.one_repetition_max_kg or 0, best.session.weight_kg or 0, best.session.analysis.repetitions or 0)
+        return (best.one_repetition_max_kg or 0, best.session.weight_kg or 0, best.repetitions or 0)
 
     return tuple(max(candidates[name], key=merit) for name in catalog().exercise_names if name in candidates)
+
+
+def _reached(
+    sessions: Iterable[Session], days: dict[int, date], value: Callable[[Session], float | None]
+) -> tuple[Reached, ...]:
+    return tuple(
+        Reached(session.analysis.exercise.name, days[id(session)], reached)
+        for session in sorted(sessions, key=lambda session: session.created)
+        if session.analysis.exercise and (reached := value(session)) is not None
+    )
 
 
 def _trends(sessions: Iterable[Session]) -> tuple[ScoreTrend, ...]:

@@ -1,4 +1,4 @@
-"""One set in front of the camera, step by step: into the picture, countdown, recording, rest.
+"""One set in front of the camera, step by step: into the picture, countdown, recording or live coaching, rest.
 
 Each step is an iterator of `LiveState`, some 25 a second, for whoever shows them; it runs on the caller's thread and
 ends early when `LiveSession.stop` is set.
@@ -14,13 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from fitcli.camera import Camera, CameraFrame, Newest, Recorder, Recording
 from fitcli.errors import CameraError
 from fitcli.framing import framing_advice
+from fitcli.livecoach import Coaching, LiveCoach, Recogniser
 from fitcli.pose.blazepose import PoseSample
-from fitcli.pose.track import LANDMARKS
 
 TICK_S = 0.04
 """Longest time between two states."""
@@ -34,25 +32,29 @@ FRAMING_LIMIT_S = 8.0
 FRAMING_LIMIT_FILE_S = 1.5
 """The same for a file, in which nobody can follow the advice: enough to read it."""
 
+LAST_LOOK_S = 1.0
+"""A camera's last frame is still looked at when its picture has ended, for so long: a repetition may end with it."""
+
 
 class Step(StrEnum):
     FRAMING = "framing"
     COUNTDOWN = "countdown"
     RECORDING = "recording"
+    LIVE = "live"
     REST = "rest"
 
 
 @dataclass(frozen=True)
 class LivePose:
-    """A frame and the pose in it, None where nobody was found; `repetitions` is None where nobody counts them."""
+    """A frame and the pose in it, None where nobody was found; `coaching` is None where nobody counts and coaches."""
 
     frame: CameraFrame
     sample: PoseSample | None
-    repetitions: int | None = None
+    coaching: Coaching | None = None
 
 
-RepetitionCounter = Callable[[LivePose], int]
-"""Called with every pose of a set in turn; returns the complete repetitions so far."""
+Coach = Callable[[float, PoseSample | None], Coaching]
+"""Called with the arrival time and the pose of every frame of a set in turn; returns what is known by then."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,18 @@ class LiveState:
     def remaining_s(self) -> float:
         return max(self.total_s - self.elapsed_s, 0.0)
 
+    @property
+    def coaching(self) -> Coaching:
+        """What the coach knows; nothing yet where there is none."""
+        return self.pose.coaching if self.pose and self.pose.coaching else Coaching()
+
 
 class PoseWatcher:
     """Looks for the person in the newest frame, on a thread of its own; frames that come meanwhile are passed over."""
 
     def __init__(self, camera: Camera) -> None:
         self.newest: Newest[LivePose] = Newest()
-        self.counter: RepetitionCounter | None = None
+        self.coach: Coach | None = None
         self.failure: Exception | None = None
         self._camera = camera
         self._awake = threading.Event()
@@ -107,9 +114,9 @@ class PoseWatcher:
                 self._awake.wait()
                 if newer := self._camera.newest.wait_for_other_than(frame, TICK_S):
                     frame = newer
-                    pose = LivePose(frame, tracker.update(frame.image))
-                    counter = self.counter
-                    self.newest.put(LivePose(frame, pose.sample, counter(pose)) if counter else pose)
+                    sample = tracker.update(frame.image)
+                    coach = self.coach
+                    self.newest.put(LivePose(frame, sample, coach(frame.arrival_s, sample) if coach else None))
         except Exception as failure:  # told by the thread that shows the states
             self.failure = failure
 
@@ -167,7 +174,7 @@ class LiveSession:
         self.recording = None
         self._recorder = recorder = Recorder(path, duration_s)
         self.camera.begin(recorder)
-        self.watcher.counter = _repetition_counter(self.camera.picture)
+        self.watcher.coach = self.new_coach().see
         try:
             for state in self._states(Step.RECORDING, duration_s):
                 yield state
@@ -177,9 +184,42 @@ class LiveSession:
             ended_s = self.camera.ended_s
             self.camera.pause()
             self.watcher.rest()
-            self.watcher.counter = None
+            self.watcher.coach = None
             self._recorder = None
             self.recording = recorder.finish(ended_s)
+
+    def new_coach(self, recogniser: Recogniser | None = None) -> LiveCoach:
+        """A coach for what this camera shows from now on; without a recogniser it only counts."""
+        height, width = self.camera.picture.image.shape[:2]
+        return LiveCoach(width, height, recogniser)
+
+    def live(
+        self, coach: LiveCoach, duration_s: float, repetitions: int | None = None, path: Path | None = None
+    ) -> Iterator[LiveState]:
+        """Coach until `repetitions` are done, for `duration_s`, or until the camera's picture ends.
+
+        With `path` it is recorded too; `recording` says afterwards what became of it. Raises what the coach raises.
+        """
+        self.recording = None
+        recorder = Recorder(path, duration_s) if path else None
+        self.camera.begin(recorder)
+        self.watcher.coach = coach.see
+        ended_s: float | None = None
+        try:
+            for state in self._states(Step.LIVE, duration_s):
+                yield state
+                ended_s = self.camera.ended_s
+                looked_at_all = state.pose is not None and state.pose.frame is self.camera.picture
+                if ended_s is not None and (looked_at_all or time.monotonic() > ended_s + LAST_LOOK_S):
+                    break
+                if (repetitions and state.coaching.total >= repetitions) or (recorder and recorder.done):
+                    break
+        finally:
+            self.camera.pause()
+            self.watcher.rest()
+            self.watcher.coach = None
+            if recorder:
+                self.recording = recorder.finish(ended_s)
 
     def _states(self, step: Step, total_s: float) -> Iterator[LiveState]:
         self.watcher.wake()
@@ -196,7 +236,7 @@ class LiveSession:
             if not recorder:
                 if elapsed_s >= total_s:
                     return
-                if self.camera.ended_s is not None:
+                if self.camera.ended_s is not None and step is not Step.LIVE:
                     raise CameraError(f"{self.camera.name} stopped delivering pictures: check its cable and try again.")
             yield self._state(step, elapsed_s, total_s, pose, recorder.dropped if recorder else 0)
 
@@ -205,20 +245,3 @@ class LiveSession:
         height, width = frame.image.shape[:2]
         advice = framing_advice(pose.sample.landmarks if pose.sample else None, width, height) if pose else None
         return LiveState(step, elapsed_s, total_s, frame, pose, advice, self.camera.rate_hz, dropped)
-
-
-def _repetition_counter(picture: CameraFrame) -> RepetitionCounter:
-    """Counts from now on whatever the person in the picture repeats."""
-    from fitcli.motion import LiveCounter
-
-    height, width = picture.image.shape[:2]
-    counter = LiveCounter(width, height)
-    nobody = np.zeros((len(LANDMARKS), 3), np.float32)
-
-    def count(pose: LivePose) -> int:
-        sample = pose.sample
-        if sample is None:
-            return counter.update(pose.frame.arrival_s, nobody, nobody, 0.0).repetitions
-        return counter.update(pose.frame.arrival_s, sample.landmarks, sample.world, sample.presence).repetitions
-
-    return count

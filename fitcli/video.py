@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -85,6 +85,18 @@ class Frame:
     image: Image
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Who wants a video's frames in full size while others read them small.
+
+    `hear` is called with the time of each frame, at most about `rate_hz` a second, and a function that makes the
+    upright frame: what is not wanted is never made.
+    """
+
+    hear: Callable[[float, Callable[[], Image]], None]
+    rate_hz: float
+
+
 def expand(path: Path) -> list[Path]:
     """The video files that one argument of a command stands for: the file itself, or a folder's videos, sorted.
 
@@ -148,6 +160,7 @@ def frames(
     start_s: float | None = None,
     end_s: float | None = None,
     max_side: int | None = SAMPLE_MAX_SIDE_PX,
+    listener: Listener | None = None,
 ) -> Iterator[Frame]:
     """Decode a video and give upright RGB frames, sampled by time, strictly rising, without holding more than a few.
 
@@ -155,6 +168,7 @@ def frames(
         video slower than this gives every frame too.
     start_s, end_s: only frames with `start_s <= time_s < end_s`; `time_s` still counts from the start of the file.
     max_side: longest side in pixels; frames are scaled down to it, never up.
+    listener: hears of the frames in full size and at its own rate, in the same pass over the file.
 
     What decodes of a damaged file is given; what does not is left out. Raises as `probe` does, at the first frame.
     """
@@ -164,7 +178,10 @@ def frames(
     picture: _Picture | None = None
     given = 0
     with _open_at(path, begin_s) as (stream, timed):
-        for time_s, frame in _sampled(_within(timed, begin_s, end_s), begin_s, rate_hz):
+        timed = _within(timed, begin_s, end_s)
+        if listener:
+            timed = _heard(timed, stream, begin_s, listener)
+        for time_s, frame in _sampled(timed, begin_s, rate_hz):
             picture = picture or _Picture.of(frame, stream, max_side)
             yield Frame(time_s, picture.render(frame))
             given += 1
@@ -506,6 +523,17 @@ def _sampled(
         held = entry
     if held is not None and due_s <= held[0] + half_gap_s:
         yield held
+
+
+def _heard(
+    timed: Iterable[tuple[float, VideoFrame]], stream: VideoStream, begin_s: float, listener: Listener
+) -> Iterator[tuple[float, VideoFrame]]:
+    """The same frames, those that are left at the listener's rate, each after the listener has heard of it."""
+    picture: _Picture | None = None
+    for time_s, frame in _sampled(timed, begin_s, listener.rate_hz):
+        picture = picture or _Picture.of(frame, stream, max_side=None)
+        listener.hear(time_s, partial(picture.render, frame))
+        yield time_s, frame
 
 
 def _claimed_duration(container: InputContainer, stream: VideoStream) -> float | None:

@@ -1,7 +1,8 @@
-"""Video files made on the spot: every test's film is small, real and written by the codec it is about."""
+"""Video files and pose sequences made on the spot: every test's film is small, real and of the codec it is about."""
 
 from __future__ import annotations
 
+import csv
 import signal
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,6 +13,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+from fitcli.pose.track import PoseTrack
+from fitcli.training.synthetic import synthesize
 
 # A runner in the background ignores Ctrl-C, and what it starts inherits that; the tests that press it need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -90,3 +94,52 @@ def make_video() -> MakeVideo:
         return path
 
     return make
+
+
+POSE_COLUMNS = tuple(
+    """
+id split exercise tier kind source series name ideal primary secondary
+equipment note repetitions first frames seconds width height found
+""".split()  # noqa: SIM905 - twenty quoted names are harder to read
+)
+EXERCISES = ("squat", "push-up", "bicep curl")
+
+
+@pytest.fixture(scope="session")
+def poses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder of pose sequences in the documented format: three exercises, other, ambiguous; train and dev."""
+    folder = tmp_path_factory.mktemp("poses")
+    rng = np.random.default_rng(3)
+    tracks: list[PoseTrack] = []
+    rows = []
+    first = 0
+    labels = [*EXERCISES * 8, "other", "other", "ambiguous", "ambiguous"]
+    for number, name in enumerate(labels):
+        track = synthesize("walking" if name in ("other", "ambiguous") else name, rng, repetitions=None).track
+        tracks.append(track)
+        row = dict.fromkeys(POSE_COLUMNS, "") | {
+            "id": f"clip{number}",
+            "split": "dev" if number % 4 == 3 else "train",
+            "exercise": name,
+            "tier": "core",
+            "kind": "real",
+            "source": "made here",
+            "series": f"performer {number % 5}",
+            "note": "clean",
+            "primary": "quads" if name == "ambiguous" else "",
+            "secondary": "glutes" if name == "ambiguous" else "",
+            "first": first,
+            "frames": len(track),
+            "width": track.frame_width,
+            "height": track.frame_height,
+        }
+        rows.append(row)
+        first += len(track)
+    for field in ("landmarks", "world", "presence"):
+        np.save(folder / f"{field}.npy", np.concatenate([getattr(t, field) for t in tracks]).astype(np.float16))
+    np.save(folder / "times.npy", np.concatenate([t.times_s for t in tracks]).astype(np.float32))
+    with (folder / "clips.tsv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, POSE_COLUMNS, delimiter="\t")
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder

@@ -17,8 +17,11 @@ import pytest
 from commandline import SAMPLE
 from rich.console import Console
 
+from fitcli.analysis import ExerciseScore
 from fitcli.camera import CameraFrame, Window, display_trouble, window_opens
 from fitcli.framing import NOBODY, framing_advice
+from fitcli.livecoach import Coaching
+from fitcli.motion import Repetition
 from fitcli.pose.track import LANDMARKS
 from fitcli.pose.tracker import PoseTracker
 from fitcli.recording import LivePose, LiveState, Step
@@ -107,7 +110,44 @@ def test_the_panel_shows_advice_countdown_and_repetitions(state: LiveState, pose
     assert "Looking for you" in shown(replace(state, pose=None))
     assert live.number(replace(state, step=Step.COUNTDOWN, elapsed_s=0.5, total_s=3.0)) == "3"
     assert live.number(replace(state, step=Step.COUNTDOWN, elapsed_s=2.5, total_s=3.0)) == "1"
-    assert "4 repetitions" in shown(replace(state, pose=replace(pose, repetitions=4)))
+    assert "4 repetitions" in shown(replace(state, pose=replace(pose, coaching=Coaching(repetitions=4))))
+
+
+COACHING = Coaching(
+    repetitions=7,
+    total=12,
+    set_number=2,
+    exercise=ExerciseScore("squat", 0.93),
+    latest=Repetition(1.0, 2.2, 3.1, 1.2, 0.9, 104.0),
+    cue="Go lower, until your thighs are level with the floor, as far as you can with control.",
+    cue_number=1,
+)
+
+
+@pytest.mark.parametrize("width", [live.SMALLEST_TERMINAL[0], 80, 120])
+def test_the_live_panel_shows_what_the_coach_knows(state: LiveState, pose: LivePose, width: int):
+    coached = replace(state, step=Step.LIVE, total_s=float("inf"), pose=replace(pose, coaching=COACHING))
+    text = shown(coached, width)
+    assert all(len(line) == width for line in text.splitlines())
+    assert len(text.splitlines()) <= live.SMALLEST_TERMINAL[1]
+    for words in ("set 2", "repetitions of squat (93%)", "1.2 s eccentric", "Go lower", "12 in all"):
+        assert words in text
+    assert "range 104 deg" in text or width < 60
+    assert live.number(coached) == "7"
+    resting = replace(coached, pose=replace(pose, coaching=replace(COACHING, rest_s=34.0)))
+    assert "rest 0:34" in shown(resting, width)
+    unnamed = replace(coached, pose=replace(pose, coaching=Coaching(repetitions=1)))
+    assert "1 repetition " in shown(unnamed, width)
+
+
+def test_the_live_preview_shows_the_count_and_the_cue(state: LiveState, pose: LivePose):
+    def picture(coaching: Coaching) -> np.ndarray:
+        step = replace(state, step=Step.LIVE, total_s=float("inf"), pose=replace(pose, coaching=coaching))
+        return live.preview(step, mirror=False)
+
+    without = picture(replace(COACHING, cue=None))
+    assert (picture(replace(COACHING, cue=None, repetitions=8))[60:200] != without[60:200]).any()
+    assert near(picture(COACHING)[-60:], (255, 213, 79)).sum() > near(without[-60:], (255, 213, 79)).sum() + 200
 
 
 def near(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:

@@ -196,8 +196,8 @@ class Camera:
         ended = self._ended.is_set() or time.monotonic() - last_s > STALL_LIMIT_S
         return last_s + LAST_FRAME_S if ended else None
 
-    def begin(self, recorder: Recorder) -> None:
-        """Let the file roll, if it is one, and hand every frame from now on to `recorder`."""
+    def begin(self, recorder: Recorder | None = None) -> None:
+        """Let the file roll, if it is one, and hand every frame from now on to `recorder`, if there is one."""
         assert self._source
         self._source.rolling = True
         self._recorder = recorder

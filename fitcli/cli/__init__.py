@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 import fitcli
-from fitcli.cli import checkpoints, history
+from fitcli.cli import checkpoints, dataset, history
+from fitcli.cli.ablate import ablate
 from fitcli.cli.analyze import analyze
 from fitcli.cli.console import complain, prepare_streams
 from fitcli.cli.doctor import doctor
@@ -32,6 +33,8 @@ app.command()(exercises)
 app.command()(doctor)
 app.command()(train)
 app.command()(evaluate)
+app.command()(ablate)
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(checkpoints.app, name="checkpoints")
 
 

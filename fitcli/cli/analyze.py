@@ -14,6 +14,7 @@ from fitcli.analysis import Analysis, Status
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
 from fitcli.cli.console import note as tell
+from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, plan_pictures
 from fitcli.cli.present import Presentation, present, print_json, speak
 from fitcli.errors import FitcliError
 from fitcli.report import terminal
@@ -36,6 +37,8 @@ def analyze(
     top: options.Top = 3,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    save_video: SaveVideo = None,
+    report: Report = None,
     voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
     lang: options.Lang = None,
@@ -46,6 +49,7 @@ def analyze(
     checkpoints: options.Checkpoints = None,
     device: options.OnDevice = options.Device.auto,
     trust_checkpoint: options.TrustCheckpoint = False,
+    reference_scores: options.ReferenceScores = False,
 ) -> None:
     """Say which exercise a video shows, which muscle groups work and what to change."""
     _check_part(start, end)
@@ -66,13 +70,15 @@ def analyze(
     files: dict[Path, FitcliError | None] = {}
     try:
         files = _files(videos)
+        good = [file for file, error in files.items() if error is None]
+        pictures = dict(zip(good, plan_pictures(good, save_video, report), strict=True))
         for number, (file, error) in enumerate(files.items(), 1):
             try:
                 if error:
                     raise error
                 name = terminal.printable(file.name)
                 label = name if len(files) == 1 else f"{number}/{len(files)} {name}"
-                with progress(label, shown=not (json or quiet)) as report:
+                with progress(label, shown=not (json or quiet)) as share:
                     analysis = fitcli.analyze(
                         file,
                         checkpoints=checkpoints,
@@ -80,12 +86,14 @@ def analyze(
                         start_s=start,
                         end_s=end,
                         trust_checkpoint=trust_checkpoint,
-                        progress=report,
+                        reference_scores=reference_scores,
+                        progress=share,
+                        announce=tell,
                     )
             except Exception as problem:  # whatever is wrong with one file, the others are still analysed
                 batch.fail(file, problem)
             else:
-                batch.add(analysis)
+                batch.add(analysis, pictures.get(file, NO_PICTURES))
     except KeyboardInterrupt:
         batch.summarise()
         tell(f"Stopped: {batch.done} of {len(files)} files were analysed" + (" and stored." if how.save else "."))
@@ -111,9 +119,9 @@ class _Batch:
     def done(self) -> int:
         return sum(1 for _ in self.analyses)
 
-    def add(self, analysis: Analysis) -> None:
+    def add(self, analysis: Analysis, pictures: Pictures) -> None:
         self.rows.append(BatchRow(analysis.file, analysis))
-        self.codes.append(present(analysis, self.how))
+        self.codes.append(present(analysis, self.how, pictures, source=Path(analysis.file)))
 
     def fail(self, file: Path, error: Exception) -> None:
         self.rows.append(BatchRow(str(file), None))

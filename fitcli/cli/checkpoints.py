@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
 from fitcli.cli.train import needs_training_extra
+from fitcli.errors import CheckpointError
+from fitcli.report.terminal import printable
 
 app = typer.Typer(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
 
@@ -42,7 +45,71 @@ def assemble(
             save_checkpoint(target, replace(loaded, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"))
         note(f"Converted {target}")
-    EnsembleConfig.load(folder).save(folder)
+    config = EnsembleConfig.load(folder)
+    specs = [load_checkpoint(folder / member.checkpoint).spec for member in config.members]
+    config.fitted(specs, folder).save(folder)
+
+
+@app.command("convert")
+def convert_command(
+    networks: Annotated[
+        list[Path], typer.Argument(metavar="CKPT", help="Checkpoints of fitcli or of the reference system, or folders.")
+    ],
+    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for what comes out.")] = Path(
+        "checkpoints"
+    ),
+    trust_checkpoint: options.TrustCheckpoint = False,
+) -> None:
+    """Convert checkpoints to fitcli's own format, which is plain data, with OpenVINO IR beside them."""
+    from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
+    from fitcli.network.convert import convert
+    from fitcli.network.ir import ir_beside
+
+    for path in _files(networks):
+        loaded = load_checkpoint(path, trust=trust_checkpoint)
+        target = folder / path.name
+        if not (target.exists() and target.samefile(path)):
+            # Shipped networks are halved; a reference checkpoint stays what it is to the bit.
+            save_checkpoint(target, loaded, half=loaded.spec.input == "pose")
+        elif loaded.origin != "fitcli":
+            raise CheckpointError(f"{target} would be overwritten: name another folder with --to.")
+        note(f"Converting {path} ...")
+        convert(target, ir_beside(target))
+        stdout().print(f"{target} and {ir_beside(target).name}", soft_wrap=True)
+
+
+@app.command("verify")
+def verify_command(
+    checkpoint: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="A checkpoint or a folder; by default those in use.")
+    ] = None,
+    checkpoints: options.Checkpoints = None,
+    json: options.Json = False,
+    trust_checkpoint: options.TrustCheckpoint = False,
+) -> None:
+    """Check checkpoints: readable, complete, the catalogue's classes, and the same answer from both engines."""
+    from rich.table import Table
+
+    from fitcli.network.verify import verify
+
+    failed = False
+    for path in _chosen(checkpoint, checkpoints):
+        checks = list(verify(path, trust=trust_checkpoint, announce=note))
+        failed |= not all(check.passed for check in checks)
+        if json:
+            typer.echo(json_format.dumps({"checkpoint": str(path), "checks": [asdict(check) for check in checks]}))
+            continue
+        table = Table(box=None, pad_edge=False, show_header=False, title=str(path), title_justify="left")
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
+        for check in checks:
+            table.add_row(
+                Text("ok", "green") if check.passed else Text("failed", "red"), check.name, printable(check.found)
+            )
+        stdout().print(table, "")
+    if failed:
+        raise typer.Exit(CheckpointError.exit_code)
 
 
 @app.command()
@@ -69,31 +136,47 @@ def calibrate(
 
 @app.command()
 def info(
+    checkpoint: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="A checkpoint or a folder; by default those in use.")
+    ] = None,
     checkpoints: options.Checkpoints = None,
     json: options.Json = False,
+    trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
-    """Say what the checkpoints in use are: architecture, input, weights, metrics, training."""
+    """Say what checkpoints are: architecture, input, heads, weights, metrics, training."""
     from rich.table import Table
 
-    from fitcli.network import checkpoint_folder
     from fitcli.network.checkpoint import load_checkpoint, sha256
-    from fitcli.network.ensemble import EnsembleConfig
+    from fitcli.network.ensemble import EnsembleConfig, Member
+    from fitcli.network.ir import has_ir
 
-    folder = checkpoint_folder(checkpoints)
+    paths = _chosen(checkpoint, checkpoints)
+    folder = paths[0].parent
+    loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in paths]
+    config = EnsembleConfig(tuple(Member(path.name, 1.0, 1.0) for path in paths))
+    if checkpoint is None or checkpoint.is_dir():
+        config = EnsembleConfig.load(folder)
+    members = config.fitted([each.spec for each in loaded], folder).members if len(paths) > 1 else config.members
     facts: list[dict[str, Any]] = []
-    for member in EnsembleConfig.load(folder).members:
-        path = folder / member.checkpoint
-        loaded = load_checkpoint(path)
+    for path, content, member in zip(paths, loaded, members, strict=True):
+        digest = sha256(path)
         facts.append(
             {
                 "checkpoint": member.checkpoint,
-                "sha256": sha256(path),
+                "sha256": digest,
+                "format": content.origin,
                 "weight_exercise": member.weight_exercise,
                 "weight_muscle": member.weight_muscle,
-                "parameters": loaded.parameters,
-                "network": loaded.spec.to_plain(),
-                "metrics": loaded.metrics,
-                "training": loaded.provenance and asdict(loaded.provenance),
+                "parameters": content.parameters,
+                "heads": {
+                    head: len(names)
+                    for head, names in (("exercise", content.spec.exercises), ("muscle", content.spec.muscles))
+                    if names
+                },
+                "converted": has_ir(path, digest),
+                "network": content.spec.to_plain(),
+                "metrics": content.metrics,
+                "training": content.provenance and asdict(content.provenance),
             }
         )
     if json:
@@ -104,9 +187,26 @@ def info(
         table.add_column("", style="bold")
         table.add_column("", overflow="fold")
         rows = {key: value for key, value in fact.items() if not isinstance(value, dict)}
+        rows["heads"] = [f"{head} ({size})" for head, size in fact["heads"].items()]
         for group in ("network", "metrics", "training"):
             rows |= fact[group] or {}
         for key, value in rows.items():
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             table.add_row(key.replace("_", " "), shown)
         stdout().print(table, "")
+
+
+def _chosen(checkpoint: Path | None, folder: Path | None) -> list[Path]:
+    """The checkpoints that an argument or `--checkpoints` stands for: a file, or a folder's ensemble."""
+    from fitcli.network import checkpoint_folder
+    from fitcli.network.ensemble import EnsembleConfig
+
+    if checkpoint and not checkpoint.is_dir():
+        return [checkpoint]
+    used = checkpoint_folder(checkpoint or folder)
+    return [used / member.checkpoint for member in EnsembleConfig.load(used).members]
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """The checkpoints among files and folders, each once."""
+    return list(dict.fromkeys(file for path in paths for file in _chosen(path, None)))

@@ -6,7 +6,7 @@ import io
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 
@@ -85,3 +85,27 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
     ) as bar:
         task = bar.add_task(label, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+@contextmanager
+def stages(*, shown: bool) -> Iterator[Callable[[str, float], None]]:
+    """As `progress`, for work of several stages: call what it gives with a stage's name and its share 0..1.
+
+    The bar goes when a stage is done, so that what follows may draw its own.
+    """
+    with ExitStack() as bars:
+        label = ""
+        report: Callable[[float], None] | None = None
+
+        def tell(stage: str, share: float) -> None:
+            nonlocal label, report
+            if stage != label:
+                bars.close()
+                label, report = stage, bars.enter_context(progress(stage, shown=shown))
+            if report:
+                report(share)
+            if share >= 1:
+                bars.close()
+                label, report = "", None
+
+        yield tell

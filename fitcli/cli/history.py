@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fitcli.catalog import catalog
-from fitcli.cli import history_files, options
+from fitcli.cli import history_files, history_pages, options
 from fitcli.cli.console import stdout
 from fitcli.history import Session, SessionStore, sessions_folder
 from fitcli.progress import training_progress
@@ -92,7 +93,7 @@ def show(
         sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
         return
     moment = f"{session.created.astimezone():%Y-%m-%d %H:%M}"
-    stored = ", ".join(filter(None, (moment, terminal.kilograms(session.weight_kg), session.note)))
+    stored = ", ".join(filter(None, (moment, past.lifted(session), session.note)))
     saved = terminal.short_path(session.path)
     stdout().print(terminal.result(session.whole(), top=top, saved=saved, stored=stored, verbose=verbose))
 
@@ -115,7 +116,7 @@ def stats(
                 "exercise": best.exercise,
                 "session": best.session.id,
                 "weight_kg": best.session.weight_kg,
-                "repetitions": best.session.analysis.repetitions,
+                "repetitions": best.repetitions,
                 "one_repetition_max_kg": best.one_repetition_max_kg,
             }
             for best in summed.best
@@ -128,15 +129,36 @@ def stats(
 
 
 @app.command()
-def chart(exercise: ExerciseName = None, since: Since = None, sessions: options.Sessions = None) -> None:
-    """Draw the last weeks and the muscles of the last seven days."""
+def chart(
+    exercise: ExerciseName = None,
+    since: Since = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="HTML", help="Write a page for a browser instead, with body map and trends."),
+    ] = None,
+    sessions: options.Sessions = None,
+) -> None:
+    """Draw the last weeks, the muscles of the last seven days and the scores."""
+    now = datetime.now().astimezone()
     store = SessionStore(sessions_folder(sessions))
-    summed = training_progress(_chosen(store, exercise, since), datetime.now().astimezone())
+    summed = training_progress(_chosen(store, exercise, since), now)
     history_files.tell_skipped(store)
-    if summed.sessions:
-        stdout().print(past.chart(summed))
-    else:
+    if not summed.sessions:
         _say_empty(store)
+    elif html:
+        history_pages.write_progress(summed, now, html)
+    else:
+        stdout().print(past.chart(summed))
+
+
+@app.command()
+def report(
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
+    to: Annotated[Path, typer.Argument(metavar="HTML", help="The page to write.", show_default=False)],
+    sessions: options.Sessions = None,
+) -> None:
+    """Write a stored session as a page for a browser, without its video."""
+    history_pages.write_report(SessionStore(sessions_folder(sessions)).find(session_id), to)
 
 
 app.command("export")(history_files.export)

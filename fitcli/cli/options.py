@@ -55,6 +55,14 @@ TrustCheckpoint = Annotated[
         rich_help_panel=ENGINE,
     ),
 ]
+ReferenceScores = Annotated[
+    bool,
+    typer.Option(
+        "--reference-scores",
+        help="Read checkpoints of the reference system as it does: two seconds, muscles as shares of 100 %.",
+        rich_help_panel=ENGINE,
+    ),
+]
 Sessions = Annotated[
     Path | None,
     typer.Option(

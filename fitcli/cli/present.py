@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fitcli.analysis import Analysis, Status
 from fitcli.cli.console import complain, note, stdout
+from fitcli.cli.pictures import NO_PICTURES, Pictures, draw_pictures, tell_pictures
 from fitcli.errors import StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
 from fitcli.report import terminal
@@ -32,10 +33,13 @@ class Presentation:
     lang: str | None = None
 
 
-def present(analysis: Analysis, how: Presentation) -> int:
-    """Store and print one analysis; returns the exit code that this leaves, not 0 where it could not be stored.
+def present(
+    analysis: Analysis, how: Presentation, pictures: Pictures = NO_PICTURES, *, source: Path | None = None
+) -> int:
+    """Store, print and draw one analysis; returns the exit code that this leaves, not 0 where something failed.
 
-    The answer is printed even then. A video without a person is no session.
+    The answer is printed even then. A video without a person is no session. `pictures` are drawn from `source`, the
+    video while it is there; `plan_pictures` says which.
     """
     session: Session | None = None
     code = 0
@@ -45,19 +49,41 @@ def present(analysis: Analysis, how: Presentation) -> int:
             session = store.save(analysis, weight_kg=how.weight_kg, note=how.note)
         except StorageError as error:
             code = complain(error, verbose=how.verbose)
+
+    def draw() -> Pictures:
+        nonlocal code
+        written, failed = draw_pictures(
+            analysis,
+            pictures,
+            source=source,
+            session=session,
+            weight_kg=how.weight_kg,
+            note=how.note,
+            shown=not (how.json or how.quiet),
+            verbose=how.verbose,
+        )
+        code = code or failed
+        return written
+
     if how.json:
-        print_json(analysis, session)
-    elif how.quiet:
+        print_json(analysis, session, draw())
+        return code
+    if how.quiet:
         stdout().print(terminal.brief(analysis), soft_wrap=True)
     else:
         saved = terminal.short_path(session.path) if session else "" if how.save else "not stored (--no-save)"
         stdout().print(terminal.result(analysis, top=how.top, saved=saved, verbose=how.verbose))
+    written = draw()  # after the answer, which nobody wants to wait for
+    if not how.quiet:
+        tell_pictures(written)
     return code
 
 
-def print_json(analysis: Analysis, session: Session | None) -> None:
-    """One line of JSON on stdout: the analysis and the file it was stored in. Written at once, for who reads along."""
-    sys.stdout.write(json.dumps({**analysis.to_json(), "session": str(session.path) if session else None}) + "\n")
+def print_json(analysis: Analysis, session: Session | None, pictures: Pictures = NO_PICTURES) -> None:
+    """One line of JSON on stdout: the analysis and the files it is in. Written at once, for who reads along."""
+    files = {"session": session and session.path, "annotated_video": pictures.video, "report": pictures.report}
+    named = {name: str(path) if path else None for name, path in files.items()}
+    sys.stdout.write(json.dumps({**analysis.to_json(), **named}) + "\n")
     sys.stdout.flush()
 
 

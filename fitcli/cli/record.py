@@ -1,7 +1,8 @@
-"""`fitcli record`: a set in front of the camera, then the same answer as `fitcli analyze`."""
+"""`fitcli record`: a set in front of the camera, coached live or not, then the same answer as `fitcli analyze`."""
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -30,6 +31,9 @@ from fitcli.history import sessions_folder
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
     from fitcli.analysis import Analysis, Progress
     from fitcli.camera import Recording
+    from fitcli.livecoach import SetSummary
+    from fitcli.network.ensemble import Ensemble
+    from fitcli.pose.track import PoseTrack
     from fitcli.voice import Voice
 
 PREFIX = ".recording-"
@@ -37,6 +41,9 @@ PREFIX = ".recording-"
 
 LEFT_AFTER_S = 86_400
 """No recording takes a day: such a folder of yesterday was left behind, and its video is to be private too."""
+
+DURATION_S = 10.0
+"""A set lasts as long where nobody says how long, unless it is coached live."""
 
 SHORTEST_S = 1.0
 """Less was stopped by mistake; the answer would be a guess."""
@@ -70,9 +77,31 @@ def record(
             rich_help_panel=_CAMERA,
         ),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Count and coach while you train, set after set, until q or Ctrl-C. Without --keep-video nothing is "
+            "filmed.",
+            rich_help_panel=_SET,
+        ),
+    ] = False,
+    reps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10_000, metavar="N", help="With --live: stop after N repetitions.", rich_help_panel=_SET
+        ),
+    ] = None,
     duration: Annotated[
-        float, typer.Option(min=1, max=3600, metavar="SECONDS", help="How long to record.", rich_help_panel=_SET)
-    ] = 10,
+        float | None,
+        typer.Option(
+            min=1,
+            max=86_400,
+            metavar="SECONDS",
+            help=f"How long to record; {DURATION_S:.0f} s otherwise, with --live no limit.",
+            rich_help_panel=_SET,
+        ),
+    ] = None,
     countdown: Annotated[
         int, typer.Option(min=0, max=60, metavar="SECONDS", help="Time to get ready.", rich_help_panel=_SET)
     ] = 3,
@@ -109,8 +138,13 @@ def record(
 ) -> None:
     """Record a set with the camera, say which exercise it is, which muscle groups work and what to change.
 
-    The video is deleted once it is analysed, unless --keep-video names a file for it.
+    The video is deleted once it is analysed, unless --keep-video names a file for it. With --live, repetitions are
+    counted aloud while you train, and no video is made at all.
     """
+    if reps and not live:
+        raise typer.BadParameter("repetitions are counted while you train: add --live.", param_hint="--reps")
+    if live and loop:
+        raise typer.BadParameter("--live goes on from set to set by itself: leave --loop out.", param_hint="--loop")
     how = Presentation(
         json=json,
         quiet=quiet,
@@ -125,29 +159,23 @@ def record(
         lang=lang,
     )
 
-    def analyse(path: Path, progress: Progress) -> Analysis:
-        return fitcli.analyze(
-            path,
-            checkpoints=checkpoints,
-            device=device.value,
-            trust_checkpoint=trust_checkpoint,
-            progress=progress,
-        )
-
     plan = _Plan(
         camera=camera,
         resolution=resolution,
         preview=preview,
         mirror=mirror,
-        duration_s=duration,
+        duration_s=duration or (math.inf if live else DURATION_S),
         countdown_s=countdown,
         rest_s=rest if loop else None,
+        live=live,
+        repetitions=reps,
         keep_video=keep_video,
         beeps=beep,
     )
+    engine = _Engine(checkpoints, device.value, trust_checkpoint)
     try:
-        with _terminated_like_ctrl_c(), _Sets(plan, how, analyse) as sets:
-            codes = sets.run()
+        with _terminated_like_ctrl_c(), _Sets(plan, how, engine) as sets:
+            codes = sets.run_live() if live else sets.run()
     except KeyboardInterrupt:
         tell("Stopped.")
         # Its analysis may still run, inside of native code that does not survive the interpreter's own way to end.
@@ -167,20 +195,59 @@ class _Plan:
     duration_s: float
     countdown_s: int
     rest_s: int | None
+    live: bool
+    repetitions: int | None
     keep_video: Path | None
     beeps: bool
 
 
+@dataclass(frozen=True)
+class _Engine:
+    """Who answers: the networks of a folder on a device."""
+
+    checkpoints: Path | None
+    device: str
+    trust_checkpoint: bool
+
+    def of_video(self, path: Path, progress: Progress) -> Analysis:
+        return fitcli.analyze(
+            path,
+            checkpoints=self.checkpoints,
+            device=self.device,
+            trust_checkpoint=self.trust_checkpoint,
+            progress=progress,
+        )
+
+    def of_track(self, track: PoseTrack, name: str) -> Analysis:
+        from fitcli.analysis import analyze_track  # the engines
+        from fitcli.coach import coach
+
+        return coach(
+            analyze_track(
+                track,
+                name,
+                checkpoints=self.checkpoints,
+                device=self.device,
+                trust_checkpoint=self.trust_checkpoint,
+            )
+        )
+
+    def networks(self) -> Ensemble:
+        from fitcli.analysis import load_ensemble  # the engines
+
+        return load_ensemble(checkpoints=self.checkpoints, device=self.device, trust_checkpoint=self.trust_checkpoint)
+
+
 class _Sets:
-    """Set after set, each recorded, analysed, told and stored, until the plan, the camera or the user ends them.
+    """Sets, recorded or coached live, analysed, told and stored, until the plan, the camera or the user ends them.
 
     A context manager: it holds the camera, the voice and the folder with the video that is deleted.
     """
 
-    def __init__(self, plan: _Plan, how: Presentation, analyse: Callable[[Path, Progress], Analysis]) -> None:
+    def __init__(self, plan: _Plan, how: Presentation, engine: _Engine) -> None:
         self._plan = plan
         self._how = how
-        self._analyse = analyse
+        self._engine = engine
         self._leave = threading.Event()
         self._opened = ExitStack()
         self._camera_opened = ExitStack()
@@ -188,6 +255,7 @@ class _Sets:
     def __enter__(self) -> _Sets:
         from fitcli.camera import Camera, Resolution, display_trouble
         from fitcli.cli.stage import Cues, Stage
+        from fitcli.livecoach import Recogniser
         from fitcli.recording import LiveSession, PoseWatcher
 
         plan, how = self._plan, self._how
@@ -199,6 +267,7 @@ class _Sets:
             voice = _open_voice(plan, how)
             if voice:
                 opened.enter_context(voice)
+            self._recogniser = camera_opened.enter_context(Recogniser(self._engine.networks)) if plan.live else None
             self._camera = camera_opened.enter_context(Camera(plan.camera, size))
             watcher = camera_opened.enter_context(PoseWatcher(self._camera))
             self._session = LiveSession(self._camera, watcher)
@@ -206,6 +275,8 @@ class _Sets:
             if trouble:
                 tell(trouble)
             cues = Cues(voice, beeps=plan.beeps, speech=how.voice is not False) if voice else None
+            if cues and plan.live:
+                cues.prepare_live()
             self._stage = opened.enter_context(
                 Stage(
                     self._session,
@@ -235,49 +306,80 @@ class _Sets:
             last = self._plan.rest_s is None or self._leave.is_set() or self._camera.ended_s is not None
             if last:  # its light goes out, and the analysis has the processor for itself
                 self._camera_opened.close()
-            codes.append(self._answer(recording))
+            codes.append(self._answer_recorded(recording))
             if last or self._leave.is_set() or not self._rest(self._plan.rest_s or 0):
                 break
         return codes
 
-    def _record(self, path: Path) -> Recording | None:
-        """Into the picture, countdown, recording; None where it was stopped before there was anything to keep."""
-        steps = (self._session.get_into_picture(), self._session.count_down(self._plan.countdown_s))
+    def run_live(self) -> list[int]:
+        """Coach live, then answer about all of it as one session; returns its exit code, none where it never began."""
+        plan = self._plan
         with self._ctrl_c_stops():
-            for states in steps:
-                self._stage.play(states)
-                if self._session.stop.is_set():
-                    return None
+            if not self._get_ready():
+                return []
+            coach = self._session.new_coach(self._recogniser)
+            path = _numbered(plan.keep_video, 1)
+            self._stage.play(self._session.live(coach, plan.duration_s, plan.repetitions, path))
+            self._stage.end_recording()
+        summaries = coach.finish()
+        self._camera_opened.close()
+        track = coach.track()
+        duration_s = float(track.times_s[-1]) if len(track) else 0.0
+        if not (self._how.json or self._how.quiet):
+            _tell_live(duration_s, len(track), summaries)
+        named = str(path) if path else self._camera.name
+        return [self._answer(duration_s, named, lambda progress: self._engine.of_track(track, named))]
+
+    def _get_ready(self) -> bool:
+        """Into the picture, countdown; returns whether to go on."""
+        for states in (self._session.get_into_picture(), self._session.count_down(self._plan.countdown_s)):
+            self._stage.play(states)
+            if self._session.stop.is_set():
+                return False
+        return True
+
+    def _record(self, path: Path) -> Recording | None:
+        """Get ready, record; None where it was stopped before there was anything to keep."""
+        with self._ctrl_c_stops():
+            if not self._get_ready():
+                return None
             self._stage.play(self._session.record(path, self._plan.duration_s))
             self._stage.end_recording()
         return self._session.recording
 
-    def _answer(self, recording: Recording) -> int:
+    def _answer_recorded(self, recording: Recording) -> int:
         """Tell about the recording and what the analysis says of it; returns the exit code."""
+        if not (self._how.json or self._how.quiet):
+            _tell(recording)
+        named = str(recording.path) if self._plan.keep_video else self._camera.name
+
+        def analyse(progress: Progress) -> Analysis:
+            return self._engine.of_video(recording.path, progress)
+
         try:
-            if not (self._how.json or self._how.quiet):
-                _tell(recording)
-            if recording.duration_s < SHORTEST_S:
-                raise InvalidVideoError(
-                    f"Only {recording.duration_s:.1f} s were recorded: too short to see a movement."
-                )
-            analysis = self._analysed(recording.path)
+            return self._answer(recording.duration_s, named, analyse)
+        finally:
+            if not self._plan.keep_video:
+                recording.path.unlink(missing_ok=True)
+
+    def _answer(self, duration_s: float, named: str, analyse: Callable[[Progress], Analysis]) -> int:
+        """Tell and store what the analysis says; returns the exit code."""
+        try:
+            if duration_s < SHORTEST_S:
+                raise InvalidVideoError(f"Only {duration_s:.1f} s were recorded: too short to see a movement.")
+            analysis = replace(self._analysed(analyse), file=named)
         except FitcliError as error:  # the next set may be a better one
             return complain(error, verbose=self._how.verbose)
         finally:
             self._stage.clear()
-            if not self._plan.keep_video:
-                recording.path.unlink(missing_ok=True)
-        named = str(recording.path) if self._plan.keep_video else self._camera.name
-        analysis = replace(analysis, file=named)
         code = present(analysis, self._how)
         self._speak(analysis)
         return code
 
-    def _analysed(self, path: Path) -> Analysis:
+    def _analysed(self, analyse: Callable[[Progress], Analysis]) -> Analysis:
         """The analysis, made on a thread of its own so that Ctrl-C ends the waiting at once."""
         outcome: list[Analysis | Exception] = []
-        share = 0.0
+        share: float | None = None
 
         def progress(done: float) -> None:
             nonlocal share
@@ -285,14 +387,15 @@ class _Sets:
 
         def work() -> None:
             try:
-                outcome.append(self._analyse(path, progress))
+                outcome.append(analyse(progress))
             except Exception as error:  # raised again below, on the thread that tells it
                 outcome.append(error)
 
         thread = threading.Thread(target=work, name="analysis", daemon=True)
         thread.start()
         while thread.is_alive():
-            self._stage.analysing(share)
+            if share is not None:
+                self._stage.analysing(share)
             thread.join(0.05)
         if isinstance(outcome[0], Exception):
             raise outcome[0]
@@ -397,3 +500,11 @@ def _tell(recording: Recording) -> None:
         + ".",
         style="yellow" if recording.dropped else "bright_black",
     )
+
+
+def _tell_live(duration_s: float, poses: int, summaries: tuple[SetSummary, ...]) -> None:
+    from fitcli.report.live import set_line
+
+    rate_hz = poses / duration_s if duration_s else 0.0
+    counted = " ".join(map(set_line, summaries)) or "No repetition was counted."
+    tell(f"Followed you for {duration_s:.1f} s, {rate_hz:.1f} poses a second. {counted}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from types import TracebackType
@@ -10,8 +11,10 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from fitcli.camera import Window, window_trouble
+from fitcli.catalog import catalog
 from fitcli.cli.console import note, stderr
 from fitcli.cli.keys import Keys
+from fitcli.livecoach import Coaching, SetSummary
 from fitcli.recording import LiveSession, LiveState, Step
 from fitcli.report import live
 from fitcli.voice import Voice
@@ -22,21 +25,28 @@ PANEL_RATE_HZ = 10
 ADVICE_AFTER_S = 1.0
 """Advice on how to get into the picture counts when it has held for so long: it must not flicker with one landmark."""
 
-TICK_HZ, START_HZ, END_HZ = 660.0, 990.0, 440.0
-"""Pitch of the countdown's, the start's and the end's tone."""
+TICK_HZ, START_HZ, END_HZ, COUNT_HZ = 660.0, 990.0, 440.0, 880.0
+"""Pitch of the countdown's, the start's and the end's tone, and of what stands for a number not yet rendered."""
+
+NUMBERS_AHEAD = 12
+"""Numbers whose words are rendered before they are wanted; each takes half a second of one core."""
 
 COUNT_WORDS = {3: "three", 2: "two", 1: "one"}
 START_KEY, STOP_KEYS = "enter", ("q", "escape")
 
 
 class Cues:
-    """What is heard: the countdown, the start, the end, and how to get into the picture."""
+    """What is heard: the countdown, the start, the end, how to get into the picture, and the coach while live."""
 
     def __init__(self, voice: Voice, *, beeps: bool, speech: bool) -> None:
         self._voice = voice
         self._beeps = beeps
         self._speech = speech
         self._told: str | int | None = None
+        self._counted = 0
+        self._cue_number = 0
+        self._finished: tuple[SetSummary, ...] = ()
+        self._prepared: set[str] = set()
         if speech:
             voice.prepare(COUNT_WORDS.values())
 
@@ -51,6 +61,34 @@ class Cues:
                 self._sound(TICK_HZ, 0.15, COUNT_WORDS.get(figure, ""))
         elif self._new(state.step):
             self._sound(START_HZ, 0.4)
+        elif state.step is Step.LIVE:
+            self._coach(state.coaching)
+
+    def prepare_live(self) -> None:
+        """Get the first numbers ready while the person gets ready."""
+        self._prepare(str(number) for number in range(1, NUMBERS_AHEAD + 1))
+
+    def _coach(self, coaching: Coaching) -> None:
+        if coaching.exercise:
+            self._prepare(cue.sentence for cue in catalog().exercise(coaching.exercise.name).cues)
+        if coaching.total > self._counted:
+            self._counted = coaching.total
+            pitch_hz = COUNT_HZ if self._beeps else 0.0
+            self._voice.count(coaching.repetitions, frequency_hz=pitch_hz, speech=self._speech)
+            self._prepare([str(coaching.repetitions + NUMBERS_AHEAD)])
+        if coaching.cue_number > self._cue_number:
+            self._cue_number = coaching.cue_number
+            if coaching.cue and self._speech:
+                self._voice.say(coaching.cue)
+        if coaching.finished != self._finished:
+            self._finished = coaching.finished
+            if self._speech:
+                self._voice.say(live.set_line(coaching.finished[-1]))
+
+    def _prepare(self, texts: Iterable[str]) -> None:
+        wanted = [text for text in texts if text not in self._prepared] if self._speech else []
+        self._prepared.update(wanted)
+        self._voice.prepare(wanted)
 
     def end(self) -> None:
         """The recording is over."""
@@ -87,6 +125,9 @@ class Stage:
         self._drawn_s = 0.0
         self._told = ""
         self._advice = _Steady()
+        self._counted = 0
+        self._cue_number = 0
+        self._finished: tuple[SetSummary, ...] = ()
 
     def play(self, states: Iterable[LiveState]) -> None:
         """Show every state. Enter ends the waiting steps early, q ends the session's step that runs."""
@@ -163,11 +204,27 @@ class Stage:
             line = advice or line
         elif state.step is Step.COUNTDOWN:
             line = live.number(state)
+        elif state.step is Step.LIVE:
+            line += ": until q or Ctrl-C" + (f", {state.total_s:g} s at most" if math.isfinite(state.total_s) else "")
+            self._tell_coaching(state.coaching)
         else:
             line += f": {state.total_s:g} s"
         if line != self._told:
             self._told = line
             note(line)
+
+    def _tell_coaching(self, coaching: Coaching) -> None:
+        """A line for every repetition, cue and set, each once."""
+        if coaching.total > self._counted:
+            self._counted = coaching.total
+            parts = (f"{coaching.repetitions} {live.exercise_line(coaching)}", live.repetition_line(coaching))
+            note(": ".join(part for part in parts if part))
+        told = [coaching.cue] * bool(coaching.cue_number > self._cue_number) + [
+            live.set_line(summary) for summary in coaching.finished if summary not in self._finished
+        ]
+        self._cue_number, self._finished = coaching.cue_number, coaching.finished
+        for line in told:
+            note(line or "")
 
     def __enter__(self) -> Stage:
         self._keys.__enter__()

@@ -2,7 +2,7 @@
 
 from fitcli.motion.counting import count_repetitions
 from fitcli.motion.live import LiveCount, LiveCounter
-from fitcli.motion.sets import find_sets
+from fitcli.motion.sets import chosen, find_sets
 from fitcli.motion.types import (
     CueFinding,
     CueMeasurement,
@@ -25,6 +25,7 @@ __all__ = [
     "ScorePart",
     "SetScore",
     "WindowLabel",
+    "chosen",
     "count_repetitions",
     "find_sets",
 ]

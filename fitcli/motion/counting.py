@@ -21,15 +21,15 @@ from fitcli.motion.cycles import (
 )
 from fitcli.motion.measures import (
     JOINTS,
+    MIXED,
     SIDES,
     SPACES,
     VISIBLE,
     Fused,
     fused_measure,
+    joint_angle,
     path,
     principal_movement,
-    seen_angle,
-    side_angle,
     side_visibility,
     takes_turns,
 )
@@ -80,7 +80,11 @@ Chosen on real training clips and synthetic sequences: nineteen in twenty sets r
 people who stand and fidget do not where two or more movements are taken for repetitions, and two in three where one is.
 """
 LONE_ELSEWHERE = Evidence(0.5, 2.0, 2.0)
-"""For a lone movement of another joint than the named exercise's: the name may be wrong, or it is no repetition."""
+"""For a lone movement of another joint than the named exercise's, or of an exercise that has no name."""
+LONE_LIVE = Evidence(0.4, 1.8, 1.3)
+"""For a first repetition that is announced at once: a weaker one waits for the second, and then both count."""
+FASTEST_S, FAST = 0.75, 2.0
+"""Repetitions faster than this are steps or jitter, unless they are this many times the smallest amplitude."""
 UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
 """For a movement that nobody named, which must repeat (autocorrelation) this often to be more than fidgeting."""
 _PATHS = (
@@ -116,8 +120,11 @@ def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | N
     return None if signal is None else build_set(body, signal, exercise)
 
 
-def choose_signal(body: Body, exercise: str | None) -> Signal | None:
+def choose_signal(body: Body, exercise: str | None, training: bool = False) -> Signal | None:
     """The signal that shows the repetitions best, None where none does.
+
+    training: the person is at it now and the answer is wanted at once: an unnamed movement needs less evidence, a
+    lone one more.
 
     Each signal's weight is its clarity, how well its landmarks are seen, and whether it is the named exercise's; it is
     raised by the signals that count the same.
@@ -135,12 +142,15 @@ def choose_signal(body: Body, exercise: str | None) -> Signal | None:
 
     best = max(found, key=lambda s: s.weight * (1 + agreement(s)))
     alone = agreement(best) < (AGREEMENT_DEEP if best.unit == "m" and best.space == "world" else AGREEMENT)
-    if alone or not _convincing(best, exercise is not None) or _on_foot(body, best):
+    if alone or not _convincing(best, exercise is not None, training) or _on_foot(body, best):
         return None
-    # Among equals the angle says most: its range can be told to the user.
-    angles = [s for s in found if s.method == ANGLE and s.cycles.count == best.cycles.count]
-    angle = max(angles, key=lambda s: s.weight, default=best)
-    return angle if angle.cycles.clarity >= CLEAR_ENOUGH else best
+    # Among equals the angle says most, and the mixed one the truest: its range can be told to the user.
+    angles = [
+        s
+        for s in found
+        if s.method == ANGLE and s.cycles.count == best.cycles.count and s.cycles.clarity >= CLEAR_ENOUGH
+    ]
+    return max(angles, key=lambda s: (s.space == MIXED, s.weight), default=best)
 
 
 def _alike(count: int, other: int) -> float:
@@ -148,14 +158,17 @@ def _alike(count: int, other: int) -> float:
     return max(0.0, 1 - 4 * abs(count - other) / max(count, other, 1))
 
 
-def _convincing(signal: Signal, named: bool) -> bool:
+def _convincing(signal: Signal, named: bool, training: bool) -> bool:
     count = signal.cycles.count
-    if not named:
+    if 2 * signal.cycles.half_s < FASTEST_S and signal.cycles.amplitude < FAST * signal.minimum:
+        return False
+    if not named and not training:
         repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
         return count >= UNNAMED_COUNT and repeats and UNNAMED.holds(signal)
-    if count <= 1 and signal.method == PERIODICITY:
-        return LONE_ELSEWHERE.holds(signal)
-    return (LONE if count <= 1 else PAIR if count == 2 else SEVERAL).holds(signal)
+    if count <= 1:
+        # one movement of another joint than the named exercise's: the name may be wrong, or it is no repetition
+        return (LONE_ELSEWHERE if signal.method == PERIODICITY else LONE_LIVE if training else LONE).holds(signal)
+    return (PAIR if count == 2 else SEVERAL).holds(signal)
 
 
 def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
@@ -175,10 +188,11 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
         return Signal(name, method, space, unit, minimum, fused, cycles, weight)
 
     by_turns = own is not None and takes_turns(body, own.measure)
-    for space in SPACES:
-        if own:
+    if own:
+        for space in (*SPACES, MIXED) if own.measure in JOINTS else SPACES:
             measured = fused_measure(body, space, own.measure, by_turns)
             yield signal(own.measure, ANGLE, space, "deg", measured, own.minimum_deg)
+    for space in SPACES:
         for measure in JOINTS:
             if own is None or measure != own.measure:
                 fused = fused_measure(body, space, measure, takes_turns(body, measure))
@@ -224,8 +238,8 @@ def build_set(body: Body, signal: Signal, exercise: str | None) -> ExerciseSet |
     start_s, end_s = min(b[0] for b in bounds), max(b[1] for b in bounds)
     view = camera_view(body.between(start_s, end_s))
     by_turns = own is not None and takes_turns(body, own.measure)
-    angle = _range_curve(body, signal, paired, own, view, by_turns)
-    repetitions = tuple(_repetition(body, signal, own, view, angle, first, second) for first, second in paired.pairs)
+    angle = _range_curve(body, signal, paired, own, by_turns)
+    repetitions = tuple(_repetition(body, signal, own, angle, first, second) for first, second in paired.pairs)
     shown = (body.times_s >= start_s - 1.0) & (body.times_s <= end_s + 1.0)
     return ExerciseSet(
         exercise=exercise,
@@ -289,12 +303,12 @@ def rests_high(signal: Signal, exercise: str | None) -> bool:
 
 
 def _range_curve(
-    body: Body, signal: Signal, paired: Paired, own: RepetitionSignal | None, view: str, by_turns: bool
+    body: Body, signal: Signal, paired: Paired, own: RepetitionSignal | None, by_turns: bool
 ) -> Array | None:
     """The angle (M,) to read ranges of motion from, None where none shows this movement."""
     if own is None:
         return signal.fused.values if signal.unit == "deg" else None
-    angle = seen_angle(body, own.measure, view, by_turns).values
+    angle = fused_measure(body, MIXED, own.measure, by_turns).values
     ranges = [_range(angle, first, second) for first, second in paired.pairs]
     return angle if ranges and float(np.median(ranges)) >= NOISE_FLOOR * own.minimum_deg else None
 
@@ -303,7 +317,6 @@ def _repetition(
     body: Body,
     signal: Signal,
     own: RepetitionSignal | None,
-    view: str,
     angle: Array | None,
     first: Half,
     second: Half,
@@ -321,7 +334,7 @@ def _repetition(
         visible = side_visibility(body, JOINTS[own.measure])
         for side in SIDES:
             if visible[side] >= VISIBLE:
-                ranges[side] = _range(side_angle(body, own.measure, side, view), first, second)
+                ranges[side] = _range(joint_angle(body, MIXED, own.measure, side), first, second)
     return Repetition(
         start_s=leave,
         turn_s=(arrive + back) / 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -52,7 +53,7 @@ class Cycles:
     amplitude: float
     clarity: float
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Complete out-and-back cycles, wherever the first one begins."""
         return max(len(self.paired(rest_high).pairs) for rest_high in (True, False))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitcli.motion.body import RATE_HZ, Array, resample
-from fitcli.motion.counting import Signal, choose_signal, rests_high
+from fitcli.motion.body import RATE_HZ, Array, Body, resample
+from fitcli.motion.counting import Signal, build_set, choose_signal, rests_high
+from fitcli.motion.sets import REST_REPETITIONS, REST_S, chosen
+from fitcli.motion.types import ExerciseSet
 from fitcli.pose.track import FloatArray, PoseTrack
 
 MEMORY_S = 16.0
@@ -23,28 +25,34 @@ STILL_PER_S = 0.1
 """Slower than this share of the movement's amplitude a second counts as stopped."""
 OVERLAP = 0.5
 """Share of a repetition's way out that may have passed before the one before it was announced as over."""
-SET_REST_S = 6.0
-"""Without a repetition for this long, the next one opens a new set."""
+UNDER_WAY = 0.35
+"""A movement this share of the amplitude away from rest is a repetition that goes on, not a rest."""
+SAME_SET_S = 0.5
+"""A repetition that begins this much before the set was said to begin belongs to it: looks differ by so much."""
 
 
 @dataclass(frozen=True)
 class LiveCount:
     """The state after a frame: repetitions of the current set, of all sets, the set's number from 1.
 
-    `completed` is True in the one update in which a repetition was announced.
+    `completed` is True in the one update in which a repetition was announced. `rest_s` is the time since the last one
+    where the set is over, None while it runs or before the first. `latest` is the current set as far as it is
+    remembered, None before its first repetition.
     """
 
     repetitions: int
     total: int
     set_number: int
     completed: bool
+    rest_s: float | None = None
+    latest: ExerciseSet | None = None
 
 
 class LiveCounter:
     """Counts repetitions frame by frame; about 10 ms a look on one core, ten looks a second.
 
     frame_width, frame_height: pixels of the upright frame. `exercise` may be set or changed at any time, None follows
-    whatever repeats (then the first repetition is announced with the second, when it is known to repeat).
+    whatever moves and comes back.
     """
 
     def __init__(self, frame_width: int, frame_height: int, exercise: str | None = None) -> None:
@@ -53,8 +61,12 @@ class LiveCounter:
         self._samples: deque[tuple[float, FloatArray, FloatArray, float]] = deque()
         self._looked_s = -np.inf
         self._last_end_s: float | None = None
+        self._set_start_s = -np.inf
+        self._durations_s: list[float] = []
         self._repetitions = self._total = 0
         self._set_number = 1
+        self._away = False
+        self._latest: ExerciseSet | None = None
 
     def update(self, time_s: float, landmarks: FloatArray, world: FloatArray, presence: float = 1.0) -> LiveCount:
         """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise."""
@@ -65,39 +77,85 @@ class LiveCounter:
         if time_s - self._looked_s >= INTERVAL_S:
             self._looked_s = time_s
             announced = self._look(time_s)
-        return LiveCount(self._repetitions, self._total, self._set_number, announced > 0)
+        return self._count(time_s, announced)
 
-    def _look(self, now_s: float) -> int:
+    def finish(self) -> LiveCount:
+        """The state at the end, when no more frames will come: a repetition that is nearly back counts."""
+        now_s = self._samples[-1][0] if self._samples else 0.0
+        return self._count(now_s, self._look(now_s, ending=True) if self._samples else 0)
+
+    def _count(self, now_s: float, announced: int) -> LiveCount:
+        rest_s = None
+        if self._last_end_s is not None and not self._away and now_s - self._last_end_s > self._longest_pause_s():
+            rest_s = now_s - self._last_end_s
+        return LiveCount(self._repetitions, self._total, self._set_number, announced > 0, rest_s, self._latest)
+
+    def _longest_pause_s(self) -> float:
+        """As in a whole video: a longer pause ends the set."""
+        return max(REST_S, REST_REPETITIONS * float(np.median(self._durations_s or [0.0])))
+
+    def _look(self, now_s: float, ending: bool = False) -> int:
         body = resample(self._track())
-        signal = choose_signal(body, self.exercise)
+        signal = choose_signal(body, self.exercise, training=True)
+        self._away = signal is not None and self._is_away(signal, body.times_s)
         if signal is None:
             return 0
         announced = 0
-        for start_s, turn_s, end_s in self._complete(signal, body.times_s):
+        for start_s, turn_s, end_s in self._complete(signal, body.times_s, ending):
             # The memory slides and the chosen signal may change: a repetition is new when none of it was counted.
             if self._last_end_s is not None and start_s + OVERLAP * (turn_s - start_s) < self._last_end_s:
                 continue
-            if self._last_end_s is not None and start_s - self._last_end_s > SET_REST_S:
+            if self._last_end_s is not None and start_s - self._last_end_s > self._longest_pause_s():
                 self._set_number += 1
                 self._repetitions = 0
+            if self._repetitions == 0:
+                self._set_start_s = start_s
+                self._durations_s = []
             self._last_end_s = min(end_s, now_s)
+            self._durations_s.append(end_s - start_s)
             self._repetitions += 1
             self._total += 1
             announced += 1
+        if announced:
+            self._latest = self._described(body, signal)
         return announced
 
-    def _complete(self, signal: Signal, times_s: Array) -> list[tuple[float, float, float]]:
+    def _described(self, body: Body, signal: Signal) -> ExerciseSet | None:
+        """The current set's repetitions that are remembered, measured."""
+        found = build_set(body, signal, self.exercise)
+        if found is None:
+            return None
+        own = [i for i, r in enumerate(found.repetitions) if r.start_s >= self._set_start_s - SAME_SET_S]
+        return chosen(found, own) if own else None
+
+    def _complete(self, signal: Signal, times_s: Array, ending: bool) -> list[tuple[float, float, float]]:
         """(start, turn, end) of the repetitions that are over, the one under way included if it is nearly back."""
         values, amplitude = signal.fused.values, signal.cycles.amplitude
         over = []
-        for out, back in signal.cycles.paired(rests_high(signal, self.exercise)).pairs:
+        for out, back in signal.cycles.paired(self._rests_high(signal, times_s)).pairs:
             under_way = back.end >= len(values) - 3
             done = abs(back.rise) / max(abs(out.rise), 1e-9)
             recent = values[-4:]
-            stopped = float(np.ptp(recent)) * RATE_HZ / 3 < STILL_PER_S * amplitude
+            stopped = ending or float(np.ptp(recent)) * RATE_HZ / 3 < STILL_PER_S * amplitude
             if not under_way or done >= BACK or (done >= NEARLY_BACK and stopped):
                 over.append((float(times_s[out.start]), float(times_s[out.end]), float(times_s[back.end])))
         return over
+
+    def _is_away(self, signal: Signal, times_s: Array) -> bool:
+        """Whether a repetition is under way: the signal is not where the last one ended."""
+        if self._last_end_s is None or self._last_end_s < times_s[0]:
+            return False
+        rest = float(np.interp(self._last_end_s, times_s, signal.fused.values))
+        return abs(float(signal.fused.values[-1]) - rest) > UNDER_WAY * signal.cycles.amplitude
+
+    def _rests_high(self, signal: Signal, times_s: Array) -> bool:
+        """Whether rest is the high end: as known, or where the last repetition ended, or where the first began."""
+        if self.exercise is not None:
+            return rests_high(signal, self.exercise)
+        if self._last_end_s is None or self._last_end_s < times_s[0]:
+            return signal.cycles.halves[0].rise < 0
+        low, high = np.percentile(signal.fused.values, (5, 95))
+        return bool(np.interp(self._last_end_s, times_s, signal.fused.values) > (low + high) / 2)
 
     def _track(self) -> PoseTrack:
         times, landmarks, world, presence = zip(*self._samples, strict=True)

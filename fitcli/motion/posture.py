@@ -9,7 +9,18 @@ import numpy as np
 
 from fitcli.catalog import Cue, Exercise
 from fitcli.motion.body import Array, Body
-from fitcli.motion.measures import JOINTS, SIDES, SPACES, VISIBLE, angle_deg, between_deg, seen_angle, side_angle
+from fitcli.motion.measures import (
+    JOINTS,
+    MIXED,
+    SIDES,
+    VISIBLE,
+    angle_deg,
+    arm_opening,
+    between_deg,
+    fused_measure,
+    joint_angle,
+    trunk_twist,
+)
 from fitcli.motion.types import CueMeasurement, Repetition
 
 AROUND_S = 0.1
@@ -20,16 +31,15 @@ EXTREME = 5
 
 @dataclass(frozen=True)
 class Context:
-    """What a measure needs to know besides the body: the camera's view, the exercise, which way is up for the person.
+    """What a measure needs to know besides the body: the exercise, and which way is up for the person.
 
-    upright: by space, the (2,) or (3,) direction from the ankles to the shoulders in the rest position. begins_at_rest:
+    upright: (2,) direction in the picture from the ankles to the shoulders in the rest position. begins_at_rest:
     False where the repetitions were paired from the other end (the clip opens at the bottom), so that their turn is the
     rest position.
     """
 
-    view: str
     exercise: Exercise
-    upright: dict[str, Array]
+    upright: Array
     begins_at_rest: bool
 
 
@@ -48,7 +58,7 @@ def measure_cues(
 
     together: both sides move at once; otherwise comparing them means nothing. begins_at_rest: see `Context`.
     """
-    context = Context(view, exercise, _upright(body, repetitions, begins_at_rest), begins_at_rest)
+    context = Context(exercise, _upright(body, repetitions, begins_at_rest), begins_at_rest)
     found = []
     for cue in exercise.cues:
         judged = "any" in cue.views or view in cue.views
@@ -82,28 +92,18 @@ def _needed(measure: Measure, context: Context) -> tuple[str, ...]:
     return tuple(f"{side} {landmark}" for side in SIDES for landmark in joint)
 
 
-def _upright(body: Body, repetitions: Sequence[Repetition], begins_at_rest: bool) -> dict[str, Array]:
+def _upright(body: Body, repetitions: Sequence[Repetition], begins_at_rest: bool) -> Array:
     moments = [r.start_s if begins_at_rest else r.turn_s for r in repetitions]
     rest = np.any([np.abs(body.times_s - moment_s) <= AROUND_S + 1e-6 for moment_s in moments], axis=0)
-    return {
-        space: np.median((body.points(space, "shoulder") - body.points(space, "ankle"))[rest], axis=0)
-        for space in SPACES
-    }
+    direction: Array = np.median((body.points("image", "shoulder") - body.points("image", "ankle"))[rest], axis=0)
+    return direction
 
 
 # --- the vocabulary ---------------------------------------------------------------------------------------------------
 
 
-def _blend(view: str, in_space: Callable[[str], Array]) -> Array:
-    """The picture's angle from the side, where bodies bend in the picture; the mean with 3-D from anywhere else."""
-    if view == "side":
-        return in_space("image")
-    mean: Array = (in_space("image") + in_space("world")) / 2
-    return mean
-
-
 def _joint(measure: str) -> Measure:
-    return Measure(JOINTS[measure], lambda body, context: seen_angle(body, measure, context.view).values)
+    return Measure(JOINTS[measure], lambda body, context: fused_measure(body, MIXED, measure).values)
 
 
 def _trunk(body: Body, space: str) -> Array:
@@ -111,20 +111,15 @@ def _trunk(body: Body, space: str) -> Array:
 
 
 def _trunk_lean(body: Body, context: Context) -> Array:
-    return _blend(
-        context.view,
-        lambda space: between_deg(
-            _trunk(body, space), np.broadcast_to(context.upright[space], _trunk(body, space).shape)
-        ),
-    )
+    """Degrees between the trunk and the way that the person stands at rest, from the picture."""
+    trunk = _trunk(body, "image")
+    return between_deg(trunk, np.broadcast_to(context.upright, trunk.shape))
 
 
 def _trunk_swing(body: Body, context: Context) -> Array:
-    def against_start(space: str) -> Array:
-        trunk = _trunk(body, space)
-        return between_deg(trunk, np.broadcast_to(trunk[:3].mean(0), trunk.shape))
-
-    return _blend(context.view, against_start)
+    """Degrees that the trunk has turned since the repetition began, from the picture."""
+    trunk = _trunk(body, "image")
+    return between_deg(trunk, np.broadcast_to(trunk[:3].mean(0), trunk.shape))
 
 
 def _hip_sag(body: Body, context: Context) -> Array:
@@ -133,9 +128,7 @@ def _hip_sag(body: Body, context: Context) -> Array:
     To the knees, not the ankles, so that push-ups on the knees are judged alike.
     """
 
-    def bend(space: str) -> Array:
-        return 180 - angle_deg(body.points(space, "shoulder"), body.points(space, "hip"), body.points(space, "knee"))
-
+    bend = 180 - angle_deg(*(body.points("image", part) for part in ("shoulder", "hip", "knee")))
     left = body.points("world", "left shoulder") - body.points("world", "right shoulder")
     front = np.cross(left, _trunk(body, "world"))
     line = body.points("world", "knee") - body.points("world", "shoulder")
@@ -143,7 +136,7 @@ def _hip_sag(body: Body, context: Context) -> Array:
     to_hip = body.points("world", "hip") - body.points("world", "shoulder")
     off_line = to_hip - (to_hip * line).sum(1, keepdims=True) / along * line
     side = np.sign(np.median((off_line * front).sum(1)))
-    signed: Array = side * _blend(context.view, bend)
+    signed: Array = side * bend
     return signed
 
 
@@ -164,19 +157,15 @@ def _left_right(body: Body, context: Context) -> Array:
     """Degrees between the two sides' angles of the exercise's own joint, the elbow where it has none of its own."""
     signal = context.exercise.signal
     measure = signal.measure if signal and signal.measure in JOINTS else "elbow angle"
-    left, right = (side_angle(body, measure, side, context.view) for side in SIDES)
+    left, right = (joint_angle(body, MIXED, measure, side) for side in SIDES)
     difference: Array = np.abs(left - right)
     return difference
 
 
 MEASURES: dict[str, Measure] = {
     **{name: _joint(name) for name in JOINTS},
-    "arm opening": Measure(
-        ("shoulder", "wrist"), lambda body, context: seen_angle(body, "arm opening", context.view).values
-    ),
-    "trunk twist": Measure(
-        ("shoulder", "hip"), lambda body, context: seen_angle(body, "trunk twist", context.view).values
-    ),
+    "arm opening": Measure(("shoulder", "wrist"), lambda body, context: arm_opening(body, "world")),
+    "trunk twist": Measure(("shoulder", "hip"), lambda body, context: trunk_twist(body)),
     "trunk lean": Measure(("shoulder", "hip", "ankle"), _trunk_lean),
     "trunk swing": Measure(("shoulder", "hip"), _trunk_swing),
     "hip sag": Measure(("shoulder", "hip", "knee"), _hip_sag),

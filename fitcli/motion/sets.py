@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fitcli.motion.body import RATE_HZ, Body, resample
+from fitcli.motion.body import Body, resample
 from fitcli.motion.counting import build_set, choose_signal
 from fitcli.motion.types import ExerciseSet, Repetition, WindowLabel
 from fitcli.pose.track import PoseTrack
@@ -18,6 +18,8 @@ REST_S = 4.0
 REST_REPETITIONS = 1.5
 SWITCH_COST = 4.0
 """Log-odds that the classifier must bring up, over one window or several, for the exercise to have changed."""
+OVERLAP_S = 2.5
+"""Seconds that an exercise is looked for beyond its first and last window: a repetition there is still whole."""
 EDGE_MARGIN_S = 1.5
 """Seconds around a set that belong to it: the stillness before its first movement tells where rest is."""
 STRAY_RANGE, STRAY_DURATION = 1.6, 2.5
@@ -26,6 +28,8 @@ STRAY_RANGE, STRAY_DURATION = 1.6, 2.5
 
 @dataclass(frozen=True)
 class _Stretch:
+    """One exercise from `start_s` to `end_s`; it is searched for that long and `OVERLAP_S` more on either side."""
+
     start_s: float
     end_s: float
     exercise: str | None
@@ -41,8 +45,24 @@ def find_sets(track: PoseTrack, windows: Sequence[WindowLabel]) -> tuple[Exercis
     body = resample(track)
     sets: list[ExerciseSet] = []
     for stretch in _stretches(body, windows):
-        sets.extend(_sets_in(body.between(stretch.start_s, stretch.end_s), stretch.exercise))
+        around = body.between(stretch.start_s - OVERLAP_S, stretch.end_s + OVERLAP_S)
+        for found in _sets_in(around, stretch.exercise):
+            own = _within(found, stretch, sets[-1].end_s if sets else stretch.start_s - OVERLAP_S)
+            if own is not None:
+                sets.append(own)
     return tuple(sets)
+
+
+def _within(found: ExerciseSet, stretch: _Stretch, after_s: float) -> ExerciseSet | None:
+    """The repetitions of a set that are this stretch's: their middle lies in it, and none was counted before."""
+    kept = [
+        i
+        for i, r in enumerate(found.repetitions)
+        if stretch.start_s <= (r.start_s + r.end_s) / 2 <= stretch.end_s and r.turn_s > after_s
+    ]
+    if len(kept) == len(found.repetitions):
+        return found
+    return chosen(found, kept) if kept else None
 
 
 def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
@@ -97,15 +117,28 @@ def _without_strays(found: ExerciseSet) -> ExerciseSet:
             repetitions = repetitions[:-1]
         else:
             break
-    if repetitions == found.repetitions:
+    first = found.repetitions.index(repetitions[0])
+    return chosen(found, range(first, first + len(repetitions)))
+
+
+def chosen(found: ExerciseSet, indices: Sequence[int]) -> ExerciseSet:
+    """The set with only these of its repetitions, and what was measured in them."""
+    if len(indices) == len(found.repetitions):
         return found
+    repetitions = tuple(found.repetitions[i] for i in indices)
+    measurements = tuple(replace(m, values=tuple(m.values[i] for i in indices)) for m in found.measurements)
     return replace(
-        found, repetitions=repetitions, start_s=repetitions[0].start_s, end_s=repetitions[-1].end_s, partial=0
+        found,
+        repetitions=repetitions,
+        measurements=measurements,
+        start_s=repetitions[0].start_s,
+        end_s=repetitions[-1].end_s,
+        partial=0,
     )
 
 
 def _stretches(body: Body, windows: Sequence[WindowLabel]) -> list[_Stretch]:
-    """The video parted where the exercise changes, at the quietest moment near the change."""
+    """The video parted where the exercise changes, half way between the middles of the windows that disagree."""
     if not len(body):
         return []
     first_s, last_s = float(body.times_s[0]), float(body.times_s[-1])
@@ -114,13 +147,11 @@ def _stretches(body: Body, windows: Sequence[WindowLabel]) -> list[_Stretch]:
     labels = _smoothed(windows)
     stretches: list[_Stretch] = []
     start_s = first_s
-    for i in range(1, len(windows)):
-        if labels[i] == labels[i - 1]:
-            continue
-        before, after = windows[i - 1], windows[i]
-        change_s = _quietest(body, (before.start_s + before.end_s) / 2, (after.start_s + after.end_s) / 2)
-        stretches.append(_Stretch(start_s, change_s, labels[i - 1]))
-        start_s = change_s
+    for (before, label), (after, next_label) in pairwise(zip(windows, labels, strict=True)):
+        if label != next_label:
+            change_s = (before.start_s + before.end_s + after.start_s + after.end_s) / 4
+            stretches.append(_Stretch(start_s, change_s, label))
+            start_s = change_s
     stretches.append(_Stretch(start_s, last_s, labels[-1]))
     return stretches
 
@@ -150,15 +181,3 @@ def _smoothed(windows: Sequence[WindowLabel]) -> list[str | None]:
         state = sources[state]
         path.append(state)
     return [names[state] for state in reversed(path)]
-
-
-def _quietest(body: Body, from_s: float, to_s: float) -> float:
-    """The moment between the two when the body moves least, over about half a second."""
-    part = body.between(from_s - 0.5, to_s + 0.5)
-    if len(part) < RATE_HZ // 2:
-        return (from_s + to_s) / 2
-    centred = part.image - part.points("image", "hip")[:, None]
-    speed = np.linalg.norm(np.diff(centred, axis=0), axis=2).mean(1)
-    calm = np.convolve(speed, np.ones(9) / 9, mode="same")
-    edge = min(4, len(calm) // 3)
-    return float(part.times_s[edge + int(np.argmin(calm[edge : len(calm) - edge]))])

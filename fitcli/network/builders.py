@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from fitcli.errors import CheckpointError
+from fitcli.network.checkpoint import Checkpoint
 from fitcli.network.depthwise import quicken_depthwise
 from fitcli.network.spec import NetworkSpec
+from fitcli.network.tcn import Movements, TemporalConvolution
 
 
 class Heatmaps(nn.Module):
@@ -43,16 +48,17 @@ class HybridNetwork(nn.Module):
     """One network of the hybrid: (heatmaps,) backbone, and a linear layer for each head.
 
     Input: points (B, T, P, 3) for `pose`, a clip (B, 3, T, H, W) for `rgb`. Output: exercise logits (B, E) and muscle
-    logits (B, 11).
+    logits (B, 11); (B, 0) where the spec has no such head. `backbone` has pytorchvideo's own layout (`blocks.*`), so
+    that published weights load into it strictly once their head's `proj` is left out.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.heatmaps = Heatmaps(spec.side, spec.sigma_cells) if spec.input == "pose" else nn.Identity()
+        self.heatmaps = _front(spec)
         self.backbone, features = _BACKBONES[spec.architecture](spec)
-        self.exercise = nn.Linear(features, len(spec.exercises))
-        self.muscle = nn.Linear(features, len(spec.muscles))
+        self.exercise = nn.Linear(features, len(spec.exercises)) if spec.exercises else None
+        self.muscle = nn.Linear(features, len(spec.muscles)) if spec.muscles else None
 
     def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         return self.from_volume(self.heatmaps(clip))
@@ -60,10 +66,27 @@ class HybridNetwork(nn.Module):
     def from_volume(self, volume: Tensor) -> tuple[Tensor, Tensor]:
         """The logits of (B, C, T, H, W): what follows the heatmap layer."""
         if self.spec.architecture == "slowfast":
-            features = self.backbone([volume[:, :, :: self.spec.alpha], volume])
+            features = self.backbone([volume[:, :, list(self.spec.slow_frames)], volume])
         else:
             features = self.backbone(volume)
-        return self.exercise(features), self.muscle(features)
+        none = features.new_zeros(len(features), 0)
+        return (
+            none if self.exercise is None else self.exercise(features),
+            none if self.muscle is None else self.muscle(features),
+        )
+
+
+class Exported(nn.Module):
+    """A network that gives only the heads that it has: an engine's output cannot be empty."""
+
+    def __init__(self, network: HybridNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
+        spec = self.network.spec
+        heads = zip(self.network(clip), (spec.exercises, spec.muscles), strict=True)
+        return tuple(logits for logits, names in heads if names)
 
 
 def build(spec: NetworkSpec) -> HybridNetwork:
@@ -73,14 +96,31 @@ def build(spec: NetworkSpec) -> HybridNetwork:
     return network
 
 
+def restore(checkpoint: Checkpoint, path: Path) -> HybridNetwork:
+    """The network of a checkpoint with its weights, strictly loaded, ready to answer.
+
+    Raises `CheckpointError` that names `path` where tensors are missing, left over or of another shape.
+    """
+    network = build(checkpoint.spec)
+    wanted, given = network.state_dict(), checkpoint.weights
+    missing, extra = wanted.keys() - given.keys(), given.keys() - wanted.keys()
+    misshapen = [n for n in wanted.keys() & given.keys() if wanted[n].shape != given[n].shape]
+    for names, problem in ((missing, "lacks"), (extra, "has too many"), (misshapen, "has another shape of")):
+        if names:
+            counted = f"{len(names)} tensors, such as" if len(names) > 1 else "the tensor"
+            raise CheckpointError(f"{path} {problem} {counted} {min(names)}: it is damaged or another network.")
+    network.load_state_dict(given)
+    return network.eval()
+
+
 def _x3d(spec: NetworkSpec) -> tuple[nn.Module, int]:
     from pytorchvideo.models.x3d import create_x3d
 
     backbone = _quietly(
         create_x3d,
         input_channel=spec.channels,
-        input_clip_length=spec.frames,
-        input_crop_size=spec.side,
+        input_clip_length=spec.pool_frames or spec.frames,
+        input_crop_size=spec.pool_side or spec.side,
         model_num_class=1,
         dropout_rate=spec.dropout,
         width_factor=spec.width,
@@ -88,7 +128,8 @@ def _x3d(spec: NetworkSpec) -> tuple[nn.Module, int]:
         stem_dim_in=spec.stem,
         stem_conv_kernel_size=(5, 3, 3),
         stem_conv_stride=(1, 2, 2),
-        stage_spatial_stride=(1, 1, 2, 1),
+        # Pictures are halved five times; heatmaps, far smaller, twice.
+        stage_spatial_stride=(2, 2, 2, 2) if spec.input == "rgb" else (1, 1, 2, 1),
         bottleneck_factor=2.25,
         head_dim_out=spec.features,
         head_activation=None,
@@ -100,27 +141,74 @@ def _x3d(spec: NetworkSpec) -> tuple[nn.Module, int]:
 def _slowfast(spec: NetworkSpec) -> tuple[nn.Module, int]:
     from pytorchvideo.models.slowfast import create_slowfast
 
-    beta, last = spec.channel_reduction, spec.side // 8
+    beta, frames, side = spec.channel_reduction, spec.pool_frames or spec.frames, spec.pool_side or spec.side
+    if spec.input == "rgb":
+        stem: dict[str, Any] = {}  # the published one: 7 x 7, halved twice
+        last = -(-side // 32)
+    else:
+        stem = {
+            "stem_conv_kernel_sizes": ((1, 3, 3), (5, 3, 3)),
+            "stem_conv_strides": ((1, 1, 1), (1, 1, 1)),
+            "stem_pool": (None, None),
+        }
+        last = side // 8
     backbone = _quietly(
         create_slowfast,
         slowfast_channel_reduction_ratio=(beta,),
-        slowfast_fusion_conv_stride=(spec.alpha, 1, 1),
+        fusion_builder=partial(_fusion, spec),
         input_channels=(spec.channels, spec.channels),
         model_depth=int(spec.depth),
         model_num_class=1,
         dropout_rate=spec.dropout,
         stem_dim_outs=(spec.stem, spec.stem // beta),
-        stem_conv_kernel_sizes=((1, 3, 3), (5, 3, 3)),
-        stem_conv_strides=((1, 1, 1), (1, 1, 1)),
-        stem_pool=(None, None),
-        head_pool_kernel_sizes=((spec.frames // spec.alpha, last, last), (spec.frames, last, last)),
+        head_pool_kernel_sizes=((frames // spec.alpha, last, last), (frames, last, last)),
+        **stem,
     )
     features = backbone.blocks[-1].proj.in_features
     backbone.blocks[-1].proj = nn.Identity()
     return backbone, features
 
 
-_BACKBONES: dict[str, Callable[[NetworkSpec], tuple[nn.Module, int]]] = {"x3d": _x3d, "slowfast": _slowfast}
+def _fusion(spec: NetworkSpec, fusion_dim_in: int, stage_idx: int) -> nn.Module:
+    """The lateral connection after a stage: as pytorchvideo's own, but with as many channels as the next stage reads.
+
+    Its own builder doubles the fast pathway's rounded channels where the stages double before they round, so that it
+    fits only reductions that divide every width: 2, 4, 8, 16.
+    """
+    from pytorchvideo.models.slowfast import FuseFastToSlow
+
+    if stage_idx > _LAST_FUSION:
+        return nn.Identity()
+    channels = fusion_dim_in * 2 // spec.channel_reduction
+    convolution = nn.Conv3d(
+        fusion_dim_in // spec.channel_reduction,
+        channels,
+        (spec.fusion_kernel, 1, 1),
+        stride=(spec.alpha, 1, 1),
+        padding=(spec.fusion_kernel // 2, 0, 0),
+        bias=False,
+    )
+    return cast(nn.Module, FuseFastToSlow(convolution, nn.BatchNorm3d(channels), nn.ReLU()))
+
+
+def _front(spec: NetworkSpec) -> nn.Module:
+    """The layer that turns a clip into what the backbone reads."""
+    if spec.input == "rgb":
+        return nn.Identity()
+    return Movements() if spec.architecture == "tcn" else Heatmaps(spec.side, spec.sigma_cells)
+
+
+def _tcn(spec: NetworkSpec) -> tuple[nn.Module, int]:
+    return TemporalConvolution(spec), spec.stem
+
+
+_LAST_FUSION = 3  # the pathways join after the stem and the first three stages; after the fourth the head joins them
+
+_BACKBONES: dict[str, Callable[[NetworkSpec], tuple[nn.Module, int]]] = {
+    "x3d": _x3d,
+    "slowfast": _slowfast,
+    "tcn": _tcn,
+}
 
 
 def _quietly(builder: Callable[..., nn.Module], **arguments: Any) -> Any:

@@ -2,7 +2,8 @@
 
 A file is `torch.save` of one dict: `format` ("fitcli"), `version` (1), `network` (fields of `NetworkSpec`),
 `weights` (name -> float16 or float32 tensor), `metrics` (name -> number), `training` (the fields of `Provenance`). It
-is data: loading it with `weights_only=True` runs no code. `x.xml` and `x.bin` beside `x.ckpt` are the same network as
+is data: loading it with `weights_only=True` runs no code. The reference system's Lightning files are read too, see
+`fitcli.network.reference`. `x.xml` and `x.bin` beside `x.ckpt` are the same network as
 OpenVINO IR, marked with the checkpoint's SHA-256 so that a stale pair is noticed. Importing this module imports no
 torch.
 """
@@ -10,11 +11,13 @@ torch.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli.errors import CheckpointError
+from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ FORMAT, VERSION = "fitcli", 1
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a checkpoint was trained on and how."""
+    """What a checkpoint was trained on and how; `teachers` are the SHA-256 of the checkpoints that taught it."""
 
     epochs: int
     draws: int
@@ -35,16 +38,19 @@ class Provenance:
     clips: int
     sources: tuple[str, ...]
     left_out: str = ""
+    synthetic: int = 0
+    teachers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a `.ckpt` file."""
+    """The content of a `.ckpt` file; `origin` is whose format it is in, "fitcli" or "reference"."""
 
     spec: NetworkSpec
     weights: dict[str, Tensor]
     metrics: dict[str, float] = field(default_factory=dict)
     provenance: Provenance | None = None
+    origin: str = FORMAT
 
     @property
     def parameters(self) -> int:
@@ -74,7 +80,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool = True) ->
         "metrics": dict(checkpoint.metrics),
         "training": None
         if checkpoint.provenance is None
-        else asdict(checkpoint.provenance) | {"sources": list(checkpoint.provenance.sources)},
+        else asdict(checkpoint.provenance)
+        | {"sources": list(checkpoint.provenance.sources), "teachers": list(checkpoint.provenance.teachers)},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -83,29 +90,116 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool = True) ->
     return path
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a `.ckpt` file as data; raises `CheckpointError` for anything that is not one of ours."""
-    import torch
+def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
+    """Read a `.ckpt` file as data: one of fitcli's, or of the reference system's (Lightning).
 
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"There is no checkpoint {path}.") from error
-    except Exception as error:  # torch raises whatever the damaged file made it trip over
-        raise CheckpointError(f"{path} is damaged or no checkpoint of fitcli: it cannot be loaded as data.") from error
+    trust: let a file that holds more than data run code of its own, as Python's pickles do; only for files from people
+    you would take a program from. Raises `CheckpointError` for anything else.
+    """
+    content = _read(path, trust)
+    if isinstance(content, dict) and content.get("format") != FORMAT and is_reference(content):
+        try:
+            spec, weights = read_reference(content)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path} {error}.") from error
+        return Checkpoint(spec, {name: _single(tensor) for name, tensor in weights.items()}, origin="reference")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of fitcli.")
+        raise CheckpointError(f"{path} is no checkpoint of fitcli or of the reference system.")
     if content.get("version") != VERSION:
         raise CheckpointError(
             f"{path} has format version {content.get('version')}, this fitcli reads {VERSION}: update."
         )
     try:
         spec = NetworkSpec.from_plain(content["network"])
-        weights = {name: t.float() if t.is_floating_point() else t for name, t in content["weights"].items()}
+        weights = {name: _single(tensor) for name, tensor in content["weights"].items()}
         training: dict[str, Any] | None = content["training"]
-        provenance = None if training is None else Provenance(**training | {"sources": tuple(training["sources"])})
+        provenance = (
+            None
+            if training is None
+            else Provenance(
+                **training | {"sources": tuple(training["sources"]), "teachers": tuple(training.get("teachers", ()))}
+            )
+        )
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}.") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: a field is missing or has the wrong type ({error}).") from error
     return Checkpoint(spec, weights, content["metrics"], provenance)
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _read(path: Path, trust: bool) -> Any:
+    """What was saved in `path`, loaded as data; with `trust` as a pickle, where data alone does not do."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol that old versions wrote
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint {path}.") from error
+    except Exception as error:  # torch raises whatever the damaged file made it trip over
+        classes = _foreign_classes(path)
+        if not classes:
+            raise CheckpointError(
+                f"{path} is damaged or no checkpoint: it cannot be loaded as data. Copy it again."
+            ) from error
+        if not trust:
+            raise CheckpointError(
+                f"{path} holds more than numbers ({_listed(classes)}), and loading that can run code of its own: add "
+                "--trust-checkpoint if you trust where it comes from."
+            ) from error
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_lenient_pickle())
+    except Exception as error:
+        raise CheckpointError(f"{path} cannot be loaded, even trusted ({type(error).__name__}: {error}).") from error
+
+
+def _foreign_classes(path: Path) -> list[str]:
+    """The classes and functions that a file names beside torch's own; none for a file that is no checkpoint."""
+    import torch
+
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # no zip file, or a pickle that does not parse
+        return []
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _lenient_pickle() -> Any:
+    """`pickle`, except that a class that is not installed here becomes an empty one.
+
+    A training script pickles its own classes beside the weights, and only the weights are wanted.
+    """
+    import pickle
+    import types
+
+    class Unknown:
+        """Stands for an object of a class that is not here."""
+
+        def __new__(cls, *_: Any, **__: Any) -> Any:
+            return super().__new__(cls)
+
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            return self
+
+        def __setstate__(self, state: Any) -> None: ...
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            try:
+                return super().find_class(module, name)
+            except (ImportError, AttributeError):
+                return Unknown
+
+    lenient = types.ModuleType("lenient_pickle")
+    lenient.Unpickler, lenient.load, lenient.loads = Unpickler, pickle.load, pickle.loads  # type: ignore[attr-defined]
+    return lenient

@@ -1,4 +1,4 @@
-"""From a checkpoint to OpenVINO IR, in float16, with the heatmap layer inside."""
+"""From a checkpoint to OpenVINO IR, with the heatmap layer inside."""
 
 from __future__ import annotations
 
@@ -10,33 +10,39 @@ from pathlib import Path
 
 from fitcli.errors import StorageError
 from fitcli.network.checkpoint import load_checkpoint, sha256
-from fitcli.network.runtime import IR_CHECKPOINT, IR_NETWORK
+from fitcli.network.ir import IR_CHECKPOINT, IR_NETWORK
 
 
 def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
-    """Write the network of `checkpoint` as IR to `ir` (and its `.bin`), any batch size; returns `ir`."""
+    """Write the network of `checkpoint` as IR to `ir` (and its `.bin`); returns `ir`.
+
+    Networks on pose, which are shipped, in float16 and for any batch size; networks on RGB in float32, so that they can
+    be compared with their checkpoint, and for one clip at a time, for which they run quicker.
+    """
     import openvino as ov
     import torch
 
-    from fitcli.network.builders import build
+    from fitcli.network.builders import Exported, restore
 
-    loaded = load_checkpoint(checkpoint)
-    spec = loaded.spec
-    network = build(spec)
-    network.load_state_dict(loaded.weights)
-    network.eval()
-    shape = (spec.frames, spec.channels, 3) if spec.input == "pose" else (3, spec.frames, spec.side, spec.side)
+    loaded = load_checkpoint(checkpoint, trust=trust)
+    spec, on_pose = loaded.spec, loaded.spec.input == "pose"
+    network = Exported(restore(loaded, checkpoint))
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         logging.getLogger("torch").setLevel(logging.ERROR)
-        model = ov.convert_model(network, example_input=torch.zeros(2, *shape), input=[ov.PartialShape([-1, *shape])])
+        # Traced here: left to OpenVINO, the trace is checked by running the network three more times.
+        example = torch.zeros(2 if on_pose else 1, *spec.clip_shape)
+        traced = torch.jit.trace(network, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+        model = ov.convert_model(
+            traced, example_input=example, input=[ov.PartialShape([-1 if on_pose else 1, *spec.clip_shape])]
+        )
     model.set_rt_info(json.dumps(spec.to_plain()), IR_NETWORK)
     model.set_rt_info(sha256(checkpoint), IR_CHECKPOINT)
     try:
         ir.parent.mkdir(parents=True, exist_ok=True)
         # Another fitcli may be reading the pair: each file is moved into place whole, the weights first.
         temporary = ir.with_name(f".{ir.stem}-{os.getpid()}.xml")
-        ov.save_model(model, temporary, compress_to_fp16=True)
+        ov.save_model(model, temporary, compress_to_fp16=on_pose)
         temporary.with_suffix(".bin").replace(ir.with_suffix(".bin"))
         temporary.replace(ir)
     except (OSError, RuntimeError) as error:

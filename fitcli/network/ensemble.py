@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError
-from fitcli.network.runtime import Logits, Runtime, load_runtime
+from fitcli.network.ir import Announce
+from fitcli.network.runtime import Logits, Pending, Precision, Runtime, load_runtimes
 from fitcli.network.spec import OTHER, NetworkSpec
 from fitcli.pose.clip import POINTS, ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.rgb import RgbClipSpec, RgbWindow, RgbWindows
+from fitcli.video import Frame
 
 ENSEMBLE_FILE = "ensemble.json"
 
 PAPER_WEIGHTS = {"slowfast": (0.25, 0.75), "x3d": (0.75, 0.25)}
 """Weight on the exercise and on the muscle head (arXiv 2406.06703), for a folder without an `ensemble.json`."""
+EVEN = (0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class EnsembleConfig:
         path = folder / ENSEMBLE_FILE
         if not path.exists():
             names = [p.name for p in sorted(folder.glob("*.ckpt"))]
-            return cls(tuple(Member(name, *PAPER_WEIGHTS.get(Path(name).stem, (0.5, 0.5))) for name in names))
+            return cls(tuple(Member(name, *PAPER_WEIGHTS.get(Path(name).stem, EVEN)) for name in names))
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
             config = cls(**plain | {"members": tuple(Member(**member) for member in plain["members"])})
@@ -68,10 +72,44 @@ class EnsembleConfig:
             raise CheckpointError(f"{path} names no checkpoint: mend it or delete it.")
         return config
 
+    def fitted(self, specs: Sequence[NetworkSpec], folder: Path) -> EnsembleConfig:
+        """The same for networks that are known: without an `ensemble.json` the paper's weights go by architecture.
+
+        A head is shared among the networks that have it. Raises `CheckpointError` where the file weighs a head that a
+        network lacks.
+        """
+        if (folder / ENSEMBLE_FILE).exists():
+            for member, spec in zip(self.members, specs, strict=True):
+                for head, weight, names in (
+                    ("exercise", member.weight_exercise, spec.exercises),
+                    ("muscle", member.weight_muscle, spec.muscles),
+                ):
+                    if weight and not names:
+                        raise CheckpointError(
+                            f"{member.checkpoint} has no {head} head, but {folder / ENSEMBLE_FILE} gives it "
+                            f"weight_{head} {weight:g}: make that 0."
+                        )
+            return self
+        exercise = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[0] if s.exercises else 0.0 for s in specs)
+        muscle = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[1] if s.muscles else 0.0 for s in specs)
+        return replace(
+            self,
+            members=tuple(
+                replace(m, weight_exercise=e, weight_muscle=w)
+                for m, e, w in zip(self.members, exercise, muscle, strict=True)
+            ),
+        )
+
+
+def _shares(weights: Iterable[float]) -> list[float]:
+    weights = list(weights)
+    return [round(weight / (sum(weights) or 1.0), 6) for weight in weights]
+
 
 @dataclass(frozen=True)
 class WindowScores:
-    """Probabilities of N windows. exercise: (N, 16); other: (N,); muscle: (N, 11), each 0..1."""
+    """Probabilities of N windows. exercise: (N, 16), or (N, 0) where no network names exercises; other: (N,);
+    muscle: (N, 11), each 0..1."""
 
     exercise: FloatArray
     other: FloatArray
@@ -83,38 +121,165 @@ class WindowScores:
         return WindowScores(share @ self.exercise, share @ self.other, share @ self.muscle)
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Where the windows of one video are, and what the ensemble says of each."""
+
+    starts_s: tuple[float, ...]
+    window_s: float
+    scores: WindowScores
+
+
 class Ensemble:
     """The networks of a folder, ready to run."""
 
-    def __init__(self, folder: Path, device: str = "auto", *, trust: bool = False) -> None:
-        self.folder, self.config = folder, EnsembleConfig.load(folder)
-        self.runtimes: tuple[Runtime, ...] = tuple(
-            load_runtime(folder / member.checkpoint, device, trust=trust) for member in self.config.members
-        )
-        for member, runtime in zip(self.config.members, self.runtimes, strict=True):
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        *,
+        trust: bool = False,
+        precision: Precision = "auto",
+        announce: Announce | None = None,
+    ) -> None:
+        config = EnsembleConfig.load(folder)
+        paths = [folder / member.checkpoint for member in config.members]
+        self.runtimes = load_runtimes(paths, device, trust=trust, precision=precision, announce=announce)
+        for member, runtime in zip(config.members, self.runtimes, strict=True):
             _check(member, runtime.spec)
+        self.folder = folder
+        self.config = config.fitted([runtime.spec for runtime in self.runtimes], folder)
 
     @property
     def device(self) -> str:
         """The device of the networks, for the user."""
-        return self.runtimes[0].device
+        return ", ".join(dict.fromkeys(runtime.device for runtime in self.runtimes))
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether any network is on the `rgb` input: then a `Reading` wants the video's frames."""
+        return any(runtime.spec.input == "rgb" for runtime in self.runtimes)
+
+    @property
+    def names_exercises(self) -> bool:
+        """Whether any network has an exercise head."""
+        return any(runtime.spec.exercises for runtime in self.runtimes)
+
+    @property
+    def has_muscle_head(self) -> bool:
+        """Whether any network has a muscle head; without one, muscles are those of the named exercise."""
+        return any(runtime.spec.muscles for runtime in self.runtimes)
 
     @property
     def window_s(self) -> float:
-        """Seconds of a window."""
-        return self.runtimes[0].spec.window_s
+        """Seconds of a window: of the widest, where the networks differ."""
+        return max(runtime.spec.window_s for runtime in self.runtimes)
 
     def score(self, track: PoseTrack) -> tuple[tuple[float, ...], WindowScores]:
-        """Start times of the track's windows, and what the ensemble says of each."""
-        starts: tuple[float, ...] = ()
-        logits = []
-        clips: dict[ClipSpec, FloatArray] = {}
-        for runtime in self.runtimes:
-            spec = ClipSpec(runtime.spec.frames, runtime.spec.window_s)
-            if spec not in clips:
-                starts, clips[spec] = track_clips(track, spec)
-            logits.append(runtime(clips[spec]))
-        return starts, combine(logits, self.config)
+        """Start times of a track's windows, and what an ensemble on pose alone says of each.
+
+        Raises `CheckpointError` where a network reads pictures, which a track does not hold.
+        """
+        if self.reads_pictures:
+            raise CheckpointError(
+                f"The networks in {self.folder} read pictures: record first, then `fitcli analyze` the video."
+            )
+        windows = Reading(self).score(track)
+        return windows.starts_s, windows.scores
+
+
+class Reading:
+    """One video, as the ensemble reads it: pictures as they arrive, window by window, and the track at the end.
+
+    reference: read the reference system's way: its first window alone, and a softmax over the muscle groups. Raises
+    `CheckpointError` where the ensemble holds a network that is not on RGB.
+    """
+
+    def __init__(self, ensemble: Ensemble, *, reference: bool = False) -> None:
+        if reference and any(runtime.spec.input != "rgb" for runtime in ensemble.runtimes):
+            raise CheckpointError(
+                "The reference's scores are those of its own networks, on RGB: name their folder with --checkpoints."
+            )
+        self.ensemble = ensemble
+        self.reference = reference
+        specs = dict.fromkeys(r.spec.clip for r in ensemble.runtimes if r.spec.input == "rgb")
+        self._cutters = {spec: RgbWindows(spec) for spec in specs}
+        self._starts: dict[RgbClipSpec, list[float]] = {spec: [] for spec in specs}
+        self._pending: dict[int, Pending] = {}
+        self._logits: list[list[Logits]] = [[] for _ in ensemble.runtimes]
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether the next frame can matter."""
+        return bool(self._cutters)
+
+    def take(self, frame: Frame) -> None:
+        """Read the next frame of the video, upright, in full size, in order."""
+        for spec, cutter in list(self._cutters.items()):
+            if window := cutter.push(frame):
+                self._run(spec, window)
+                if self.reference:
+                    del self._cutters[spec]
+
+    def score(self, track: PoseTrack) -> Windows:
+        """What the ensemble says of the whole video, whose track this is; the windows are those of its widest network.
+
+        Networks of other windows answer for one of these with the mean of theirs that overlap it.
+        """
+        for spec, cutter in self._cutters.items():
+            if window := cutter.finish():
+                self._run(spec, window)
+        self._cutters = {}
+        for number in list(self._pending):
+            self._collect(number)
+        parts = [
+            self._on_pose(runtime, track) if runtime.spec.input == "pose" else self._on_rgb(i, runtime)
+            for i, runtime in enumerate(self.ensemble.runtimes)
+        ]
+        widest = max(parts, key=lambda part: part.window_s)
+        logits = [part.at(widest.starts_s, widest.window_s) for part in parts]
+        scores = combine(logits, self.ensemble.config, softmax_muscles=self.reference)
+        return Windows(widest.starts_s, widest.window_s, scores)
+
+    def _run(self, spec: RgbClipSpec, window: RgbWindow) -> None:
+        self._starts[spec].append(window.start_s)
+        for number, runtime in enumerate(self.ensemble.runtimes):
+            if runtime.spec.input == "rgb" and runtime.spec.clip == spec:
+                self._collect(number)  # one window at a time: memory stays flat however long the video is
+                self._pending[number] = runtime.start(window.clip)
+
+    def _collect(self, number: int) -> None:
+        if wait := self._pending.pop(number, None):
+            self._logits[number].append(wait())
+
+    def _on_rgb(self, number: int, runtime: Runtime) -> _Answers:
+        parts = self._logits[number]
+        logits = Logits(np.concatenate([p.exercise for p in parts]), np.concatenate([p.muscle for p in parts]))
+        return _Answers(tuple(self._starts[runtime.spec.clip]), runtime.spec.window_s, logits)
+
+    def _on_pose(self, runtime: Runtime, track: PoseTrack) -> _Answers:
+        starts, clips = track_clips(track, ClipSpec(runtime.spec.frames, runtime.spec.window_s))
+        return _Answers(starts, runtime.spec.window_s, runtime(clips))
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """One network's logits and where its windows are."""
+
+    starts_s: tuple[float, ...]
+    window_s: float
+    logits: Logits
+
+    def at(self, starts_s: tuple[float, ...], window_s: float) -> Logits:
+        """The logits for other windows: the mean over those of ours that overlap, by how long; the nearest if none."""
+        if (starts_s, window_s) == (self.starts_s, self.window_s):
+            return self.logits
+        ours, others = np.asarray(self.starts_s)[None], np.asarray(starts_s)[:, None]
+        overlap = np.minimum(ours + self.window_s, others + window_s) - np.maximum(ours, others)
+        nearest = overlap == overlap.max(1, keepdims=True)
+        share = np.where(overlap.max(1, keepdims=True) > 0, overlap.clip(0), nearest)
+        share = (share / share.sum(1, keepdims=True)).astype(np.float32)
+        return Logits(share @ self.logits.exercise, share @ self.logits.muscle)
 
 
 STILL_WEIGHT = 0.1
@@ -134,19 +299,50 @@ def window_weights(track: PoseTrack, starts: Sequence[float], window_s: float) -
     return np.asarray(weights, np.float32)
 
 
-def combine(logits: Sequence[Logits], config: EnsembleConfig) -> WindowScores:
-    """The ensemble's answer from each member's logits: weighted sums, softmax over exercises, sigmoid over muscles."""
-    exercise = sum(m.weight_exercise * part.exercise for m, part in zip(config.members, logits, strict=True))
-    muscle = sum(m.weight_muscle * part.muscle for m, part in zip(config.members, logits, strict=True))
-    probabilities = softmax(np.asarray(exercise, np.float32) / config.temperature)
-    count = len(catalog().exercises)
-    named = probabilities[:, :count]
-    other = probabilities[:, count] if probabilities.shape[1] > count else np.zeros(len(named), np.float32)
-    working = 1 / (1 + np.exp(-np.asarray(muscle, np.float32)))
+def combine(logits: Sequence[Logits], config: EnsembleConfig, *, softmax_muscles: bool = False) -> WindowScores:
+    """The ensemble's answer from each member's logits: weighted sums, softmax over exercises, sigmoid over muscles.
+
+    softmax_muscles: a softmax over the muscle groups instead, as the reference system shows them.
+    """
+    named, other = _exercises(logits, config)
+    implied = named @ ideal_matrix() if named.shape[1] else None
+    weighted = [m.weight_muscle * part.muscle for m, part in zip(config.members, logits, strict=True)]
+    muscle = [part for part in weighted if part.shape[1]]
+    if not muscle:  # exercise heads alone: the muscles are those of the exercise
+        assert implied is not None
+        return WindowScores(named, other, implied.astype(np.float32))
+    total = np.asarray(sum(muscle), np.float32)
+    working = softmax(total) if softmax_muscles else 1 / (1 + np.exp(-total))
+    if implied is None or softmax_muscles:
+        return WindowScores(named, other, working.astype(np.float32))
     share = config.muscle_from_exercise * (1 - other[:, None])
     # Where no exercise of the catalogue is seen, its ideal muscles say nothing and the muscle head answers alone.
-    implied = named @ ideal_matrix() / np.maximum(1 - other[:, None], 1e-6)
+    implied = implied / np.maximum(1 - other[:, None], 1e-6)
     return WindowScores(named, other, (working * (1 - share) + implied * share).astype(np.float32))
+
+
+def _exercises(logits: Sequence[Logits], config: EnsembleConfig) -> tuple[FloatArray, FloatArray]:
+    """Probabilities of the exercises, (N, 16), or (N, 0) where no member has that head, and of none of them, (N,)."""
+    count = len(catalog().exercises)
+    parts = [
+        (m.weight_exercise, p.exercise) for m, p in zip(config.members, logits, strict=True) if p.exercise.shape[1]
+    ]
+    if not parts:
+        windows = len(logits[0].muscle)
+        return np.zeros((windows, 0), np.float32), np.zeros(windows, np.float32)
+    if len({part.shape[1] for _, part in parts}) == 1:
+        total = np.asarray(sum(weight * part for weight, part in parts), np.float32)
+        probabilities = softmax(total / config.temperature)
+        named = probabilities[:, :count]
+        other = probabilities[:, count] if probabilities.shape[1] > count else np.zeros(len(named), np.float32)
+        return named, other
+    # Some know "none of these" and some do not: who knows it says how likely it is, and all share out the rest.
+    total = np.asarray(sum(weight * part[:, :count] for weight, part in parts), np.float32)
+    knowing = [(weight, part) for weight, part in parts if part.shape[1] > count]
+    weight = sum(weight for weight, _ in knowing) or 1.0
+    full = np.asarray(sum(w * part for w, part in knowing), np.float32) / weight
+    other = softmax(full / config.temperature)[:, count]
+    return softmax(total / config.temperature) * (1 - other[:, None]), other
 
 
 def ideal_matrix() -> FloatArray:
@@ -169,5 +365,5 @@ def _check(member: Member, spec: NetworkSpec) -> None:
         raise CheckpointError(
             f"{member.checkpoint} reads other joints than this version of fitcli finds: train it anew."
         )
-    if names != catalog().exercise_names:
+    if names and names != catalog().exercise_names:
         raise CheckpointError(f"{member.checkpoint} was trained on another list of exercises.")

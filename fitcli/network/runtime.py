@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from fitcli.errors import CheckpointError, DeviceError, StorageError
-from fitcli.network.checkpoint import sha256
+from fitcli.errors import CheckpointError, DeviceError
+from fitcli.network.checkpoint import load_checkpoint, sha256
+from fitcli.network.ir import Announce, has_ir, ready_ir
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
 
-IR_NETWORK, IR_CHECKPOINT = ["fitcli", "network"], ["fitcli", "checkpoint_sha256"]
-"""Where an IR file keeps its `NetworkSpec` (JSON) and the SHA-256 of the checkpoint that it was made from."""
-
 BATCH = 8
-"""Windows that one call reads: bounds memory for long videos."""
+"""Windows of points that one call reads: bounds memory for long videos. Windows of pictures are read one by one."""
+
+GRAPH_AFTER = 4
+"""Windows of pictures after which CUDA records the network as a graph: recording costs as much as some windows."""
+
+Precision = Literal["auto", "full", "half"]
+"""auto: half precision where the device is quicker with it: on CUDA, and for networks on pictures on a CPU that computes
+in bfloat16. full: float32 throughout."""
 
 
 @dataclass(frozen=True)
 class Logits:
-    """Raw scores of N clips. exercise: (N, E); muscle: (N, 11)."""
+    """Raw scores of N clips. exercise: (N, E); muscle: (N, 11); (N, 0) where the network has no such head."""
 
     exercise: FloatArray
     muscle: FloatArray
+
+
+Pending = Callable[[], Logits]
+"""Waits for a network that was started, and gives its answer."""
 
 
 class Runtime(Protocol):
@@ -41,20 +51,52 @@ class Runtime(Protocol):
         """The logits of clips (N, T, P, 3) or (N, 3, T, H, W), as the spec's input says."""
         ...
 
+    def start(self, clip: FloatArray) -> Pending:
+        """Begin with one clip without waiting, so that several networks, and decoding, go on side by side."""
+        ...
 
-def load_runtime(checkpoint: Path, device: str = "auto", *, trust: bool = False) -> Runtime:
-    """The engine for `device` ("auto", "cpu", "cuda"): OpenVINO on a CPU, torch on CUDA.
 
+def load_runtime(
+    checkpoint: Path,
+    device: str = "auto",
+    *,
+    trust: bool = False,
+    precision: Precision = "auto",
+    announce: Announce | None = None,
+) -> Runtime:
+    """The engine for `device` ("auto", "cpu", "cuda"): OpenVINO on a CPU, torch on CUDA; "torch" is torch on a CPU.
+
+    trust: see `load_checkpoint`. announce: hears it before a checkpoint is converted, which happens once.
     Raises `DeviceError` for a device that is not here, `CheckpointError` for a bad checkpoint.
     """
+    if device == "torch":
+        return TorchRuntime(checkpoint, "cpu", trust=trust, precision=precision)
     if device == "cuda" or (device == "auto" and _nvidia_driver()):
         import torch  # two seconds of import: only where a GPU is asked for or likely
 
         if torch.cuda.is_available():
-            return TorchRuntime(checkpoint, "cuda", trust=trust)
+            return TorchRuntime(checkpoint, "cuda", trust=trust, precision=precision)
         if device == "cuda":
             raise DeviceError("No CUDA device is available to torch here: use --device cpu.")
-    return OpenVinoRuntime(checkpoint, trust=trust)
+    return OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
+
+
+def load_runtimes(
+    checkpoints: Sequence[Path],
+    device: str = "auto",
+    *,
+    trust: bool = False,
+    precision: Precision = "auto",
+    announce: Announce | None = None,
+) -> tuple[Runtime, ...]:
+    """The engines for several checkpoints, got ready side by side; see `load_runtime`."""
+    load = partial(load_runtime, device=device, trust=trust, precision=precision, announce=announce)
+    if device == "cpu" or (device == "auto" and not _nvidia_driver()):
+        unconverted = [path for path in checkpoints if not has_ir(path, _digest(path))]
+        for path in unconverted if len(checkpoints) > 1 else ():
+            load_checkpoint(path, trust=trust)  # a bad one is told before a good one is converted, which takes long
+    with ThreadPoolExecutor(2) as side_by_side:  # reading and compiling release the interpreter
+        return tuple(side_by_side.map(load, checkpoints))
 
 
 def _nvidia_driver() -> bool:
@@ -65,97 +107,140 @@ def _nvidia_driver() -> bool:
 class OpenVinoRuntime:
     """Runs the IR beside the checkpoint (or in the user's cache, made once) on the CPU."""
 
-    device = "cpu (OpenVINO)"
-
-    def __init__(self, checkpoint: Path, *, trust: bool = False) -> None:
-        import openvino as ov  # a third of a second, and not for every command
+    def __init__(
+        self,
+        checkpoint: Path,
+        *,
+        trust: bool = False,
+        precision: Precision = "auto",
+        announce: Announce | None = None,
+    ) -> None:
+        from fitcli import engine
 
         self.checkpoint_sha256 = _digest(checkpoint)
-        core = ov.Core()
-        path = _ready_ir(core, checkpoint, self.checkpoint_sha256, trust)
+        path, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
+        half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
+        self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
         try:
-            model = core.read_model(path)
-            self.spec = _ir_spec(model)
-            hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-            self._compiled = core.compile_model(model, "CPU", hints)
+            self._compiled = engine.compiled(path, precision="bf16" if half else "f32")
         except RuntimeError as error:
             raise CheckpointError(
                 f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}."
             ) from error
+        self._batch = BATCH if self.spec.input == "pose" else 1
 
     def __call__(self, clips: FloatArray) -> Logits:
-        parts = [self._compiled(clips[i : i + BATCH]) for i in range(0, len(clips), BATCH)]
-        exercise, muscle = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        outputs = [self._compiled(clips[i : i + self._batch]).to_tuple() for i in range(0, len(clips), self._batch)]
+        return self._logits([np.concatenate(head) for head in zip(*outputs, strict=True)], len(clips))
+
+    def start(self, clip: FloatArray) -> Pending:
+        request = self._compiled.create_infer_request()
+        request.start_async(clip[None])
+
+        def wait() -> Logits:
+            request.wait()
+            return self._logits([tensor.data.copy() for tensor in request.output_tensors], 1)
+
+        return wait
+
+    def _logits(self, heads: list[FloatArray], count: int) -> Logits:
+        """The IR's outputs are the heads that there are, in order."""
+        remaining = iter(heads)
+        exercise, muscle = (
+            next(remaining) if names else np.zeros((count, 0), np.float32)
+            for names in (self.spec.exercises, self.spec.muscles)
+        )
         return Logits(exercise, muscle)
 
 
 class TorchRuntime:
-    """Runs the checkpoint itself in torch, with autocast on CUDA."""
+    """Runs the checkpoint itself in torch, channels last; on CUDA in half precision, on a stream of its own.
 
-    def __init__(self, checkpoint: Path, device: str, *, trust: bool = False) -> None:
+    A network on pictures that is asked again and again is recorded as a CUDA graph: at one clip a time, launching its
+    kernels takes longer than running them.
+    """
+
+    def __init__(self, checkpoint: Path, device: str, *, trust: bool = False, precision: Precision = "auto") -> None:
         import torch
 
-        from fitcli.network.builders import build
-        from fitcli.network.checkpoint import load_checkpoint
+        from fitcli.network.builders import restore
 
         self.checkpoint_sha256 = _digest(checkpoint)
-        loaded = load_checkpoint(checkpoint)
+        loaded = load_checkpoint(checkpoint, trust=trust)
         self.spec = loaded.spec
         self._device = torch.device(device)
-        self.device = f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else f"{device} (torch)"
-        self._network = build(loaded.spec)
-        self._network.load_state_dict(loaded.weights)
-        self._network.eval().to(self._device).to(memory_format=torch.channels_last_3d)
+        on_cuda = self._device.type == "cuda"
+        self.device = f"cuda ({torch.cuda.get_device_name()})" if on_cuda else f"{device} (torch)"
+        self._half = precision == "half" or (on_cuda and precision == "auto")
+        self._batch = BATCH if self.spec.input == "pose" else 1
+        self._network = restore(loaded, checkpoint).to(self._device).to(memory_format=torch.channels_last_3d)
+        self._stream = torch.cuda.Stream() if on_cuda else None  # type: ignore[no-untyped-call]
+        self._graph: Any = None
+        self._graph_input: Any = None
+        self._graph_output: Any = None
+        self._started = 0
 
     def __call__(self, clips: FloatArray) -> Logits:
+        parts = [self._begin(clips[i : i + self._batch])() for i in range(0, len(clips), self._batch)]
+        return Logits(*(np.concatenate([getattr(part, head) for part in parts]) for head in ("exercise", "muscle")))
+
+    def start(self, clip: FloatArray) -> Pending:
+        return self._begin(clip[None])
+
+    def _begin(self, clips: FloatArray) -> Pending:
         import torch
 
-        exercise, muscle = [], []
-        with torch.inference_mode(), torch.autocast(self._device.type, enabled=self._device.type == "cuda"):
-            for i in range(0, len(clips), BATCH):
-                scores = self._network(torch.from_numpy(clips[i : i + BATCH]).to(self._device))
-                exercise.append(scores[0].float().cpu().numpy())
-                muscle.append(scores[1].float().cpu().numpy())
-        return Logits(np.concatenate(exercise), np.concatenate(muscle))
+        given = torch.from_numpy(np.ascontiguousarray(clips))
+        if self._stream is None:
+            with torch.inference_mode(), self._autocast():
+                heads = self._network(given)
+            return lambda: Logits(*(head.float().numpy() for head in heads))
+        with torch.inference_mode(), torch.cuda.stream(self._stream), self._autocast():
+            heads = self._on_cuda(given.pin_memory().to(self._device, non_blocking=True))
+            # A graph writes its next answer over this one: take a copy, on the same stream.
+            heads = [head.float().clone() for head in heads]
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(self._stream)
 
+        def wait() -> Logits:
+            done.synchronize()
+            return Logits(*(head.cpu().numpy() for head in heads))
 
-def ir_beside(checkpoint: Path) -> Path:
-    """Where the IR of a checkpoint lies: `x.xml` (and `x.bin`) beside `x.ckpt`."""
-    return checkpoint.with_suffix(".xml")
+        return wait
 
+    def _autocast(self, *, cached: bool = True) -> Any:
+        import torch
 
-def _ready_ir(core: Any, checkpoint: Path, digest: str, trust: bool) -> Path:
-    from platformdirs import user_cache_path
+        return torch.autocast(self._device.type, enabled=self._half, cache_enabled=cached)
 
-    cached = user_cache_path("fitcli") / "networks" / f"{digest[:16]}.xml"
-    for path in (ir_beside(checkpoint), cached):
-        if path.exists() and path.with_suffix(".bin").exists():
-            try:
-                if _ir_text(core.read_model(path), IR_CHECKPOINT) == digest:
-                    return path
-            except RuntimeError:
-                continue  # half written or damaged: made anew below
-    from fitcli.network.convert import convert  # torch: only for a checkpoint that was never converted
+    def _on_cuda(self, given: Any) -> Any:
+        import torch
 
-    try:
-        return convert(checkpoint, cached, trust=trust)
-    except StorageError:  # no cache here: convert for this run alone
-        return convert(checkpoint, Path(tempfile.mkdtemp(prefix="fitcli-")) / cached.name, trust=trust)
-
-
-def _ir_text(model: Any, key: list[str]) -> str | None:
-    return str(model.get_rt_info(key).value) if model.has_rt_info(key) else None
-
-
-def _ir_spec(model: Any) -> NetworkSpec:
-    text = _ir_text(model, IR_NETWORK)
-    if text is None:
-        raise RuntimeError("no network in the IR")
-    return NetworkSpec.from_plain(json.loads(text))
+        if self.spec.input == "pose":
+            return self._network(given)
+        self._started += 1
+        if self._graph is None and self._started > GRAPH_AFTER:
+            self._graph_input = given.clone()
+            self._graph = torch.cuda.CUDAGraph()
+            # Without autocast's cache: a cast weight that it keeps would lie in the graph's own memory.
+            with torch.cuda.graph(self._graph, stream=self._stream), self._autocast(cached=False):
+                self._graph_output = self._network(self._graph_input)
+        if self._graph is None:
+            return self._network(given)
+        self._graph_input.copy_(given, non_blocking=True)
+        self._graph.replay()
+        return self._graph_output
 
 
 def _digest(checkpoint: Path) -> str:
     try:
-        return sha256(checkpoint)
+        status = checkpoint.stat()
+        return _digest_of(checkpoint, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise CheckpointError(f"{checkpoint} cannot be read: {error.strerror}.") from error
+
+
+@cache
+def _digest_of(checkpoint: Path, modified_ns: int, size: int) -> str:
+    # Asked for several times in one run, and a large file takes a tenth of a second.
+    return sha256(checkpoint)

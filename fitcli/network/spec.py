@@ -8,6 +8,9 @@ from typing import Any
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError
 from fitcli.pose.clip import POINTS
+from fitcli.rgb import RgbClipSpec, spread
+
+ARCHITECTURES = ("x3d", "slowfast", "tcn")
 
 OTHER = "other"
 """Name of the 17th class of a head that has one: certainly none of the catalogue's exercises."""
@@ -17,12 +20,19 @@ OTHER = "other"
 class NetworkSpec:
     """Architecture and input of one network of the hybrid.
 
-    architecture: "x3d" (Feichtenhofer, CVPR 2020) or "slowfast" (Feichtenhofer et al., ICCV 2019).
-    input: "pose" (points, drawn as heatmaps of `side` cells with `sigma_cells`) or "rgb".
+    architecture: "x3d" (Feichtenhofer, CVPR 2020), "slowfast" (Feichtenhofer et al., ICCV 2019), or "tcn", a temporal
+        convolutional network on bare landmarks (`fitcli.network.tcn`).
+    input: "pose" (points, drawn as heatmaps of `side` cells with `sigma_cells`) or "rgb" (crops of `side` pixels after
+        scaling the short side to `short_side`, normalised with `mean` and `std`).
     frames, window_s: moments of a clip and the seconds that they span.
     stem, width, depth: channels after the stem; X3D's width and depth factor, or SlowFast's ResNet depth (18, 50, 101).
     alpha, channel_reduction: SlowFast's ratio of frame rates, and of channels, between its pathways.
-    exercises, muscles: class names of the heads in id order; `exercises` may end with "other".
+    fusion_kernel: moments that SlowFast's lateral connections span.
+    pool_frames, pool_side: the clip that the head's average pooling is sized for; 0 stands for `frames`, `side`. The
+        published networks read larger pictures than they were trained on, and average over several such windows.
+    variant: the published network's name, a key of `RGB_NETWORKS`, or "".
+    exercises, muscles: class names of the heads in id order; `exercises` may end with "other"; an empty tuple means
+        that there is no such head.
     """
 
     architecture: str
@@ -41,6 +51,35 @@ class NetworkSpec:
     dropout: float = 0.5
     exercises: tuple[str, ...] = (*catalog().exercise_names, OTHER)
     muscles: tuple[str, ...] = catalog().muscles
+    variant: str = ""
+    fusion_kernel: int = 7
+    pool_frames: int = 0
+    pool_side: int = 0
+    short_side: int = 0
+    mean: float = 0.45
+    std: float = 0.225
+
+    @property
+    def clip(self) -> RgbClipSpec:
+        """How a window of a video becomes the clip that a network on the `rgb` input reads."""
+        return RgbClipSpec(self.frames, self.window_s, self.side, self.short_side or self.side, self.mean, self.std)
+
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Shape of one clip: (T, P, 3) for `pose`, (3, T, S, S) for `rgb`."""
+        if self.input == "pose":
+            return self.frames, self.channels, 3
+        return self.channels, self.frames, self.side, self.side
+
+    @property
+    def slow_frames(self) -> tuple[int, ...]:
+        """Which of a clip's frames SlowFast's slow pathway reads: frames // alpha of them.
+
+        On RGB they are spread from the first to the last, as the published networks have it; on pose every alpha-th.
+        """
+        if self.input == "pose":
+            return tuple(range(0, self.frames, self.alpha))
+        return tuple(spread(self.frames, self.frames // self.alpha).tolist())
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
@@ -51,13 +90,17 @@ class NetworkSpec:
     def from_plain(cls, plain: dict[str, Any]) -> NetworkSpec:
         """The spec of a checkpoint; raises `CheckpointError` for unknown fields, architectures or class lists."""
         unknown = set(plain) - {f.name for f in fields(cls)}
-        if unknown or plain.get("architecture") not in ("x3d", "slowfast") or plain.get("input") not in ("pose", "rgb"):
+        if unknown or plain.get("architecture") not in ARCHITECTURES or plain.get("input") not in ("pose", "rgb"):
             raise CheckpointError(
                 f"describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
             )
         spec = cls(**(plain | {"exercises": tuple(plain["exercises"]), "muscles": tuple(plain["muscles"])}))
         names = tuple(name for name in spec.exercises if name != OTHER)
-        if names != catalog().exercise_names or spec.muscles != catalog().muscles:
+        if (
+            (spec.exercises and names != catalog().exercise_names)
+            or (spec.muscles and spec.muscles != catalog().muscles)
+            or not (spec.exercises or spec.muscles)
+        ):
             raise CheckpointError("was trained on another list of exercises or muscles")
         return spec
 
@@ -65,5 +108,81 @@ class NetworkSpec:
 DEFAULT_SPECS = {
     "slowfast": NetworkSpec("slowfast", stem=32, depth=18, frames=32),
     "x3d": NetworkSpec("x3d", stem=24, depth=1.1, frames=16),
+    "tcn": NetworkSpec("tcn", stem=256, frames=32, dropout=0.4),
 }
-"""The shipped networks: small enough to train on two cores."""
+"""The networks on pose, small enough to train on two cores: the hybrid's two, and the one that teaches them."""
+
+
+@dataclass(frozen=True)
+class _Published:
+    """A network of pytorchvideo's model zoo: its shape, and the clip that it was tested on and pooled for."""
+
+    architecture: str
+    depth: float
+    frames: int
+    stride: int
+    side: int
+    pool_side: int
+    fusion_kernel: int = 7
+
+
+KINETICS_RATE_HZ = 30.0
+"""Frames a second of the videos that the published networks learned from; strides between frames count in it."""
+
+RGB_NETWORKS = {
+    "x3d_xs": _Published("x3d", 2.2, frames=4, stride=12, side=182, pool_side=160),
+    "x3d_s": _Published("x3d", 2.2, frames=13, stride=6, side=182, pool_side=160),
+    "x3d_m": _Published("x3d", 2.2, frames=16, stride=5, side=256, pool_side=224),
+    "x3d_l": _Published("x3d", 5.0, frames=16, stride=5, side=356, pool_side=312),
+    "slowfast_r18": _Published("slowfast", 18, frames=32, stride=2, side=256, pool_side=224),
+    "slowfast_r50": _Published("slowfast", 50, frames=32, stride=2, side=256, pool_side=224),
+    "slowfast_r101": _Published("slowfast", 101, frames=32, stride=2, side=256, pool_side=224, fusion_kernel=5),
+}
+"""The networks on RGB by name (X3D: Feichtenhofer, CVPR 2020, table 3; SlowFast 8x8: pytorchvideo's model zoo).
+
+There are no published weights for SlowFast-R18.
+"""
+
+
+def rgb_spec(
+    name: str,
+    *,
+    channel_reduction: int = 8,
+    exercises: tuple[str, ...] = catalog().exercise_names,
+    muscles: tuple[str, ...] = catalog().muscles,
+    frames: int | None = None,
+    side: int | None = None,
+    window_s: float | None = None,
+) -> NetworkSpec:
+    """The spec of a network on RGB, a key of `RGB_NETWORKS`, with its published clip unless another is given.
+
+    channel_reduction: SlowFast's ratio of channels between its pathways, 2..16; the published weights have 8.
+    exercises, muscles: an empty tuple leaves that head out.
+    frames, side, window_s: another clip: moments, pixels of the crop (and of the scaled short side), seconds.
+    Raises `CheckpointError` for a name that is none.
+    """
+    if name not in RGB_NETWORKS:
+        raise CheckpointError(f"There is no network {name}: choose one of {', '.join(RGB_NETWORKS)}.")
+    published = RGB_NETWORKS[name]
+    frames, side = frames or published.frames, side or published.side
+    on_x3d = published.architecture == "x3d"
+    return NetworkSpec(
+        published.architecture,
+        "rgb",
+        channels=3,
+        frames=frames,
+        window_s=window_s or published.frames * published.stride / KINETICS_RATE_HZ,
+        side=side,
+        stem=12 if on_x3d else 64,
+        width=2.0 if on_x3d else 1.0,
+        depth=published.depth,
+        features=2048 if on_x3d else 2048 + 2048 // channel_reduction,
+        channel_reduction=channel_reduction,
+        exercises=exercises,
+        muscles=muscles,
+        variant=name,
+        fusion_kernel=published.fusion_kernel,
+        pool_frames=min(frames, published.frames),
+        pool_side=min(side, published.pool_side),
+        short_side=side,
+    )

@@ -7,6 +7,8 @@ regions, crops, heatmap refinement, projections) is done here in numpy and Pillo
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +16,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from fitcli import engine
 from fitcli.pose.track import FloatArray
 
 if TYPE_CHECKING:
@@ -233,33 +236,24 @@ def _sigmoid(logits: FloatArray) -> FloatArray:
 
 
 def _compiled(name: str, outputs: tuple[int, ...], threads: int | None) -> CompiledModel:
-    """One of the two networks, with only the outputs that are read."""
-    import openvino as ov  # .3 s, and only needed once a model is built
+    """One of the two networks, with only the outputs that are read; made once for the user's cache."""
+    import openvino as ov  # a fifth of a second, and only needed once a model is built
 
-    options: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        # Newer CPUs would choose bf16, in which the world landmarks are off by 10 cm (measured, OpenVINO 2026.4)
-        "INFERENCE_PRECISION_HINT": "f32",
-    }
-    if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = threads
-    core = ov.Core()
-    if folder := _cache_folder():
-        core.set_property({"CACHE_DIR": str(folder)})  # compiling again takes twice as long as reading the cache
-    model = core.read_model(resources.files(__package__) / "models" / f"{name}.tflite")
-    return core.compile_model(
-        ov.Model([model.outputs[i] for i in outputs], model.get_parameters(), name), "CPU", options
-    )
-
-
-def _cache_folder() -> Path | None:
-    """Where OpenVINO may keep compiled networks: the user's cache folder, or None where nothing can be written."""
-    import platformdirs
-
-    folder = platformdirs.user_cache_path("fitcli") / "openvino"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None
+    source = Path(str(resources.files(__package__) / "models" / f"{name}.tflite"))
+    folder = engine.cache_folder()
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    kept = folder / f"{name}-{digest}.xml" if folder else None
+    if kept and kept.exists():
+        with contextlib.suppress(RuntimeError):  # damaged: made anew below
+            return engine.compiled(kept, threads=threads)
+    model = engine.core().read_model(source)
+    part = ov.Model([model.outputs[i] for i in outputs], model.get_parameters(), name)
+    # From its file in any case, so that the first run and all later ones compile the same thing.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as scratch:
+        made = Path(scratch) / f"{name}.xml"
+        ov.save_model(part, made, compress_to_fp16=False)
+        if kept is None:
+            return engine.compiled(made, threads=threads)
+        for suffix in (".bin", ".xml"):  # the network is there once its .xml is
+            made.with_suffix(suffix).replace(kept.with_suffix(suffix))
+    return engine.compiled(kept, threads=threads)

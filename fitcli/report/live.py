@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,14 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.panel import Panel
 from rich.text import Text
 
-from fitcli.pose.track import LANDMARKS, FloatArray
+from fitcli.livecoach import Coaching, SetSummary
 from fitcli.recording import LiveState, Step
+from fitcli.report.skeleton import draw_skeleton, font
+from fitcli.report.terminal import clock
 from fitcli.video import Image
 
 if TYPE_CHECKING:  # Pillow's drawing is imported where the preview is drawn
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 SMALLEST_TERMINAL = (44, 15)
 """Columns and lines that the panel needs; smaller terminals get plain lines."""
@@ -26,48 +26,35 @@ SMALLEST_TERMINAL = (44, 15)
 PREVIEW_SIDE_PX = 960
 """Longest side of the preview window."""
 
-VISIBLE = 0.5
-"""Landmarks that the pose network sees less surely than this are not drawn."""
-
 TITLES = {
     Step.FRAMING: "Get into the picture",
     Step.COUNTDOWN: "Get ready",
     Step.RECORDING: "Recording",
+    Step.LIVE: "Live",
     Step.REST: "Rest",
 }
-STYLES = {Step.FRAMING: "yellow", Step.COUNTDOWN: "cyan", Step.RECORDING: "red", Step.REST: "green"}
-COLOURS = {Step.FRAMING: "#e5c100", Step.COUNTDOWN: "#29b6f6", Step.RECORDING: "#ef5350", Step.REST: "#66bb6a"}
+STYLES = {
+    Step.FRAMING: "yellow",
+    Step.COUNTDOWN: "cyan",
+    Step.RECORDING: "red",
+    Step.LIVE: "red",
+    Step.REST: "green",
+}
+COLOURS = {
+    Step.FRAMING: "#e5c100",
+    Step.COUNTDOWN: "#29b6f6",
+    Step.RECORDING: "#ef5350",
+    Step.LIVE: "#ef5350",
+    Step.REST: "#66bb6a",
+}
 HINTS = {
     Step.FRAMING: "Enter: start now · q or Ctrl-C: leave",
     Step.COUNTDOWN: "q or Ctrl-C: leave",
     Step.RECORDING: "q or Ctrl-C: stop, keep and analyse",
+    Step.LIVE: "q or Ctrl-C: stop, keep and analyse",
     Step.REST: "Enter: next set now · q or Ctrl-C: leave",
 }
 HINTS_ANALYSIS = "Ctrl-C: leave without an answer"
-
-_LINES = (
-    ("left shoulder", "right shoulder"),
-    ("left hip", "right hip"),
-    *(
-        (f"{side} {first}", f"{side} {second}")
-        for side in ("left", "right")
-        for first, second in (
-            ("shoulder", "elbow"),
-            ("elbow", "wrist"),
-            ("wrist", "index"),
-            ("shoulder", "hip"),
-            ("hip", "knee"),
-            ("knee", "ankle"),
-            ("ankle", "heel"),
-            ("heel", "foot index"),
-            ("ankle", "foot index"),
-        )
-    ),
-)
-SKELETON = tuple((LANDMARKS.index(first), LANDMARKS.index(second)) for first, second in _LINES)
-"""Pairs of landmarks that a line of the skeleton joins."""
-
-SIDE_COLOURS = {"left": "#ffa726", "right": "#26c6da", "middle": "#eeeeee"}
 
 _DIGITS = {
     "0": ("█▀█", "█ █", "█ █", "█ █", "█▄█"),
@@ -123,7 +110,9 @@ def has_room(console: Console) -> bool:
 
 
 def number(state: LiveState) -> str:
-    """The figure that matters in this step: whole seconds to go, or tenths of a second recorded."""
+    """The figure that matters in this step: whole seconds to go, tenths of a second recorded, or repetitions."""
+    if state.step is Step.LIVE:
+        return str(state.coaching.repetitions)
     if state.step is Step.RECORDING:
         return f"{state.elapsed_s:.1f}"
     return str(math.ceil(state.remaining_s)) if math.isfinite(state.total_s) else ""
@@ -136,18 +125,71 @@ def status(state: LiveState) -> str:
     return state.advice or "Your whole body is in the picture."
 
 
+def exercise_line(coaching: Coaching) -> str:
+    """What is being counted: "repetitions of squat (93%)"."""
+    counted = "repetition" if coaching.repetitions == 1 else "repetitions"
+    if coaching.exercise is None:
+        return counted
+    return f"{counted} of {coaching.exercise.name} ({coaching.exercise.probability:.0%})"
+
+
+def repetition_line(coaching: Coaching) -> str:
+    """Tempo and range of the last repetition, empty before the first."""
+    latest = coaching.latest
+    if latest is None:
+        return ""
+    parts = [f"{latest.eccentric_s:.1f} s eccentric", f"{latest.concentric_s:.1f} s concentric"]
+    if coaching.exercise is None:  # nobody knows yet which way is which
+        parts = [f"{latest.end_s - latest.start_s:.1f} s"]
+    if latest.range_of_motion_deg is not None:
+        parts.append(f"range {latest.range_of_motion_deg:.0f} deg")
+    return " · ".join(parts)
+
+
+def set_line(summary: SetSummary) -> str:
+    """A set that is over, in words that can be read aloud."""
+    counted = "1 repetition" if summary.repetitions == 1 else f"{summary.repetitions} repetitions"
+    return f"Set {summary.number}: {counted}" + (f" of {summary.exercise}." if summary.exercise else ".")
+
+
+def _live_panel(state: LiveState, camera: str) -> RenderableType:
+    coaching = state.coaching
+    resting = coaching.rest_s is not None
+    style = STYLES[Step.REST if resting else Step.LIVE]
+    title = f"{'Rest' if resting else TITLES[Step.LIVE]} · set {coaching.set_number}"
+    middle = exercise_line(coaching)
+    last = f"rest {clock(coaching.rest_s)}" if coaching.rest_s is not None else repetition_line(coaching)
+    advice = coaching.cue or ("" if coaching.exercise else "The exercise is named once it has been seen for a moment.")
+    height, width = state.frame.image.shape[:2]
+    facts = [f"{coaching.total} in all", clock(state.elapsed_s), f"{width}x{height}", f"{state.rate_hz:.0f} frames/s"]
+    lines: list[RenderableType] = [
+        BigNumber(number(state), f"bold {style}"),
+        "",
+        Align.center(Text(middle, "bold", overflow="ellipsis", no_wrap=True)),
+        Align.center(Text(last, overflow="ellipsis", no_wrap=True)),
+        Align.center(Text(advice, "bold yellow" if coaching.cue else "bright_black", overflow="ellipsis")),
+        Text(
+            status(state), "green" if state.pose and not state.advice else "yellow", overflow="ellipsis", no_wrap=True
+        ),
+        Text(" · ".join((*facts, camera)), "bright_black", overflow="ellipsis", no_wrap=True),
+    ]
+    return _framed(lines, title, style, HINTS[Step.LIVE])
+
+
 def panel(state: LiveState, camera: str, set_number: int | None = None) -> RenderableType:
     """The terminal's picture of a state; `set_number` counts the sets where there are several."""
+    if state.step is Step.LIVE:
+        return _live_panel(state, camera)
     style = STYLES[state.step]
     title = TITLES[state.step] + (f" · set {set_number}" if set_number else "")
     figure = number(state)
     height, width = state.frame.image.shape[:2]
-    repetitions = state.pose.repetitions if state.pose else None
+    coaching = state.pose.coaching if state.pose else None
     facts = [f"{width}x{height}", f"{state.rate_hz:.0f} frames/s"]
     if state.step is Step.RECORDING:
         facts.append(f"{state.dropped} dropped" if state.dropped else "none dropped")
-    if repetitions is not None:
-        facts.append(f"{repetitions} repetitions")
+    if coaching is not None:
+        facts.append(f"{coaching.repetitions} repetitions")
     seen = Text(
         status(state), "green" if state.pose and not state.advice else "yellow", overflow="ellipsis", no_wrap=True
     )
@@ -211,28 +253,6 @@ def preview(state: LiveState, *, mirror: bool) -> Image:
     return np.asarray(picture)
 
 
-def draw_skeleton(draw: ImageDraw, landmarks: FloatArray, size: tuple[int, int], *, mirror: bool = False) -> None:
-    """Draw landmarks (33, 3) of `PoseTrack` on a picture of `size` (width, height) pixels."""
-    points = landmarks[:, :2] * size
-    if mirror:
-        points[:, 0] = size[0] - points[:, 0]
-    thickness = max(2, round(min(size) / 140))
-    seen = landmarks[:, 2] >= VISIBLE
-    for first, second in SKELETON:
-        if seen[first] and seen[second]:
-            line = (*points[first].tolist(), *points[second].tolist())
-            draw.line(line, fill="#00000090", width=thickness + 2)
-            draw.line(line, fill=_colour(first, second), width=thickness)
-    for index in sorted({index for pair in SKELETON for index in pair} | {LANDMARKS.index("nose")}):
-        if seen[index]:
-            draw.circle(points[index].tolist(), thickness * 1.3, fill="white", outline="#00000090")
-
-
-def _colour(first: int, second: int) -> str:
-    sides = {LANDMARKS[index].split()[0] for index in (first, second)}
-    return SIDE_COLOURS[sides.pop() if len(sides) == 1 else "middle"]
-
-
 def _draw_captions(draw: ImageDraw, state: LiveState, size: tuple[int, int]) -> None:
     width, height = size
     unit = max(12, round(min(size) / 22))
@@ -244,20 +264,20 @@ def _draw_captions(draw: ImageDraw, state: LiveState, size: tuple[int, int]) -> 
         title += f"  {state.elapsed_s:.1f} / {state.total_s:.0f} s"
         share = min(state.elapsed_s / state.total_s, 1.0)
         draw.rectangle((0, strip - 3, width * share, strip), fill=COLOURS[state.step])
-    draw.text((strip, strip / 2), title, fill="white", font=_font(unit), anchor="lm")
-    repetitions = state.pose.repetitions if state.pose else None
-    if repetitions is not None:
-        draw.text((width - unit, strip / 2), f"{repetitions} reps", fill="white", font=_font(unit), anchor="rm")
+    coaching = state.pose.coaching if state.pose else None
+    if coaching and state.step is Step.LIVE:
+        title += f", set {coaching.set_number}" + (f": {coaching.exercise.name}" if coaching.exercise else "")
+    draw.text((strip, strip / 2), title, fill="white", font=font(unit), anchor="lm")
+    if coaching:
+        draw.text((width - unit, strip / 2), f"{coaching.repetitions} reps", fill="white", font=font(unit), anchor="rm")
+    large: dict[str, Any]
     if state.step in (Step.COUNTDOWN, Step.REST):
-        large: dict[str, Any] = {"font": _font(unit * 8), "anchor": "mm", "stroke_width": unit // 3}
+        large = {"font": font(unit * 8), "anchor": "mm", "stroke_width": unit // 3}
         draw.text((width / 2, height / 2), number(state), fill="white", stroke_fill="#000000a0", **large)
-    if state.advice:
+    advice = state.advice or (coaching.cue if coaching and state.step is Step.LIVE else None)
+    if coaching and state.step is Step.LIVE:
+        large = {"font": font(unit * 5), "anchor": "ra", "stroke_width": unit // 4, "stroke_fill": "#000000a0"}
+        draw.text((width - unit, strip + unit // 2), str(coaching.repetitions), fill="white", **large)
+    if advice:
         draw.rectangle((0, height - strip, width, height), fill="#000000a0")
-        draw.text((width / 2, height - strip / 2), state.advice, fill="#ffd54f", font=_font(unit), anchor="mm")
-
-
-@cache
-def _font(size_px: int) -> FreeTypeFont | ImageFont:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size_px)
+        draw.text((width / 2, height - strip / 2), advice, fill="#ffd54f", font=font(unit), anchor="mm")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -12,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fitcli.history import Session
-from fitcli.progress import TrainingProgress
+from fitcli.progress import TrainingProgress, best_set
+from fitcli.report.blocks import Amounts
 from fitcli.report.terminal import (
     IDLE,
     MAX_WIDTH,
@@ -29,18 +29,25 @@ from fitcli.report.terminal import (
 
 
 def history(sessions: Iterable[Session], *, wide: bool) -> Table:
-    """Stored sessions, one line each, in the order given; `wide` adds the muscles, for which 80 columns lack room."""
+    """Stored sessions, one line each, in the order given; `wide` adds the muscles, for which 80 columns lack room.
+
+    Weights have a column where there are any.
+    """
+    listed = list(sessions)
     table = plain_table()
     table.add_column("when", no_wrap=True)
     table.add_column("exercise", no_wrap=True)
     table.add_column("sure", justify="right", no_wrap=True)
     table.add_column("reps", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
+    weighted = any(session.weight_kg for session in listed)
+    if weighted:
+        table.add_column("weight", justify="right", no_wrap=True)
     if wide:
         table.add_column("muscles that work")
-    table.add_column("file", max_width=30)  # may shrink: the names themselves do not wrap
+    table.add_column("file", max_width=18 if wide and weighted else 30)  # may shrink: the names themselves do not wrap
     table.add_column("id", style="bright_black", no_wrap=True)
-    for session in sessions:
+    for session in listed:
         analysis = session.analysis
         if analysis.exercise:
             exercise, sure = Text(analysis.exercise.name), percent(analysis.exercise.probability)
@@ -52,6 +59,7 @@ def history(sessions: Iterable[Session], *, wide: bool) -> Table:
             sure,
             "" if analysis.repetitions is None else str(analysis.repetitions),
             score(session.score),
+            *([kilograms(session.weight_kg)] if weighted else []),
             *([Text(working(analysis))] if wide else []),
             Text(printable(Path(analysis.file).name), no_wrap=True, overflow="ellipsis"),
             session.id,
@@ -64,6 +72,8 @@ def progress(progress: TrainingProgress) -> RenderableType:
     began = f" since {progress.first}" if progress.first else ""
     streak = f"{counted(progress.days_in_a_row, 'day')}, {counted(progress.weeks_in_a_row, 'week')}"
     parts: list[RenderableType] = [Text(f"{counted(progress.sessions, 'session')}{began}; streak: {streak}", "bold")]
+    if progress.repetitions:
+        parts += ["", Amounts("repetitions a week", [week.repetitions for week in progress.shown_weeks])]
     if progress.best:
         best = plain_table()
         best.add_column("best set", no_wrap=True)
@@ -73,11 +83,10 @@ def progress(progress: TrainingProgress) -> RenderableType:
         best.add_column("when", no_wrap=True)
         best.add_column("id", style="bright_black", no_wrap=True)
         for row in progress.best:
-            repetitions = row.session.analysis.repetitions
             best.add_row(
                 row.exercise,
                 kilograms(row.session.weight_kg),
-                "" if repetitions is None else str(repetitions),
+                "" if row.repetitions is None else str(row.repetitions),
                 kilograms(row.one_repetition_max_kg),
                 f"{row.session.created.astimezone():%Y-%m-%d}",
                 row.session.id,
@@ -104,6 +113,15 @@ def progress(progress: TrainingProgress) -> RenderableType:
     return Group(*parts, "", muscles)
 
 
+def lifted(session: Session) -> str:
+    """The weight of a session with what it says of strength, or nothing."""
+    if not session.weight_kg:
+        return ""
+    best = best_set(session)
+    estimate = best.one_repetition_max_kg if best else None
+    return kilograms(session.weight_kg) + (f" (1RM {kilograms(estimate)}, Epley)" if estimate else "")
+
+
 def score(points: float | None) -> str:
     """A score of 0 to 100, or nothing."""
     return "" if points is None else str(round(points))
@@ -111,7 +129,7 @@ def score(points: float | None) -> str:
 
 def chart(progress: TrainingProgress) -> RenderableType:
     """The weeks since the first session, twelve at most, and the muscles of the last one, as bars."""
-    shown = [week for week in progress.weeks if progress.first and week.monday + timedelta(days=7) > progress.first]
+    shown = progress.shown_weeks
     repetitions = any(week.repetitions for week in shown)
     weeks = [(f"week of {week.monday}", week.repetitions if repetitions else week.sessions) for week in shown]
     muscles = [(muscle.name, muscle.sessions) for muscle in progress.muscles]

@@ -23,6 +23,7 @@ from rich.text import Text
 from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
 from fitcli.catalog import Catalog, catalog
 from fitcli.coach import WORKS
+from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
 
 if TYPE_CHECKING:  # brings numpy, which lists of the past do without
     from fitcli.motion import ExerciseSet
@@ -75,13 +76,16 @@ def result(
     """
     parts: list[RenderableType] = [_headline(analysis, top)]
     if analysis.muscles:
-        parts += ["", _muscles(analysis.muscles, named=analysis.exercise is not None)]
+        shares = analysis.muscle_scores == "softmax"
+        words = _muscles(analysis.muscles, named=analysis.exercise is not None and not shares, notch=not shares)
+        parts += ["", BesideBodyMap(words, {muscle.name: muscle.activation for muscle in analysis.muscles})]
     if analysis.sets:
         parts += ["", _sets(analysis.sets, analysis.exercise.name if analysis.exercise else "")]
+        parts += ["", RepetitionCurve(analysis.sets)]
     if analysis.feedback:
         parts += ["", *(Text(sentence) for sentence in analysis.feedback)]
     parts += ["", _facts(analysis, saved, stored, verbose)]
-    if verbose and analysis.windows:
+    if verbose and analysis.windows and analysis.exercises:
         parts += ["", _segments(analysis)]
     panel = Panel(
         Group(*parts),
@@ -212,7 +216,7 @@ def _sentence(text: str) -> str:
 
 def _headline(analysis: Analysis, top: int) -> RenderableType:
     if analysis.exercise is None:
-        head = Text(_sentence(analysis.message), "bold yellow")
+        head = Text(_sentence(analysis.message), "bold green" if analysis.status is Status.OK else "bold yellow")
         others = analysis.exercises[:top]
     else:
         head = Text.assemble(
@@ -229,7 +233,7 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
     return Group(head, Text(f"{lead}: {listed}", "bright_black"))
 
 
-def _muscles(muscles: Sequence[MuscleScore], *, named: bool) -> Table:
+def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True) -> Table:
     """Target muscles first, then the others, each strongest first; the last column compares with the ideal."""
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
     table.add_column(no_wrap=True)
@@ -241,7 +245,7 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool) -> Table:
     for muscle in sorted(muscles, key=lambda muscle: (not muscle.ideal, -muscle.activation)):
         style, mark = _against_ideal(muscle, named)
         name = Text(muscle.name, "bold" if muscle.ideal else "")
-        table.add_row(name, Bar(muscle.activation, style), percent(muscle.activation), Text(mark, style))
+        table.add_row(name, Bar(muscle.activation, style, notch=notch), percent(muscle.activation), Text(mark, style))
     return table
 
 
@@ -349,6 +353,8 @@ def _verdict(analysis: Analysis) -> str:
 
 def short_status(analysis: Analysis) -> str:
     """What stands in a table where no exercise is named."""
+    if analysis.consistent_with:
+        return f"{' or '.join(analysis.consistent_with)}?"
     if analysis.status is Status.UNCERTAIN and analysis.exercises:
         return f"not sure: {analysis.exercises[0].name}?"
     return analysis.status.value.replace("_", " ")

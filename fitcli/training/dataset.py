@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch.utils.data import Dataset
 from fitcli.catalog import catalog
 from fitcli.network.spec import NetworkSpec
 from fitcli.training.augment import Augmentation, augmented_clip
-from fitcli.training.sequences import Sequence
+from fitcli.training.sequences import SYNTHETIC, Sequence
 
 KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0.5, "drawing": 0.4}
 """A user is a real person who moves: the further a clip is from that, the more seldom it is drawn."""
@@ -22,30 +21,36 @@ KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0
 UNNAMED_SHARE = {"other": 0.25, "ambiguous": 0.12}
 """Share of the draws that show none of the exercises, and a relative of one (which teaches the muscle head only)."""
 
+SYNTHETIC_SHARE = 0.22
+"""Share of the draws that show synthetic people, every exercise as often: it is the rare ones that they help most."""
+
 UNKNOWN = -100
 """Exercise target of a clip whose exercise is not known: cross-entropy's `ignore_index`."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """clips: (B, T, P, 3); exercise: (B,) class ids or UNKNOWN; muscles: (B, 11) 0/1, NaN unknown."""
+class PoseWindows(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
+    """One augmented random window of each sequence a draw; item `i` of epoch `e` is the same for the same seed.
 
-    clips: Tensor
-    exercise: Tensor
-    muscles: Tensor
+    An item is the clip (T, P, 3), the exercise's id or UNKNOWN, the muscles (11,) 0/1 with NaN for unknown, and how
+    much each of K teachers says about it (K,): a row of `shares`, (N, K).
+    """
 
-
-class PoseWindows(Dataset[tuple[Tensor, int, Tensor]]):
-    """One augmented random window of each sequence a draw; item `i` of epoch `e` is the same for the same seed."""
-
-    def __init__(self, sequences: Seq[Sequence], spec: NetworkSpec, augmentation: Augmentation, seed: int) -> None:
+    def __init__(
+        self,
+        sequences: Seq[Sequence],
+        spec: NetworkSpec,
+        augmentation: Augmentation,
+        seed: int,
+        shares: Tensor | None = None,
+    ) -> None:
         self.sequences, self.spec, self.augmentation, self.seed = list(sequences), spec, augmentation, seed
+        self.shares = torch.zeros(len(self.sequences), 0) if shares is None else shares
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor, Tensor]:
         # A sequence may be drawn twice in an epoch: the draw's own randomness comes from torch's seeded generator.
         rng = np.random.default_rng([self.seed, self.epoch, index, int(torch.randint(2**31, ()).item())])
         sequence = self.sequences[index]
@@ -55,11 +60,26 @@ class PoseWindows(Dataset[tuple[Tensor, int, Tensor]]):
             torch.from_numpy(clip),
             UNKNOWN if target is None else target,
             torch.tensor(sequence.labels.muscles, dtype=torch.float32),
+            self.shares[index],
         )
 
 
 def draw_weights(sequences: Seq[Sequence]) -> Tensor:
-    """Probability of drawing each sequence, (N,): classes by the root of their size, sources by kind, series damped."""
+    """Probability of drawing each sequence, (N,): classes by the root of their size, sources by kind, series damped.
+
+    Synthetic sequences share `SYNTHETIC_SHARE` of the draws evenly.
+    """
+    synthetic = np.array([s.kind == SYNTHETIC for s in sequences])
+    share = SYNTHETIC_SHARE if synthetic.any() else 0.0
+    weights = np.zeros(len(sequences))
+    weights[synthetic] = share / max(1, synthetic.sum())
+    filmed = [s for s in sequences if s.kind != SYNTHETIC]
+    if filmed:
+        weights[~synthetic] = (1 - share) * _filmed_weights(filmed)
+    return torch.tensor(weights / weights.sum())
+
+
+def _filmed_weights(sequences: Seq[Sequence]) -> np.ndarray:
     groups = [_group(s) for s in sequences]
     weights = np.array([KIND_WEIGHTS.get(s.kind, 0.5) for s in sequences])
     series = [(g, s.series) for g, s in zip(groups, sequences, strict=True)]
@@ -73,7 +93,7 @@ def draw_weights(sequences: Seq[Sequence]) -> Tensor:
     totals: Counter[str] = Counter()
     for group, weight in zip(groups, weights, strict=True):
         totals[group] += weight
-    return torch.tensor([w * shares[g] / totals[g] for g, w in zip(groups, weights, strict=True)])
+    return np.array([w * shares[g] / totals[g] for g, w in zip(groups, weights, strict=True)])
 
 
 def _group(sequence: Sequence) -> str:

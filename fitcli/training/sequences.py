@@ -1,10 +1,11 @@
-"""Pose sequences to train and evaluate on: flat landmark arrays and a table of clips, memory-mapped."""
+"""Pose sequences to train and evaluate on: flat landmark arrays and a table of clips, memory-mapped; or synthetic."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,17 @@ from fitcli.errors import InvalidVideoError, MissingInputError
 from fitcli.network.spec import OTHER
 from fitcli.pose.track import PoseTrack
 from fitcli.training.repair import is_offset, without_offset
+from fitcli.training.synthetic import STILL, WALKING, synthesize
 
 ARRAYS = ("landmarks", "world", "presence", "times")
 SAMPLED_FRAMES = 2000
 """Frames that tell how the metric landmarks were measured."""
+
+STILL_PAIR, SYNTHETIC = "still-pair", "synthetic"
+"""Kinds that are treated in their own way: two photos of an exercise, and people who were never filmed."""
+
+LONGEST_S = 20.0
+"""Of a synthetic sequence: as long as the longest of the real ones."""
 
 AMBIGUOUS = "ambiguous"
 """A relative of one of the exercises: no evidence for or against any class."""
@@ -39,7 +47,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Sequence:
-    """One clip's row of the table and its landmarks (see `PoseSequences`)."""
+    """One clip: a row of the table (see `load_sequences`), or a synthetic person. `read` gives its landmarks."""
 
     id: str
     split: str
@@ -50,29 +58,12 @@ class Sequence:
     note: str
     repetitions: int | None
     labels: Labels
-    arrays: PoseArrays
-    first: int
-    frames: int
-    width: int
-    height: int
+    read: Callable[[], PoseTrack] = field(repr=False, compare=False)
 
     @cached_property
     def track(self) -> PoseTrack:
-        """The clip's landmarks; a still pair is swept from one photo to the other and back."""
-        rows = slice(self.first, self.first + self.frames)
-        times = self.arrays.times[rows].astype(np.float64)
-        landmarks = self.arrays.landmarks[rows].astype(np.float32)
-        world = self.arrays.world[rows].astype(np.float32)
-        presence = self.arrays.presence[rows].astype(np.float32)
-        if self.kind == "still-pair" and self.frames == 2:
-            times = np.linspace(0, SWEEP_S, SWEEP_FRAMES)
-            share = ((1 - np.cos(2 * np.pi * times / SWEEP_S)) / 2).astype(np.float32)
-            landmarks, world = (a[0] + share[:, None, None] * (a[1] - a[0]) for a in (landmarks, world))
-            presence = np.full(SWEEP_FRAMES, presence.min(), np.float32)
-        if self.arrays.world_offset:
-            seen = presence > 0
-            world[seen] = without_offset(landmarks[seen], world[seen], self.width, self.height)
-        return PoseTrack(times, landmarks, world, presence, self.width, self.height)
+        """The clip's landmarks, read once."""
+        return self.read()
 
 
 @dataclass(frozen=True)
@@ -109,9 +100,43 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
         raise MissingInputError(f"{folder} is no folder of pose sequences: it has no {error.filename}.") from error
     except (ValueError, KeyError) as error:
         raise InvalidVideoError(f"{table} does not fit its format: {error}.") from error
-    if any(s.first + s.frames > len(arrays.times) for s in sequences):
-        raise InvalidVideoError(f"{table} names frames that the arrays beside it do not hold.")
     return sequences
+
+
+def synthetic_sequences(each: int, seed: int) -> list[Sequence]:
+    """People who were never filmed: `each` sequences of every exercise, and a quarter of that who stand or walk.
+
+    They are made when first read (some 20 ms each) and are the same ones for the same seed.
+    """
+    names = [*catalog().exercise_names * each, *(STILL, WALKING) * -(-each // 8)]
+    return [
+        Sequence(
+            id=f"synthetic:{number}",
+            split="train",
+            tier="",
+            kind=SYNTHETIC,
+            source=SYNTHETIC,
+            series=f"synthetic:{number}",
+            note=name,
+            repetitions=None,
+            labels=_synthetic_labels(name),
+            read=partial(_synthetic_track, name, (seed, number)),
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def _synthetic_labels(name: str) -> Labels:
+    muscles = catalog().muscles
+    if name not in catalog().exercise_names:
+        return Labels(len(catalog().exercises), (float("nan"),) * len(muscles))
+    exercise = catalog().exercise(name)
+    return Labels(exercise.id, tuple(float(muscle in exercise.muscles) for muscle in muscles))
+
+
+def _synthetic_track(name: str, seed: tuple[int, int]) -> PoseTrack:
+    track = synthesize(name, np.random.default_rng(seed)).track
+    return track.between(float(track.times_s[0]), float(track.times_s[0]) + LONGEST_S)
 
 
 def _sequence(row: dict[str, str], arrays: PoseArrays) -> Sequence:
@@ -125,12 +150,34 @@ def _sequence(row: dict[str, str], arrays: PoseArrays) -> Sequence:
         note=row["note"],
         repetitions=int(row["repetitions"]) if row["repetitions"] else None,
         labels=_labels(row),
-        arrays=arrays,
-        first=int(row["first"]),
-        frames=int(row["frames"]),
-        width=int(row["width"]),
-        height=int(row["height"]),
+        read=partial(
+            _stored_track, arrays, _rows(row, arrays), row["kind"] == STILL_PAIR, int(row["width"]), int(row["height"])
+        ),
     )
+
+
+def _rows(row: dict[str, str], arrays: PoseArrays) -> slice:
+    first, frames = int(row["first"]), int(row["frames"])
+    if first + frames > len(arrays.times):
+        raise ValueError(f"{row['id']} has frames that the arrays beside it do not hold")
+    return slice(first, first + frames)
+
+
+def _stored_track(arrays: PoseArrays, rows: slice, still_pair: bool, width: int, height: int) -> PoseTrack:
+    """The landmarks of some rows; a still pair is swept from one photo to the other and back."""
+    times = arrays.times[rows].astype(np.float64)
+    landmarks = arrays.landmarks[rows].astype(np.float32)
+    world = arrays.world[rows].astype(np.float32)
+    presence = arrays.presence[rows].astype(np.float32)
+    if still_pair and len(times) == 2:
+        times = np.linspace(0, SWEEP_S, SWEEP_FRAMES)
+        share = ((1 - np.cos(2 * np.pi * times / SWEEP_S)) / 2).astype(np.float32)
+        landmarks, world = (a[0] + share[:, None, None] * (a[1] - a[0]) for a in (landmarks, world))
+        presence = np.full(SWEEP_FRAMES, presence.min(), np.float32)
+    if arrays.world_offset:
+        seen = presence > 0
+        world[seen] = without_offset(landmarks[seen], world[seen], width, height)
+    return PoseTrack(times, landmarks, world, presence, width, height)
 
 
 def _labels(row: dict[str, str]) -> Labels:

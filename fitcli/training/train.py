@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from lightning.pytorch.callbacks import WeightAveraging
+from torch.utils.data import DataLoader
 
 from fitcli.errors import CheckpointError, MissingInputError
-from fitcli.network.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from fitcli.network.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint, sha256
 from fitcli.network.spec import NetworkSpec
 from fitcli.training.augment import Augmentation
 from fitcli.training.dataset import PoseWindows, draw_weights
+from fitcli.training.distill import load_teachers
+from fitcli.training.draws import Draws
+from fitcli.training.folds import fold_of
 from fitcli.training.module import HybridModule
-from fitcli.training.sequences import Sequence, load_sequences
-
-RESUME_FILE = "last.ckpt"
+from fitcli.training.sequences import load_sequences, synthetic_sequences
+from fitcli.training.trainer import Hardware, fit, make_trainer, share_of
 
 AVERAGE_DECAY = 0.998
 """Of the moving average of the weights, which is what a run ends with: it remembers some 500 steps."""
 
-Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+
+SYNTHETIC_EACH = 150
+"""Synthetic sequences of each exercise: many more than a rare exercise has real ones."""
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """What to train and how.
 
-    epochs: passes of `draws_per_epoch` weighted draws (default: as many as there are sequences).
+    epochs: passes of `draws_per_epoch` weighted draws (default: as many as there are filmed sequences).
+    batch: clips of a step, of all devices together.
     fold: (k, n) leaves out the k-th (from 0) of n parts, cut by series.
     initialize: a checkpoint of the same architecture whose weights are the start (fine-tuning).
+    synthetic: sequences of people who were never filmed, for each exercise (see `synthetic_sequences`).
+    teachers: checkpoints whose answers are taught beside the labels (see `fitcli.training.distill`).
     """
 
     poses: Path
@@ -48,23 +51,11 @@ class TrainOptions:
     draws_per_epoch: int | None = None
     fold: tuple[int, int] | None = None
     initialize: Path | None = None
+    synthetic: int = SYNTHETIC_EACH
+    teachers: tuple[Path, ...] = ()
     seed: int = 0
-    threads: int | None = None
-    precision: Literal["auto"] | Precision = "auto"
-    workers: int = 0
-    devices: str = "auto"
+    hardware: Hardware = field(default_factory=Hardware)
     progress: bool = True
-
-
-def fold_of(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> tuple[list[Sequence], list[Sequence]]:
-    """(kept, left out) for the k-th (from 0) of n folds: no series is on both sides, classes spread evenly."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    splitter = StratifiedGroupKFold(n, shuffle=True, random_state=seed)
-    labels = [-1 if s.labels.exercise is None else s.labels.exercise for s in sequences]
-    parts = list(splitter.split(labels, labels, [s.series for s in sequences]))
-    kept, left = parts[k]
-    return [sequences[i] for i in kept], [sequences[i] for i in left]
 
 
 def train(options: TrainOptions) -> Path:
@@ -72,53 +63,44 @@ def train(options: TrainOptions) -> Path:
 
     A run that was interrupted goes on from its last epoch when started again with the same options.
     """
-    sequences = load_sequences(options.poses, "train")
-    if not sequences:
+    everything = load_sequences(options.poses, "train")
+    if not everything:
         raise MissingInputError(f"{options.poses} has no sequence with split 'train'.")
-    if options.fold:
-        sequences, _ = fold_of(sequences, *options.fold)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    filmed = fold_of(everything, *options.fold)[0] if options.fold else everything
+    sequences = filmed + synthetic_sequences(options.synthetic, options.seed)
+    teachers, shares = load_teachers(options.teachers, options.spec, everything, sequences)
     L.seed_everything(options.seed, verbose=False)
-    windows = PoseWindows(sequences, options.spec, Augmentation(), options.seed)
-    draws = options.draws_per_epoch or len(sequences)
+    trainer = make_trainer(
+        options.run,
+        options.hardware,
+        epochs=options.epochs,
+        seed=options.seed,
+        callbacks=[WeightAveraging(avg_fn=_moving_average)],
+        progress=options.progress,
+    )
+    windows = PoseWindows(sequences, teachers.spec or options.spec, Augmentation(), options.seed, shares)
+    draws = options.draws_per_epoch or len(filmed)
     loader = DataLoader(
         windows,
-        batch_size=options.batch,
-        sampler=WeightedRandomSampler(draw_weights(sequences).tolist(), draws),
-        num_workers=options.workers,
-        drop_last=draws > options.batch,
+        batch_sampler=Draws(
+            len(sequences),
+            batch=options.batch,
+            draws=draws,
+            seed=options.seed,
+            share=share_of(trainer, options.hardware),
+            weights=draw_weights(sequences),
+        ),
+        num_workers=options.hardware.workers,
     )
-    module = HybridModule(options.spec, learning_rate=options.learning_rate)
+    module = HybridModule(options.spec, learning_rate=options.learning_rate, teachers=teachers)
     if options.initialize:
         _initialize(module, options.initialize)
-    resume = options.run / RESUME_FILE
-    trainer = L.Trainer(
-        max_epochs=options.epochs,
-        devices=options.devices if options.devices == "auto" else int(options.devices),
-        precision=automatic_precision() if options.precision == "auto" else options.precision,
-        default_root_dir=options.run,
-        logger=[
-            TensorBoardLogger(options.run, name="tensorboard", version=""),
-            CSVLogger(options.run, name="", version=""),
-        ],
-        callbacks=[
-            WeightAveraging(avg_fn=_moving_average),
-            LearningRateMonitor("step"),
-            ModelCheckpoint(options.run, filename=Path(RESUME_FILE).stem, save_top_k=1, enable_version_counter=False),
-            *([RichProgressBar()] if options.progress else []),
-        ],
-        enable_progress_bar=options.progress,
-        enable_model_summary=False,
-        gradient_clip_val=1.0,
-        log_every_n_steps=20,
-    )
-    with warnings.catch_warnings():
-        # One process on two cores draws faster than a second one would be fed.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        trainer.fit(module, loader, ckpt_path=resume if resume.exists() else None, weights_only=False)
+    fit(trainer, module, loader)
+    target = options.run / f"{options.spec.architecture}.ckpt"
+    if not trainer.is_global_zero:
+        return target
     return save_checkpoint(
-        options.run / f"{options.spec.architecture}.ckpt",
+        target,
         Checkpoint(
             spec=options.spec,
             weights=averaged_weights(module),
@@ -129,8 +111,10 @@ def train(options: TrainOptions) -> Path:
                 batch=options.batch,
                 learning_rate=options.learning_rate,
                 seed=options.seed,
-                clips=len(sequences),
-                sources=tuple(sorted({s.source for s in sequences})),
+                clips=len(filmed),
+                synthetic=len(sequences) - len(filmed),
+                teachers=tuple(sha256(path) for path in options.teachers),
+                sources=tuple(sorted({s.source for s in filmed})),
                 left_out="" if options.fold is None else f"fold {options.fold[0]} of {options.fold[1]} by series",
             ),
         ),
@@ -153,16 +137,3 @@ def _initialize(module: HybridModule, path: Path) -> None:
 def averaged_weights(module: HybridModule) -> dict[str, torch.Tensor]:
     """The network's weights as plain CPU tensors (the moving average, once training has ended)."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in module.network.state_dict().items()}
-
-
-def automatic_precision() -> Precision:
-    """Lightning's name of the quickest precision that this machine has natively."""
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    # Without native bfloat16 a CPU emulates it, slower than float32.
-    return "bf16-mixed" if "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags() else "32-true"
-
-
-def _cpu_flags() -> str:
-    listing = Path("/proc/cpuinfo")
-    return listing.read_text() if listing.exists() else ""

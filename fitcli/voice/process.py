@@ -2,8 +2,9 @@
 
 Sound and speech libraries print from C, hang in drivers and now and then abort the whole process. Here they can: the
 parent (`fitcli.voice.speaker`) holds the time limits. It sends one JSON object a line on stdin, each a `Sound`; a new
-sound cuts off the one that plays. What goes wrong comes back as one word a line on stdout, a key of
-`fitcli.voice.speaker.TROUBLES`. At the end of stdin the last sound is finished, then the process ends.
+sound cuts off the one that plays. Numbers that count are different: they wait for a sentence to end, and are left out
+where that takes too long; only the next number cuts one off. What goes wrong comes back as one word a line on stdout, a
+key of `fitcli.voice.speaker.TROUBLES`. At the end of stdin the last sound is finished, then the process ends.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +34,9 @@ RENDER_LIMIT_S = 6.0
 STALL_LIMIT_S = 2.0
 """A device that takes no sample for so long is gone: streams ask for some 50 times a second."""
 
+COUNT_LATE_S = 0.5
+"""A number that cannot be said this soon is left out: the next repetition is under way."""
+
 WORDS_PER_MINUTE = 165
 """Engines speak at 175-200 by default: too fast for somebody who is out of breath."""
 
@@ -41,7 +47,10 @@ class SoundError(Exception):
 
 @dataclass(frozen=True)
 class Sound:
-    """A tone, then words; either may be missing. With `file` it is written there, with `prepare` only rendered."""
+    """A tone, then words; either may be missing. With `file` it is written there, with `prepare` only rendered.
+
+    count: the words are a number that counts; the tone stands for it until it is rendered.
+    """
 
     tone_hz: float = 0.0
     tone_s: float = 0.0
@@ -49,34 +58,42 @@ class Sound:
     lang: str = "en"
     file: str = ""
     prepare: bool = False
+    count: bool = False
 
     def to_line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
 
 
+Orders = queue.Queue[tuple[Sound, float] | None]
+"""Sounds with the time at which they were ordered; None is the end."""
+
+
 def main() -> None:
     """Play what arrives on stdin until it ends."""
     replies = _keep_stdout()
-    sounds: queue.Queue[Sound | None] = queue.Queue()
+    sounds: Orders = queue.Queue()
     threading.Thread(target=_listen, args=(sounds,), daemon=True).start()
     engine = Engine()
-    while (sound := sounds.get()) is not None:
+    while (order := sounds.get()) is not None:
+        sound, arrival_s = order
         try:
             if sound.prepare:
                 engine.begin(sound.text, sound.lang)
             elif sound.file:
                 _save(Path(sound.file), _samples(sound, engine))
-            else:
-                _play(_samples(sound, engine), sounds)
+            elif not (sound.count and (_cut_off(sound, sounds) or time.monotonic() - arrival_s > COUNT_LATE_S)):
+                samples = _samples(sound, engine)
+                if len(samples):
+                    _play(samples, partial(_cut_off, sound, sounds))
         except SoundError as trouble:
             print(trouble, file=replies, flush=True)
             if str(trouble) == "output_lost":  # PortAudio finds no other device before it is started anew
                 os._exit(0)
 
 
-def _listen(sounds: queue.Queue[Sound | None]) -> None:
+def _listen(sounds: Orders) -> None:
     for line in sys.stdin:
-        sounds.put(Sound(**json.loads(line)))
+        sounds.put((Sound(**json.loads(line)), time.monotonic()))
     sounds.put(None)
 
 
@@ -95,6 +112,8 @@ def _samples(sound: Sound, engine: Engine) -> Samples:
     if not sound.text:
         return beep
     words = engine.begin(sound.text, sound.lang)
+    if sound.count:
+        return words.result() if words.done() and not words.exception() else beep
     if len(beep) and (not words.done() or words.exception()):
         return beep
     return np.concatenate([beep, words.result()])
@@ -220,8 +239,8 @@ def output_name() -> str:
         raise SoundError("no_output") from error
 
 
-def _play(samples: Samples, sounds: queue.Queue[Sound | None]) -> None:
-    """Play until the end or until another sound arrives; raises `SoundError`."""
+def _play(samples: Samples, cut_off: Callable[[], bool]) -> None:
+    """Play until the end or until another sound cuts it off; raises `SoundError`."""
     output_name()
     import sounddevice
 
@@ -240,7 +259,7 @@ def _play(samples: Samples, sounds: queue.Queue[Sound | None]) -> None:
         stream = sounddevice.OutputStream(RATE_HZ, channels=1, dtype="float32", callback=fill)
         stream.start()
         seen, seen_at_s = -1, time.monotonic()
-        while stream.active and not _another(sounds):
+        while stream.active and not cut_off():
             time.sleep(0.02)
             if position != seen:
                 seen, seen_at_s = position, time.monotonic()
@@ -249,14 +268,17 @@ def _play(samples: Samples, sounds: queue.Queue[Sound | None]) -> None:
         stream.close()
     except sounddevice.PortAudioError as error:
         raise SoundError("output_lost") from error
-    if position < len(samples) and not _another(sounds):
+    if position < len(samples) and not cut_off():
         raise SoundError("output_lost")
 
 
-def _another(sounds: queue.Queue[Sound | None]) -> bool:
-    """Whether a further sound waits; the end of the orders is none."""
+def _cut_off(playing: Sound, sounds: Orders) -> bool:
+    """Whether a sound waits that cuts this one off; the end of the orders does not."""
     with sounds.mutex:
-        return any(sound is not None for sound in sounds.queue)
+        waiting = [order[0] for order in sounds.queue if order is not None]
+    if playing.count:
+        return any(sound.count for sound in waiting)
+    return any(not (sound.count or sound.prepare) for sound in waiting)
 
 
 def _answer(question: list[str]) -> None:

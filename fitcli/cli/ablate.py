@@ -1,0 +1,139 @@
+"""`fitcli ablate`: the paper's tables on the user's own videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fitcli.cli import options
+from fitcli.cli.console import note, stages
+from fitcli.cli.train import needs_training_extra
+
+if TYPE_CHECKING:
+    from fitcli.training.ablation import Plan
+
+MARKDOWN, PAGE = "ablation.md", "ablation.html"
+
+
+def _listed(given: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        raise typer.BadParameter(f"{', '.join(wrong) or 'nothing'} is no {what}: choose from {', '.join(known)}.")
+    return names
+
+
+def _reductions(given: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in given.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(2 <= number <= 16 for number in numbers):
+        raise typer.BadParameter(f"{given!r}: write numbers from 2 to 16, as 2,8,16.")
+    return numbers
+
+
+def ablate(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of train|val|test/<exercise>/*.mp4.")],
+    train_options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- TRAIN OPTIONS", help="After --: options of `fitcli train` for every run."),
+    ] = None,
+    to: Annotated[
+        Path,
+        typer.Option("--to", metavar="DIR", help="Folder for the runs and the tables; goes on from what it holds."),
+    ] = Path("ablation"),
+    table: Annotated[
+        str, typer.Option(metavar="LIST", help="Which tables.")
+    ] = "pretrained,x3d,slowfast,reduction,transfer,ensemble",
+    networks: Annotated[
+        str, typer.Option(metavar="SLOWFAST,X3D", help="The two of pretrained, transfer and ensemble.")
+    ] = "slowfast_r50,x3d_m",
+    x3d: Annotated[str, typer.Option("--x3d", metavar="LIST", help="What table x3d compares.")] = "x3d_xs,x3d_s,x3d_m",
+    slowfast: Annotated[
+        str, typer.Option(metavar="LIST", help="What table slowfast compares.")
+    ] = "slowfast_r18,slowfast_r50,slowfast_r101",
+    reductions: Annotated[
+        str, typer.Option(metavar="LIST", help="What table reduction compares, 2 to 16.")
+    ] = "2,4,6,8,10,12,14,16",
+    pretrained: Annotated[
+        str, typer.Option(metavar="kinetics|none|FILE", help="What runs start from where a table does not say.")
+    ] = "kinetics",
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for decoded frames; default: your cache folder.")
+    ] = None,
+    device: options.OnDevice = options.Device.auto,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
+) -> None:
+    """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
+    with needs_training_extra():
+        from fitcli.network.spec import RGB_NETWORKS
+        from fitcli.training import ablation
+    both = _listed(networks, tuple(RGB_NETWORKS), "network")
+    if len(both) != 2:
+        raise typer.BadParameter("--networks takes two: the SlowFast and the X3D of the ensemble.")
+    plan = ablation.Plan(
+        tables=_listed(table, ablation.TABLES, "table"),
+        networks=(both[0], both[1]),
+        x3d=_listed(x3d, tuple(RGB_NETWORKS), "network"),
+        slowfast=_listed(slowfast, tuple(RGB_NETWORKS), "network"),
+        reductions=_reductions(reductions),
+        pretrained=pretrained,
+    )
+    given = list(train_options or ())
+    taken = [option for option in given if option.partition("=")[0] in ablation.PLANNED]
+    if taken:
+        raise typer.BadParameter(f"{', '.join(taken)} is set by the tables themselves.")
+    runs = plan.runs()
+    if dry_run:
+        for run in runs:
+            typer.echo(run.name)
+        return
+    _perform(plan, data, to, given, cache, device.value)
+
+
+def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | None, device: str) -> None:
+    from fitcli.report import ablation as pages
+    from fitcli.training import ablation
+    from fitcli.training.frames import default_folder
+    from fitcli.training.scoring import readable, score_videos
+    from fitcli.training.videos import list_videos
+
+    folder = list_videos(data)
+    ablation.held_out(folder)
+    ablation.claim(to, plan, given)
+    frames = cache or default_folder()
+    passed = ["--cache", str(frames), "--device", device, *given]
+    faults: dict[str, str] = {}
+    runs = plan.runs()
+    for number, run in enumerate(runs, 1):
+        finished = run.checkpoint(to).exists()
+        note(f"[{number}/{len(runs)}] {run.name}{': done already' if finished else ''}")
+        fault = ablation.perform(run, data, to, passed)
+        if fault:
+            faults[run.name] = fault
+            note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.LOG_FILE}", style="red")
+    with stages(shown=True) as report:
+        for run in [run for run in runs if run.name not in faults][:1]:
+            folder = readable(folder, run.checkpoint(to), frames, lambda share: report("decoding test videos", share))
+        videos = ablation.held_out(folder)
+        done = ablation.report(
+            plan,
+            to,
+            folder,
+            given,
+            faults,
+            lambda checkpoint: score_videos(
+                checkpoint,
+                videos,
+                frames,
+                device=device,
+                progress=lambda share: report(f"scoring {checkpoint.parent.name}", share),
+            ),
+        )
+    (to / MARKDOWN).write_text(pages.markdown(done), encoding="utf-8")
+    (to / PAGE).write_text(pages.html(done), encoding="utf-8")
+    note(f"Tables: {to / MARKDOWN} and {to / PAGE}")
+    raise typer.Exit(1 if done.faults else 0)

@@ -1,0 +1,88 @@
+"""The moments of a video worth a picture, as landmarks: what a report can show when the video is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # both bring numpy, which listing the history does without
+    from fitcli.analysis import Analysis
+    from fitcli.motion import ExerciseSet, Repetition
+    from fitcli.pose.track import PoseTrack
+
+START, TURN, BEST_SEEN = "start", "turn", "best seen"
+"""Where in a movement: between repetitions, at the turn of one, or where no repetition was counted."""
+
+
+@dataclass(frozen=True)
+class KeyPose:
+    """The person at one moment. `set_number` counts from 1, 0 where there is no set; `moment` as above.
+
+    landmarks: 33 of (x, y, visibility) in `fitcli.pose.LANDMARKS` order; x and y in heights of the picture from its
+    upper left corner, so that a drawing has true proportions.
+    """
+
+    set_number: int
+    moment: str
+    time_s: float
+    landmarks: tuple[tuple[float, float, float], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The pose's object in a session file."""
+        return {
+            "set": self.set_number,
+            "moment": self.moment,
+            "time_s": round(self.time_s, 3),
+            "landmarks": [[round(x, 4), round(y, 4), round(v, 2)] for x, y, v in self.landmarks],
+        }
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> KeyPose:
+        """The pose that `to_json` wrote down."""
+        landmarks = tuple((float(x), float(y), float(v)) for x, y, v in row["landmarks"])
+        return cls(int(row["set"]), str(row["moment"]), float(row["time_s"]), landmarks)
+
+
+def key_poses(analysis: Analysis) -> tuple[KeyPose, ...]:
+    """Start and turn of each set's best seen repetition, or the best seen moment of a video without one.
+
+    Empty where nobody was found, and for an analysis that carries no track any more.
+    """
+    track = analysis.track
+    if track is None or not (track.presence > 0).any():
+        return ()
+    poses = []
+    for number, exercise_set in enumerate(analysis.sets, 1):
+        repetition = _best_seen(exercise_set, track)
+        if repetition:
+            poses.append(_pose(track, _nearest(track, repetition.start_s), number, START))
+            poses.append(_pose(track, _nearest(track, repetition.turn_s), number, TURN))
+    if not poses:
+        seen = track.landmarks[:, :, 2].mean(1) * (track.presence > 0)
+        poses.append(_pose(track, int(seen.argmax()), 0, BEST_SEEN))
+    return tuple(poses)
+
+
+def picture_moment(poses: tuple[KeyPose, ...]) -> KeyPose | None:
+    """The pose that stands for the whole video: the first turn, else what there is."""
+    return next((pose for pose in poses if pose.moment == TURN), poses[0] if poses else None)
+
+
+def _best_seen(exercise_set: ExerciseSet, track: PoseTrack) -> Repetition | None:
+    def seen(repetition: Repetition) -> float:
+        return float(track.landmarks[_nearest(track, repetition.turn_s), :, 2].mean())
+
+    return max(exercise_set.repetitions, key=seen, default=None)
+
+
+def _nearest(track: PoseTrack, time_s: float) -> int:
+    """The sample with a person in it that is nearest to a time."""
+    away = abs(track.times_s - time_s)
+    away[track.presence <= 0] = float("inf")
+    return int(away.argmin())
+
+
+def _pose(track: PoseTrack, index: int, number: int, moment: str) -> KeyPose:
+    landmarks = track.landmarks[index] * (track.frame_width / track.frame_height, 1, 1)
+    rows = tuple((float(x), float(y), float(v)) for x, y, v in landmarks)
+    return KeyPose(number, moment, float(track.times_s[index]), rows)

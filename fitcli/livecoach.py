@@ -1,0 +1,237 @@
+"""The coach while somebody trains: a pose in, out what to show and say about it now."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fitcli.analysis import ExerciseScore
+from fitcli.catalog import catalog
+from fitcli.coach import SURE_OF_EXERCISE
+from fitcli.cues import newest_cue
+from fitcli.errors import CheckpointError
+from fitcli.motion import ExerciseSet, LiveCounter, Repetition
+from fitcli.pose.blazepose import PoseSample
+from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
+
+if TYPE_CHECKING:  # the engine is loaded by whoever has networks
+    from fitcli.network.ensemble import Ensemble
+
+WINDOW_S = 4.0
+"""Seconds of the latest poses that the exercise is named from: the window that the hybrid learned from."""
+NAMED_EVERY_S = 2.0
+"""Seconds of new poses before the exercise is named again: a window costs the hybrid a quarter of a second."""
+SHORTEST_WINDOW_S = 2.0
+"""A first guess may be made from this much; the windows that the hybrid learned from are longer."""
+NEW_SHARE = 0.5
+"""How much of what is believed the newest window replaces: a change of exercise shows after two or three of them."""
+MOVING_WEIGHT = 0.3
+"""Windows that say less than this (nobody there, or standing still) are not asked: a rest keeps the last answer."""
+CUE_EVERY_S = 5.0
+"""Least time between two form cues: more than one thing at a time cannot be changed."""
+SAME_CUE_EVERY_S = 20.0
+"""Least time before the same cue is given again."""
+
+
+@dataclass(frozen=True)
+class SetSummary:
+    """A set that is over: its number from 1, its exercise (None: not recognised), its complete repetitions."""
+
+    number: int
+    exercise: str | None
+    repetitions: int
+
+
+@dataclass(frozen=True)
+class Coaching:
+    """What is known at one moment of a set or a row of sets.
+
+    `repetitions` are the current set's, `total` those of all sets; `set_number` runs from 1. `rest_s` is the time since
+    the last repetition where the set is over, None while one runs. `exercise` is None until it is recognised. `latest`
+    is the last repetition, `measure` what its range is of. `cue` is the form cue given last, the `cue_number`-th one.
+    """
+
+    repetitions: int = 0
+    total: int = 0
+    set_number: int = 1
+    rest_s: float | None = None
+    exercise: ExerciseScore | None = None
+    latest: Repetition | None = None
+    measure: str = ""
+    cue: str | None = None
+    cue_number: int = 0
+    finished: tuple[SetSummary, ...] = ()
+
+
+class Recogniser:
+    """Names the exercise every couple of seconds from the latest window, on a thread of its own.
+
+    load: gives the networks; it is called on that thread at once, so that they are ready when the set begins. What
+    goes wrong there is kept in `failure`. A context manager.
+    """
+
+    def __init__(self, load: Callable[[], Ensemble]) -> None:
+        self.exercise: ExerciseScore | None = None
+        self.failure: Exception | None = None
+        self._load = load
+        self._latest: Callable[[float], PoseTrack] | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
+        self._thread.start()
+
+    def follow(self, latest: Callable[[float], PoseTrack]) -> None:
+        """Name what `latest` gives from now on: called with seconds, it returns the track of the last ones."""
+        self._latest = latest
+
+    def close(self) -> None:
+        """End; waits for the window that is being looked at, because native code must not outlive the interpreter."""
+        self._closing.set()
+        self._thread.join()
+
+    def __enter__(self) -> Recogniser:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        try:
+            from fitcli.network.ensemble import window_weights  # loads the engine, which the camera need not wait for
+
+            ensemble = self._load()
+            if ensemble.reads_pictures or not ensemble.names_exercises:
+                raise CheckpointError(
+                    f"The networks in {ensemble.folder} do not name exercises from poses, which live coaching needs: "
+                    "leave --checkpoints out, or record without --live."
+                )
+            belief: FloatArray | None = None
+            looked_s = -np.inf
+            while not self._closing.wait(0.1):
+                track = self._latest(WINDOW_S) if self._latest else None
+                if track is None or not len(track) or track.times_s[-1] - looked_s < NAMED_EVERY_S:
+                    continue
+                if track.times_s[-1] - track.times_s[0] < SHORTEST_WINDOW_S:
+                    continue
+                looked_s = float(track.times_s[-1])
+                weight = float(window_weights(track, (float(track.times_s[0]),), WINDOW_S)[0])
+                if weight < MOVING_WEIGHT:
+                    continue
+                _, scores = ensemble.score(track)
+                seen = np.append(scores.exercise.mean(0), scores.other.mean())
+                share = NEW_SHARE * weight
+                belief = seen if belief is None else (1 - share) * belief + share * seen
+                self.exercise = _named(belief, ensemble)
+        except Exception as failure:  # told by the thread that shows the states
+            self.failure = failure
+
+
+def _named(belief: FloatArray, ensemble: Ensemble) -> ExerciseScore | None:
+    best = int(belief[:-1].argmax())
+    probability = float(belief[best])
+    if belief[-1] >= ensemble.config.other_from or probability < ensemble.config.certain_from:
+        return None
+    return ExerciseScore(catalog().exercise_names[best], probability)
+
+
+class LiveCoach:
+    """Takes one pose after the other and knows what to show and say about it; without a recogniser it only counts.
+
+    frame_width, frame_height: pixels of the camera's picture. Any thread may ask.
+    """
+
+    def __init__(self, frame_width: int, frame_height: int, recogniser: Recogniser | None = None) -> None:
+        self._size = (frame_width, frame_height)
+        self._counter = LiveCounter(frame_width, frame_height)
+        self._recogniser = recogniser
+        self._samples: list[tuple[float, FloatArray, FloatArray, float]] = []
+        self._finished: dict[int, SetSummary] = {}
+        self._cue: str | None = None
+        self._cue_number = 0
+        self._cue_given_s: dict[str, float] = {}
+        self._last_s = 0.0
+        self._one_at_a_time = threading.Lock()
+        if recogniser:
+            recogniser.follow(self.track)
+
+    def see(self, time_s: float, sample: PoseSample | None) -> Coaching:
+        """Take in the pose of a frame, None where nobody was found; times (seconds) rise.
+
+        Raises what kept the recogniser from working.
+        """
+        if self._recogniser and self._recogniser.failure:
+            raise self._recogniser.failure
+        with self._one_at_a_time:
+            return self._see(time_s, sample)
+
+    def _see(self, time_s: float, sample: PoseSample | None) -> Coaching:
+        nobody = np.zeros((len(LANDMARKS), 3), np.float32)
+        landmarks, world, presence = (
+            (sample.landmarks, sample.world, sample.presence) if sample else (nobody, nobody, 0.0)
+        )
+        self._last_s = time_s
+        if self._recogniser:  # whoever only counts needs no more than the counter remembers
+            self._samples.append((time_s, landmarks, world, presence))
+        exercise = self._recogniser.exercise if self._recogniser else None
+        self._counter.exercise = exercise.name if exercise else None
+        count = self._counter.update(time_s, landmarks, world, presence)
+        if count.completed and count.latest and exercise and exercise.probability >= SURE_OF_EXERCISE:
+            self._choose_cue(count.latest, time_s)
+        if count.rest_s is not None:
+            self._finish_set(count.set_number, count.repetitions, exercise)
+        latest = count.latest if count.repetitions else None
+        return Coaching(
+            repetitions=count.repetitions,
+            total=count.total,
+            set_number=count.set_number,
+            rest_s=count.rest_s,
+            exercise=exercise,
+            latest=latest.repetitions[-1] if latest and latest.repetitions else None,
+            measure=latest.signal if latest else "",
+            cue=self._cue,
+            cue_number=self._cue_number,
+            finished=tuple(self._finished.values()),
+        )
+
+    def finish(self) -> tuple[SetSummary, ...]:
+        """All sets, the one that runs included: the camera is off, so a repetition that is nearly over counts."""
+        with self._one_at_a_time:  # the last pose may be under way
+            count = self._counter.finish()
+            exercise = self._recogniser.exercise if self._recogniser else None
+            self._finish_set(count.set_number, count.repetitions, exercise)
+            return tuple(self._finished.values())
+
+    def track(self, last_s: float = np.inf) -> PoseTrack:
+        """The poses of the last seconds, all of them if not said otherwise, their times from the first one on."""
+        samples = self._samples[:]
+        first = len(samples)
+        while first and samples[first - 1][0] > self._last_s - last_s:
+            first -= 1
+        times, landmarks, world, presence = zip(*samples[first:], strict=True) if samples[first:] else ((),) * 4
+        return PoseTrack(
+            np.array(times, np.float64) - (samples[0][0] if samples else 0.0),
+            np.array(landmarks, np.float32).reshape(-1, len(LANDMARKS), 3),
+            np.array(world, np.float32).reshape(-1, len(LANDMARKS), 3),
+            np.array(presence, np.float32),
+            *self._size,
+        )
+
+    def _choose_cue(self, latest: ExerciseSet, now_s: float) -> None:
+        if self._cue_given_s and now_s - max(self._cue_given_s.values()) < CUE_EVERY_S:
+            return
+        silent = {cue for cue, given_s in self._cue_given_s.items() if now_s - given_s < SAME_CUE_EVERY_S}
+        found = newest_cue(latest, silent)
+        if found:
+            self._cue, self._cue_number = found.sentence, self._cue_number + 1
+            self._cue_given_s[found.cue] = now_s
+
+    def _finish_set(self, number: int, repetitions: int, exercise: ExerciseScore | None) -> None:
+        if repetitions:
+            before = self._finished.get(number)
+            name = exercise.name if exercise else None
+            # what is recognised in the rest belongs to the set to come
+            if before is None or before.repetitions != repetitions:
+                self._finished[number] = SetSummary(number, name, repetitions)

@@ -1,0 +1,104 @@
+"""Whether a checkpoint can be relied on: read, strictly loaded, and answered alike by both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fitcli.errors import CheckpointError
+from fitcli.network.checkpoint import load_checkpoint, sha256
+from fitcli.network.ir import Announce, ir_beside, ir_of
+from fitcli.network.runtime import Logits, OpenVinoRuntime, Precision, TorchRuntime
+from fitcli.network.spec import NetworkSpec
+from fitcli.pose.track import FloatArray
+
+EXACT, HALF = 1e-3, 1e-2
+"""Most that a probability may differ between the engines: in float32, and in the half precision that a CPU may use."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at, whether it is as it should be, and what was found."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None = None) -> Iterator[Check]:
+    """Look at a checkpoint from the outside in; ends at the first failure that makes the rest meaningless.
+
+    The classes are checked with the file: a checkpoint of another class list is refused when it is read.
+    """
+    try:
+        loaded = load_checkpoint(checkpoint, trust=trust)
+    except CheckpointError as error:
+        yield Check("file", False, str(error))
+        return
+    spec = loaded.spec
+    unusable = [name for name, tensor in loaded.weights.items() if not tensor.isfinite().all()]
+    if unusable:
+        yield Check("file", False, f"{len(unusable)} tensors hold infinity or no number, such as {unusable[0]}")
+        return
+    yield Check("file", True, f"format of {loaded.origin}, {len(loaded.weights)} tensors, all finite")
+    heads = [
+        f"{len(names)} {kind}" for kind, names in (("exercises", spec.exercises), ("muscles", spec.muscles)) if names
+    ]
+    yield Check("classes", True, f"{' and '.join(heads)}, as the catalogue has them")
+    try:
+        exact = TorchRuntime(checkpoint, "cpu", trust=trust, precision="full")
+    except CheckpointError as error:
+        yield Check("weights", False, str(error))
+        return
+    yield Check("weights", True, f"{loaded.parameters:,} parameters, every tensor in its place")
+    beside = ir_beside(checkpoint)
+    if beside.exists() and not ir_of(beside, sha256(checkpoint)):
+        yield Check(
+            "IR", False, f"{beside.name} was made from another checkpoint: `fitcli checkpoints convert` makes it anew"
+        )
+    clip = random_clip(spec)
+    expected = exact(clip)
+    precisions: tuple[Precision, ...] = ("full", "auto") if spec.input == "rgb" else ("full",)
+    for precision in precisions:
+        runtime = OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
+        if precision == "auto" and "bf16" not in runtime.device:
+            continue
+        difference = largest_difference(runtime(clip), expected)
+        limit = EXACT if precision == "full" else HALF
+        yield Check(
+            f"answers on {runtime.device}",
+            difference < limit,
+            f"probabilities differ from torch's by {difference:.1e} at most, {limit:g} is allowed",
+        )
+
+
+def random_clip(spec: NetworkSpec, seed: int = 0) -> FloatArray:
+    """One clip of noise, shaped and scaled as the network's input: (1, T, P, 3) or (1, 3, T, S, S)."""
+    generator = np.random.default_rng(seed)
+    if spec.input == "pose":
+        return generator.random((1, *spec.clip_shape), np.float32)
+    # Coarse and slow, as pictures are: of white noise a network sees nothing.
+    _, frames, side, _ = spec.clip_shape
+    coarse = generator.standard_normal((3, -(-frames // 8), -(-side // 16), -(-side // 16)), np.float32)
+    for axis, times in enumerate((8, 16, 16), 1):
+        coarse = coarse.repeat(times, axis)
+    return coarse[None, :, :frames, :side, :side].copy()
+
+
+def largest_difference(ours: Logits, theirs: Logits) -> float:
+    """How far apart two answers are at most, as probabilities: softmax over exercises, sigmoid over muscles."""
+    from fitcli.network.ensemble import softmax
+
+    differences = [0.0]
+    if theirs.exercise.size:
+        differences.append(float(np.abs(softmax(ours.exercise) - softmax(theirs.exercise)).max()))
+    if theirs.muscle.size:
+        differences.append(float(np.abs(_sigmoid(ours.muscle) - _sigmoid(theirs.muscle)).max()))
+    return max(differences)
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)

@@ -1,0 +1,194 @@
+"""From a video's frames to the clip that a network on the `rgb` input reads: the published preprocessing, exactly.
+
+A window's frames are spread evenly over its moments, scaled to 0..1, normalised, scaled so that the short side fits,
+bilinearly and without a filter, and cropped about the centre: pytorchvideo's UniformTemporalSubsample, NormalizeVideo
+and ShortSideScale, torchvision's CenterCropVideo. Same numbers (to float32's rounding), other order: only the pixels
+that the crop keeps are ever computed. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import floor
+
+import numpy as np
+import numpy.typing as npt
+
+from fitcli.pose.track import FloatArray
+from fitcli.video import Frame, Image
+
+IndexArray = npt.NDArray[np.int64]
+
+SOURCE_RATE_HZ = 64.0
+"""Frames a second that windows are filled from: all of a camera's 60; of slow motion the nearest ones, so that a window
+holds no more than 128 pictures in memory."""
+
+SHORTEST_REST = 0.25
+"""Share of a window that must be left at a video's end for a window of its own."""
+
+
+@dataclass(frozen=True)
+class RgbClipSpec:
+    """How a window becomes a clip: `frames` pictures spread over `window_s` seconds.
+
+    Their short side is scaled to `short_side` pixels, and the middle `side` x `side` kept; values in 0..1 are
+    normalised by `mean` and `std`.
+    """
+
+    frames: int
+    window_s: float
+    side: int
+    short_side: int
+    mean: float = 0.45
+    std: float = 0.225
+
+
+def spread(count: int, chosen: int) -> IndexArray:
+    """Indices of `chosen` of `count` frames, from the first to the last, evenly: (chosen,) int64, may repeat.
+
+    `torch.linspace(0, count - 1, chosen).long()` to the bit, which truncates float32 values.
+    """
+    if chosen == 1:
+        return np.zeros(1, np.int64)
+    last = np.float32(count - 1)
+    step = last / np.float32(chosen - 1)
+    number = np.arange(chosen, dtype=np.float32)
+    rising, falling = number * step, last - (np.float32(chosen - 1) - number) * step
+    return np.where(number < chosen // 2, rising, falling).astype(np.float32).clip(0, last).astype(np.int64)
+
+
+def rgb_clip(frames: npt.NDArray[np.uint8], spec: RgbClipSpec) -> FloatArray:
+    """The clip (3, T, S, S) float32 of a window's frames (N, H, W, 3) uint8 RGB, all of one size, any N >= 1."""
+    crops = [rgb_crop(frames[i], spec) for i in spread(len(frames), spec.frames)]
+    return stack_crops(crops)
+
+
+def rgb_crop(image: Image, spec: RgbClipSpec) -> FloatArray:
+    """One picture (H, W, 3) uint8 RGB scaled, cropped and normalised: (S, S, 3) float32."""
+    across, down = _taps(*image.shape[:2], spec.short_side, spec.side)
+    # Of four pixels each: gathered first, from bytes, and mixed as numbers.
+    pixels = np.ascontiguousarray(image).reshape(-1, 3)
+    upper, lower = down.before[:, None] * image.shape[1], down.after[:, None] * image.shape[1]
+    crop = _mixed(pixels, upper, across)
+    below = _mixed(pixels, lower, across)
+    below -= crop
+    below *= down.share[:, None, None]
+    crop += below
+    crop *= np.float32(1 / (255 * spec.std))
+    crop -= np.float32(spec.mean / spec.std)
+    return crop
+
+
+def stack_crops(crops: Sequence[FloatArray]) -> FloatArray:
+    """Crops (S, S, 3) of a clip's moments as one clip (3, T, S, S)."""
+    clip = np.empty((3, len(crops), *crops[0].shape[:2]), np.float32)
+    for number, crop in enumerate(crops):
+        clip[:, number] = crop.transpose(2, 0, 1)
+    return clip
+
+
+@dataclass(frozen=True)
+class RgbWindow:
+    """A clip (3, T, S, S) float32 and the seconds of the video that it shows."""
+
+    start_s: float
+    end_s: float
+    clip: FloatArray
+
+
+class RgbWindows:
+    """Cuts a stream of frames into windows, one after the other without a gap, as the frames arrive.
+
+    The last window ends with the video: it overlaps the one before unless less than `SHORTEST_REST` of a window is
+    left, which is then not looked at; a video shorter than a window is one window. Holds the crops of one window.
+    """
+
+    def __init__(self, spec: RgbClipSpec) -> None:
+        self.spec = spec
+        self._crops: deque[tuple[float, FloatArray]] = deque()
+        self._start_s: float | None = None
+
+    def push(self, frame: Frame) -> RgbWindow | None:
+        """Take the next frame, upright and in full size; gives the window that ended before it, if any."""
+        if self._start_s is None:
+            self._start_s = frame.time_s
+        window = None
+        if frame.time_s >= self._start_s + self.spec.window_s - _ROUNDING_S:
+            window = self._window(self._start_s)
+            while frame.time_s >= self._start_s + self.spec.window_s - _ROUNDING_S:  # over gaps in the stream too
+                self._start_s += self.spec.window_s
+        self._crops.append((frame.time_s, rgb_crop(frame.image, self.spec)))
+        while self._crops[0][0] < frame.time_s - self.spec.window_s - _ROUNDING_S:
+            self._crops.popleft()
+        return window
+
+    def finish(self) -> RgbWindow | None:
+        """The window at the end of the stream, if enough is left for one."""
+        if self._start_s is None:
+            return None
+        first_s, last_s = self._crops[0][0], self._crops[-1][0]
+        whole = self._start_s <= first_s + _ROUNDING_S
+        if not whole and last_s - self._start_s < SHORTEST_REST * self.spec.window_s:
+            return None
+        return self._window(self._start_s if whole else max(first_s, last_s - self.spec.window_s + 2 * _ROUNDING_S))
+
+    def _window(self, start_s: float) -> RgbWindow:
+        inside = [(time_s, crop) for time_s, crop in self._crops if time_s >= start_s - _ROUNDING_S]
+        chosen = [inside[i][1] for i in spread(len(inside), self.spec.frames)]
+        begin_s, last_s = inside[0][0], inside[-1][0]
+        return RgbWindow(begin_s, min(begin_s + self.spec.window_s, last_s), stack_crops(chosen))
+
+
+_ROUNDING_S = 1e-6  # times are decimal fractions of binary clocks
+
+
+def rgb_windows(frames: Iterable[Frame], spec: RgbClipSpec) -> Iterator[RgbWindow]:
+    """The windows of a stream of upright frames in full size, such as `video.frames(path, rate_hz=SOURCE_RATE_HZ,
+    max_side=None)`; see `RgbWindows`."""
+    windows = RgbWindows(spec)
+    for frame in frames:
+        if window := windows.push(frame):
+            yield window
+    if window := windows.finish():
+        yield window
+
+
+@dataclass(frozen=True)
+class _Taps:
+    """For each pixel of one axis of the crop: the two source pixels it lies between, and how near the second it is."""
+
+    before: IndexArray
+    after: IndexArray
+    share: FloatArray
+
+
+@lru_cache(maxsize=64)
+def _taps(height: int, width: int, short_side: int, side: int) -> tuple[_Taps, _Taps]:
+    """(across, down) for a picture of this size."""
+    if width < height:
+        scaled_height, scaled_width = floor(height / width * short_side), short_side
+    else:
+        scaled_height, scaled_width = short_side, floor(width / height * short_side)
+    return _axis(width, scaled_width, side), _axis(height, scaled_height, side)
+
+
+def _axis(size: int, scaled: int, side: int) -> _Taps:
+    # torch's area_pixel_compute_source_index with align_corners=False, in its float32
+    first = round((scaled - side) / 2)
+    scale = np.float32(size) / np.float32(scaled)
+    place = (np.arange(first, first + side, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    place = place.clip(0, None)
+    before = place.astype(np.int64).clip(0, size - 1)
+    after = np.minimum(before + 1, size - 1)
+    share = (place - before.astype(np.float32)).clip(0, 1).astype(np.float32)
+    return _Taps(before, after, share)
+
+
+def _mixed(pixels: Image, rows: IndexArray, across: _Taps) -> FloatArray:
+    """Pixels of the rows that begin at `rows` (S, 1), mixed from their two neighbours across: (S, S, 3) float32."""
+    mixed = pixels.take(rows + across.before, axis=0).astype(np.float32)
+    mixed += across.share[:, None] * (pixels.take(rows + across.after, axis=0) - mixed)
+    return mixed

@@ -1,0 +1,18 @@
+"""Cross-validation: parts of the training data that share no performer or production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+
+from fitcli.training.sequences import Sequence
+
+
+def fold_of(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> tuple[list[Sequence], list[Sequence]]:
+    """(kept, left out) for the k-th (from 0) of n folds: no series is on both sides, classes spread evenly."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(n, shuffle=True, random_state=seed)
+    labels = [-1 if s.labels.exercise is None else s.labels.exercise for s in sequences]
+    parts = list(splitter.split(labels, labels, [s.series for s in sequences]))
+    kept, left = parts[k]
+    return [sequences[i] for i in kept], [sequences[i] for i in left]

@@ -1,0 +1,180 @@
+"""Decoded once, read many times: every video's frames, scaled down and stored as JPEG in a cache folder.
+
+Decoding a second of 1080p video costs more than a training step's share of it on any accelerator. Stored as JPEG at the
+size that training reads, a clip takes a few milliseconds, and a data set of the paper's size some 6 GB instead of 100.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Seq
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from fitcli.errors import FitcliError, StorageError
+from fitcli.training.videos import LeftOut
+from fitcli.video import Image, frames, probe
+
+RATE_HZ = 30.0
+"""Frames a second that are kept at most: training spreads no more than 32 over two seconds."""
+
+JPEG_QUALITY = 92
+"""Under what a camera's own compression loses."""
+
+_VERSION = "1"  # part of every name: a change of the format makes new files and reads no old ones
+_INDEX = np.dtype([("time_s", "<f8"), ("offset", "<i8"), ("length", "<i8")])
+
+
+@dataclass(frozen=True)
+class StoredFrames:
+    """One video's frames in the cache: `times_s` (N,) float64 from its first frame, strictly rising."""
+
+    path: Path
+    index: np.ndarray
+
+    @property
+    def times_s(self) -> np.ndarray:
+        return np.asarray(self.index["time_s"])
+
+    def read(self, numbers: Seq[int]) -> list[Image]:
+        """The frames of these numbers, each (H, W, 3) uint8 RGB."""
+        from PIL import Image as Pictures
+
+        read: dict[int, Image] = {}
+        with self.path.open("rb") as stream:
+            for number in sorted(set(numbers)):
+                _, offset, length = self.index[number]
+                stream.seek(offset)
+                with Pictures.open(io.BytesIO(stream.read(length))) as picture:
+                    read[number] = np.asarray(picture)
+        return [read[number] for number in numbers]
+
+
+@dataclass(frozen=True)
+class FrameCache:
+    """The frames of many videos with `short_side` pixels on the shorter side, in `folder`."""
+
+    folder: Path
+    short_side: int
+
+    def open(self, video: Path) -> StoredFrames:
+        """A video's frames, decoded now if they never were; raises a `FitcliError` where it cannot be read."""
+        path = self._path(video)
+        index = path.with_suffix(".npy")
+        if not index.exists():
+            self._store(video, path)
+        return StoredFrames(path, np.load(index))
+
+    def prepare(
+        self,
+        videos: Iterable[Path],
+        *,
+        processes: int = 1,
+        first: int = 0,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[LeftOut]:
+        """Decode all that is missing, in `processes`; returns the files that cannot be read, with the reason.
+
+        first: the video to begin with. Machines that share the folder and begin at different ones share the work.
+        """
+        wanted = list(videos)
+        missing = [
+            video for video in wanted[first:] + wanted[:first] if not self._path(video).with_suffix(".npy").exists()
+        ]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        report = progress or (lambda share: None)
+        if processes < 2 or len(missing) < 2:
+            left = [reason for reason in map(partial(_prepare, self), _counted(missing, report)) if reason]
+        else:
+            # Spawned and not forked: torch's threads do not survive a fork.
+            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+                left = self._prepare_in(pool, missing, report)
+        order = {video: i for i, video in enumerate(wanted)}
+        return sorted(left, key=lambda entry: order[entry.path])
+
+    def _prepare_in(self, pool: Executor, missing: Seq[Path], report: Callable[[float], None]) -> list[LeftOut]:
+        jobs: list[Future[LeftOut | None]] = [pool.submit(_prepare, self, video) for video in missing]
+        left = []
+        try:
+            for done, job in enumerate(as_completed(jobs), 1):
+                reason = job.result()
+                if reason:
+                    left.append(reason)
+                report(done / len(jobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return left
+
+    def _path(self, video: Path) -> Path:
+        status = video.stat()
+        identity = (_VERSION, video.resolve(), status.st_size, status.st_mtime_ns, self.short_side, RATE_HZ)
+        name = hashlib.sha256("\0".join(map(str, identity)).encode(errors="surrogateescape")).hexdigest()[:24]
+        return self.folder / f"{name}.mjpeg"
+
+    def _store(self, video: Path, path: Path) -> None:
+        from PIL import Image as Pictures
+
+        entries = []
+        temporary = path.with_suffix(f".{os.getpid()}")
+        whole = probe(video)
+        ratio = max(whole.width, whole.height) / min(whole.width, whole.height)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                for frame in frames(video, rate_hz=RATE_HZ, max_side=round(self.short_side * ratio)):
+                    offset = stream.tell()
+                    Pictures.fromarray(frame.image).save(stream, "JPEG", quality=JPEG_QUALITY)
+                    entries.append((frame.time_s, offset, stream.tell() - offset))
+            temporary.replace(path)
+            with temporary.open("wb") as stream:
+                np.save(stream, np.array(entries, _INDEX))
+            temporary.replace(path.with_suffix(".npy"))  # last: where it is, the frames are whole
+        except OSError as error:
+            raise self._unwritable(error) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"Frames cannot be stored in {self.folder} ({error.strerror}): free some space, or name another folder "
+            "with --cache."
+        )
+
+
+def default_folder() -> Path:
+    """Where frames are stored unless the user names another folder: the user's cache."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("fitcli") / "frames"
+
+
+def _prepare(cache: FrameCache, video: Path) -> LeftOut | None:
+    try:
+        cache.open(video)
+    except StorageError:
+        raise
+    except FitcliError as error:
+        return LeftOut(video, f"cannot be read: {_reason(str(error), video)}")
+    return None
+
+
+def _reason(sentence: str, video: Path) -> str:
+    return sentence.replace(f"{video} ", "").partition(":")[0]
+
+
+def _counted(videos: Seq[Path], report: Callable[[float], None]) -> Iterable[Path]:
+    for done, video in enumerate(videos, 1):
+        yield video
+        report(done / len(videos))

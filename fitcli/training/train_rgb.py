@@ -1,0 +1,279 @@
+"""`train_rgb`: from folders of videos to one checkpoint on RGB, by the paper's recipe, resumable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from fitcli.catalog import catalog
+from fitcli.errors import CheckpointError, StorageError
+from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
+from fitcli.network.spec import OTHER, NetworkSpec, rgb_spec
+from fitcli.training import kinetics
+from fitcli.training.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
+from fitcli.training.draws import SeededDraws, Share
+from fitcli.training.frames import FrameCache, default_folder
+from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
+from fitcli.training.rgb_module import RgbModule, RgbRecipe
+from fitcli.training.trainer import (
+    RESUME_FILE,
+    Hardware,
+    LoaderWatch,
+    fit,
+    is_first_process,
+    make_trainer,
+    process_number,
+    share_of,
+)
+from fitcli.training.videos import LabelledVideo, LeftOut, VideoFolder, list_videos
+
+BEST_FILE = "best.ckpt"
+FILES_TABLE = "files.tsv"
+RUN_FILE = "run.json"
+
+KINETICS, NOTHING = "kinetics", "none"
+
+Report = Callable[[str, float], None]
+"""Called with what is being done and the share of it that is done, 0..1."""
+
+
+@dataclass(frozen=True)
+class RgbOptions:
+    """What to train on RGB and how; `recipe` and `hardware` hold the rest.
+
+    videos: `train|val|test/<class>/*`. heads: "exercise", "muscle" or "both". pretrained: "kinetics", "none" or a file
+    of published weights. initialize: a checkpoint whose backbone (and, without `new_heads`, heads) are the start.
+    draws_per_epoch: clips an epoch (default: one of every video). batch: clips of a step, of all devices together.
+    patience: epochs without a lower validation loss after which training ends; None trains all epochs.
+    frames, side, window_s: another clip than the published one. cache: folder for decoded frames.
+    """
+
+    videos: Path
+    run: Path
+    architecture: str
+    heads: str = "both"
+    channel_reduction: int = 8
+    pretrained: str = KINETICS
+    initialize: Path | None = None
+    new_heads: bool = False
+    recipe: RgbRecipe = field(default_factory=RgbRecipe)
+    epochs: int = 30
+    batch: int = 8
+    draws_per_epoch: int | None = None
+    patience: int | None = None
+    frames: int | None = None
+    side: int | None = None
+    window_s: float = PAPER_WINDOW_S
+    cache: Path | None = None
+    decoders: int = 1
+    seed: int = 0
+    hardware: Hardware = field(default_factory=Hardware)
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class RgbRun:
+    """What a run came to. `waited`: share of the time, 0..1, that the network waited for clips."""
+
+    checkpoint: Path
+    clips_per_s: float
+    waited: float
+
+
+def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[str], None] | None = None) -> RgbRun:
+    """Train one network; returns where its checkpoint is, `<run>/<architecture>.ckpt`.
+
+    A run that was interrupted goes on from its last epoch when started again with the same options. With videos in
+    `val` the checkpoint is the epoch of the lowest validation loss, otherwise the last. say: gets one sentence about
+    the files before training begins.
+    """
+    told = report or (lambda what, share: None)
+    folder = list_videos(options.videos)
+    spec = spec_of(options, folder)
+    folder = _useful(folder, spec)
+    Share(0, 1, options.hardware.accumulate).of(options.batch)  # a wrong batch is told before hours of decoding
+    weights = _published(options, spec, lambda share: told("fetching Kinetics weights", share))
+    cache = FrameCache(options.cache or default_folder(), cache_side(spec))
+    folder = prepared(folder, ("train", "val"), cache, options.decoders, lambda share: told("decoding", share))
+    L.seed_everything(options.seed, verbose=False)
+    validation = folder.split("val")
+    watch = LoaderWatch(options.batch)
+    best = ModelCheckpoint(
+        options.run,
+        filename=Path(BEST_FILE).stem,
+        monitor="val_loss",
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    callbacks: list[Callback] = [watch]
+    if validation:
+        callbacks.append(best)
+    if validation and options.patience:
+        callbacks.append(EarlyStopping("val_loss", patience=options.patience))
+    trainer = make_trainer(
+        options.run,
+        options.hardware,
+        epochs=options.epochs,
+        seed=options.seed,
+        callbacks=callbacks,
+        progress=options.progress,
+        log_every=1,
+    )
+    module = RgbModule(spec, options.recipe)
+    if not (options.run / RESUME_FILE).exists():
+        _start(module, options, weights)
+    if is_first_process():
+        _describe(options, spec)
+        table = folder.save(options.run / FILES_TABLE)
+        if say:
+            say(f"{folder.summary} Each one: {table}")
+    training = _loader(folder.split("train"), cache, spec, options, trainer)
+    fit(trainer, module, training, _measured(folder, cache, spec, options, trainer))
+    target = options.run / f"{options.architecture}.ckpt"
+    done = RgbRun(target, watch.clips_per_s, watch.waited)
+    if trainer.is_global_zero:
+        _save(target, module, best.best_model_path if validation else "", options, len(folder.split("train")))
+    return done
+
+
+def spec_of(options: RgbOptions, folder: VideoFolder) -> NetworkSpec:
+    """The network to train: with a class "other" where the data set has one."""
+    other = any(video.name == OTHER for video in folder.split("train"))
+    exercises = (*catalog().exercise_names, OTHER) if other else catalog().exercise_names
+    return rgb_spec(
+        options.architecture,
+        channel_reduction=options.channel_reduction,
+        exercises=exercises if options.heads in ("exercise", "both") else (),
+        muscles=catalog().muscles if options.heads in ("muscle", "both") else (),
+        frames=options.frames,
+        side=options.side,
+        window_s=options.window_s,
+    )
+
+
+def prepared(
+    folder: VideoFolder,
+    splits: tuple[str, ...],
+    cache: FrameCache,
+    decoders: int,
+    progress: Callable[[float], None] | None = None,
+) -> VideoFolder:
+    """Decode the videos of `splits` into the cache; the folder with those left out that cannot be read."""
+    videos = [video.path for video in folder.videos if video.split in splits]
+    # Processes on several machines begin at different videos, and find what the others have done.
+    first = (process_number() * 97) % max(1, len(videos))
+    return folder.without(cache.prepare(videos, processes=decoders, first=first, progress=progress))
+
+
+def _useful(folder: VideoFolder, spec: NetworkSpec) -> VideoFolder:
+    """The folder without videos that have no label for the network's heads."""
+
+    def teaches(video: LabelledVideo) -> bool:
+        named = video.labels.exercise is not None and video.labels.exercise < len(spec.exercises)
+        return named or bool(spec.muscles and any(value == value for value in video.labels.muscles))
+
+    silent = [video for video in folder.videos if not teaches(video)]
+    return folder.without([LeftOut(video.path, "no label for the heads that are trained") for video in silent])
+
+
+def _published(options: RgbOptions, spec: NetworkSpec, progress: Callable[[float], None]) -> Path | None:
+    """The file of published weights to start from, downloaded if need be; None for another start."""
+    if options.initialize or options.pretrained == NOTHING:
+        return None
+    if options.pretrained != KINETICS:
+        return Path(options.pretrained)
+    if spec.architecture == "slowfast" and options.channel_reduction != KINETICS_CHANNEL_REDUCTION:
+        raise CheckpointError(
+            f"The Kinetics weights have --channel-reduction {KINETICS_CHANNEL_REDUCTION}: for another, "
+            "use --pretrained none."
+        )
+    return kinetics.fetch(options.architecture, progress=progress)
+
+
+def _start(module: RgbModule, options: RgbOptions, weights: Path | None) -> None:
+    if options.initialize:
+        load_start(module.network, options.initialize, keep_heads=not options.new_heads)
+    elif weights:
+        load_published(module.network, weights)
+
+
+def _loader(
+    videos: tuple[LabelledVideo, ...], cache: FrameCache, spec: NetworkSpec, options: RgbOptions, trainer: L.Trainer
+) -> DataLoader[tuple[torch.Tensor, int, torch.Tensor]]:
+    return DataLoader(
+        RandomClips(videos, cache, spec),
+        batch_sampler=SeededDraws(
+            len(videos),
+            batch=options.batch,
+            draws=options.draws_per_epoch or len(videos),
+            seed=options.seed,
+            share=share_of(trainer, options.hardware),
+        ),
+        num_workers=options.hardware.workers,
+        persistent_workers=options.hardware.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _measured(
+    folder: VideoFolder, cache: FrameCache, spec: NetworkSpec, options: RgbOptions, trainer: L.Trainer
+) -> DataLoader[tuple[torch.Tensor, int, torch.Tensor, int]] | None:
+    videos = folder.split("val")
+    count, rank, world = len(videos), trainer.global_rank, trainer.world_size
+    if not videos:
+        return None
+    return DataLoader(
+        MiddleClips(videos, cache, spec),
+        batch_size=share_of(trainer, options.hardware).of(options.batch),
+        # Each video by one process; where there are more processes than videos, all by all, lest one waits for ever.
+        sampler=range(*((rank, count, world) if count >= world else (count,))),
+        num_workers=min(options.hardware.workers, 2),
+        persistent_workers=options.hardware.workers > 0,
+    )
+
+
+def _describe(options: RgbOptions, spec: NetworkSpec) -> None:
+    """Note in the run's folder what is trained and how, for whoever reads its results later."""
+    plain = asdict(options) | {"network": spec.to_plain()}
+    try:
+        options.run.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(plain, indent=2, default=str) + "\n"
+        (options.run / RUN_FILE).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"{options.run} cannot be written ({error.strerror}): choose another --run folder."
+        ) from error
+
+
+def _save(target: Path, module: RgbModule, best: str, options: RgbOptions, clips: int) -> None:
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.network.state_dict().items()}
+    metrics: dict[str, float] = {}
+    if best:
+        kept = torch.load(best, map_location="cpu", weights_only=False)  # written by this run
+        weights = {name: kept["state_dict"][f"network.{name}"] for name in weights}
+        metrics = {name: round(value, 4) for name, value in kept["figures"].items()}
+    save_checkpoint(
+        target,
+        Checkpoint(
+            module.spec,
+            weights,
+            metrics,
+            Provenance(
+                epochs=options.epochs,
+                draws=options.draws_per_epoch or clips,
+                batch=options.batch,
+                learning_rate=options.recipe.learning_rate,
+                seed=options.seed,
+                clips=clips,
+                sources=(str(options.videos.resolve().name),),
+            ),
+        ),
+        half=False,  # published weights are float32, and batch norm's variances leave float16's range
+    )

@@ -1,0 +1,162 @@
+"""A folder of labelled videos, `train|val|test/<class>/*`: which file is used for what, and why the others are not."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fitcli.errors import MissingInputError, StorageError
+from fitcli.training.evaluate import labels_of
+from fitcli.training.sequences import Labels
+from fitcli.video import VIDEO_SUFFIXES
+
+SPLITS = ("train", "val", "test")
+
+GROUP_TABLE = "split.tsv"
+"""Written by `fitcli dataset split` at the top of its folder: which recording every clip was cut from."""
+
+_OTHER_NAMES = {"valid": "val", "validation": "val"}  # what other tools call the folder
+
+
+@dataclass(frozen=True)
+class LabelledVideo:
+    """One file of a data set. `group` names the recording that it was cut from; clips of one group belong together."""
+
+    path: Path
+    split: str
+    name: str
+    labels: Labels
+    group: str
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not used, and the reason."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class VideoFolder:
+    """What a data set holds: every file is in one of the two lists. `grouped`: it names clips' recordings."""
+
+    root: Path
+    videos: tuple[LabelledVideo, ...]
+    left_out: tuple[LeftOut, ...]
+    grouped: bool = False
+
+    def split(self, name: str) -> tuple[LabelledVideo, ...]:
+        """The videos of "train", "val" or "test"."""
+        return tuple(video for video in self.videos if video.split == name)
+
+    def without(self, unreadable: Seq[LeftOut]) -> VideoFolder:
+        """The same with files that turned out to be unreadable left out."""
+        gone = {entry.path for entry in unreadable}
+        kept = tuple(video for video in self.videos if video.path not in gone)
+        return replace(self, videos=kept, left_out=(*self.left_out, *unreadable))
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the user: how many files of each split are used, and what became of the others."""
+        counts = Counter(video.split for video in self.videos)
+        used = ", ".join(f"{counts[name]} {name}" for name in SPLITS if counts[name]) or "none"
+        if not self.left_out:
+            return f"{len(self.videos)} videos: {used}; no file was left out."
+        reasons = Counter(entry.reason for entry in self.left_out).most_common()
+        told = "; ".join(f"{n} {reason}" for reason, n in reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
+        return f"{len(self.videos)} videos: {used}; {len(self.left_out)} files left out: {told}."
+
+    def save(self, table: Path) -> Path:
+        """Write every file with its use to a table: file, split, class, used (yes or no), reason."""
+        rows = [(video.path, video.split, video.name, "yes", "") for video in self.videos]
+        rows += [(entry.path, "", "", "no", entry.reason) for entry in self.left_out]
+        try:
+            table.parent.mkdir(parents=True, exist_ok=True)
+            with table.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.writer(stream, delimiter="\t")
+                writer.writerow(("file", "split", "class", "used", "reason"))
+                writer.writerows((self._relative(path), *rest) for path, *rest in sorted(rows))
+        except OSError as error:
+            raise StorageError(f"{table} cannot be written ({error.strerror}): choose another --run folder.") from error
+        return table
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+
+def list_videos(root: Path) -> VideoFolder:
+    """Read `root`: `train|val|test/<class>/` with videos at any depth; classes are exercises, their aliases or "other".
+
+    Raises `MissingInputError` where there is no such folder or no video to train on.
+    """
+    if not root.is_dir():
+        raise MissingInputError(f"{root} is no folder: give one with train/<exercise>/*.mp4 in it.")
+    groups = _groups(root)
+    videos: list[LabelledVideo] = []
+    left_out: list[LeftOut] = []
+    for path in sorted(p for p in root.rglob("*") if p.is_file() or p.is_symlink()):
+        entry = _judge(root, path, groups)
+        if isinstance(entry, LabelledVideo):
+            videos.append(entry)
+        elif entry is not None:
+            left_out.append(entry)
+    if not any(video.split == "train" for video in videos):
+        reasons = "; ".join(dict.fromkeys(entry.reason for entry in left_out)) or "it is empty"
+        raise MissingInputError(
+            f"{root} holds no video to train on ({reasons}): it needs train/<exercise>/*.mp4, and "
+            "`fitcli dataset split` makes such a folder."
+        )
+    return VideoFolder(root, tuple(videos), tuple(left_out), bool(groups))
+
+
+def class_folders(root: Path) -> Iterator[tuple[Path, str]]:
+    """The files below `<class>/` folders of `root` that are not split yet, each with the name of its class folder."""
+    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            yield path, folder.name
+
+
+def refusal(path: Path, name: str) -> str | None:
+    """Why a file in the folder of class `name` cannot be used, as far as its name tells; None where it can."""
+    if path.name.startswith("."):
+        return "hidden"
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        return f"no video by its name (*{path.suffix})" if path.suffix else "no video by its name"
+    try:
+        labels_of(name)
+    except KeyError:
+        return f"in '{name}', which is no exercise (see `fitcli exercises`)"
+    return None
+
+
+def _judge(root: Path, path: Path, groups: dict[str, str]) -> LabelledVideo | LeftOut | None:
+    relative = path.relative_to(root)
+    if relative.as_posix() == GROUP_TABLE:
+        return None
+    split = _OTHER_NAMES.get(relative.parts[0], relative.parts[0])
+    if split not in SPLITS:
+        return LeftOut(path, "not in train, val or test")
+    if len(relative.parts) < 3:
+        return LeftOut(path, "in no class folder")
+    name = relative.parts[1]
+    reason = refusal(path, name) or (None if path.exists() else "a link to nothing")
+    if reason:
+        return LeftOut(path, reason)
+    group = groups.get(relative.as_posix(), path.stem)
+    return LabelledVideo(path, split, name, labels_of(name), group)
+
+
+def _groups(root: Path) -> dict[str, str]:
+    table = root / GROUP_TABLE
+    if not table.is_file():
+        return {}
+    with table.open(newline="", encoding="utf-8") as lines:
+        return {row["file"]: row["group"] for row in csv.DictReader(lines, delimiter="\t") if row.get("group")}
