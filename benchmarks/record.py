@@ -19,12 +19,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image as PillowImage
 
 from fitcli.camera import Camera, display_trouble
 from fitcli.recording import LiveSession, PoseWatcher
 from fitcli.report import live
-from fitcli.video import VideoWriter, frames
+from fitcli.video import Image, VideoWriter, frames
 
 WIDTH, HEIGHT, RATE_HZ = 1280, 720, 30
 
@@ -48,18 +48,24 @@ def main() -> None:
 
 def make_film(source: Path, target: Path, seconds: float) -> None:
     """The source at 1280x720 and 30 frames a second, forwards and backwards until it is long enough."""
-    pictures = []
-    for frame in frames(source, rate_hz=RATE_HZ, max_side=None):
-        picture = Image.fromarray(frame.image)
-        picture.thumbnail((WIDTH, HEIGHT))
-        scaled = picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT))
-        whole = Image.new("RGB", (WIDTH, HEIGHT), "gray")
-        whole.paste(scaled, ((WIDTH - scaled.width) // 2, 0))
-        pictures.append(np.asarray(whole))
+    pictures = enlarged(source)
     there_and_back = pictures + pictures[-2:0:-1]
     with VideoWriter(target, WIDTH, HEIGHT) as writer:
         for number in range(round(seconds * RATE_HZ)):
             writer.write(there_and_back[number % len(there_and_back)], number / RATE_HZ)
+
+
+def enlarged(source: Path) -> list[Image]:
+    """The source's pictures at 1280x720 and 30 a second."""
+    pictures = []
+    for frame in frames(source, rate_hz=RATE_HZ, max_side=None):
+        picture = PillowImage.fromarray(frame.image)
+        picture.thumbnail((WIDTH, HEIGHT))
+        scaled = picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT))
+        whole = PillowImage.new("RGB", (WIDTH, HEIGHT), "gray")
+        whole.paste(scaled, ((WIDTH - scaled.width) // 2, 0))
+        pictures.append(np.asarray(whole))
+    return pictures
 
 
 def measure_command(film: Path, seconds: float) -> dict[str, float]:

@@ -42,8 +42,11 @@ ENSEMBLE_WEIGHTS = {
 """Share of a network's logits in the ensemble's (arXiv 2406.06703)."""
 
 
-def reference(path: Path, checkpoints: Path | None = None) -> dict[str, list[float]]:
-    """The reference system's path from a file to the ensemble's logits by head, muscles alone without checkpoints."""
+def reference(path: Path, checkpoints: Path | None = None, *, depth: int = 50) -> dict[str, list[float]]:
+    """The reference system's path from a file to the ensemble's logits by head, muscles alone without checkpoints.
+
+    depth: of SlowFast, whose checkpoints the reference has for 50.
+    """
     import torch
 
     clip = reference_clip(path)
@@ -55,11 +58,10 @@ def reference(path: Path, checkpoints: Path | None = None) -> dict[str, list[flo
             file = checkpoints and checkpoints / f"{name}.ckpt"
             if not (file.exists() if file else head == "muscle"):
                 continue
-            network = reference_network(architecture, CLASSES[head])
+            network = reference_network(architecture, CLASSES[head], depth)
             if file:
                 state = torch.load(file, map_location="cpu", weights_only=False)["state_dict"]
                 network.load_state_dict({key[key.index("blocks.") :]: value for key, value in state.items()})
-            # The slowest part of it: as eager and in float32 as the published code.
             logits = network.eval()([slow, clip] if architecture == "slowfast" else clip)
             scores[head] = scores.get(head, 0) + weight * logits
     return {head: logits[0].tolist() for head, logits in scores.items()}

@@ -295,12 +295,13 @@ def load_ensemble(*, checkpoints: Path | None = None, device: str = "auto", trus
     return _ensemble(checkpoint_folder(checkpoints), device, trust_checkpoint)
 
 
-def watch(path: Path) -> PoseTrack:
-    """Follow the person in a whole video file, as `analyze_video` does."""
+def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
+    """Follow the person in a whole video file, as `analyze_video` does; a `reading` sees its pictures on the way."""
     from fitcli.pose.tracker import track
     from fitcli.video import frames
 
-    return track(frames(path, rate_hz=POSE_RATE_HZ), tracker=_tracker())
+    listener = _Looking(reading).listener if reading and reading.wants_frames else None
+    return track(frames(path, rate_hz=POSE_RATE_HZ, listener=listener), tracker=_tracker())
 
 
 def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
@@ -371,7 +372,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         timings=Timings(network_s=network_s),
         windows=windows,
         consistent_with=consistent,
-        muscle_scores="softmax" if reading.reference else "sigmoid",
+        muscle_scores="softmax" if reading.reference and ensemble.has_muscle_head else "sigmoid",
     )
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fitcli.analysis import Analysis, MuscleScore, Status
+from fitcli.catalog import catalog
+
+if TYPE_CHECKING:  # brings numpy
+    from fitcli.motion import ExerciseSet
 
 WORKS = 0.5
 """Activation from which a muscle group counts as working: the networks' muscle head is trained as a yes-no question."""
@@ -14,7 +19,10 @@ CLEAR = 0.15
 """Activation this far from `WORKS` is said plainly; nearer than that it is said with a "may"."""
 
 SURE_OF_EXERCISE = 0.75
-"""Below this probability of the exercise, advice that depends on it begins with an "if"."""
+"""Below this probability of the exercise, advice that depends on it begins with an "if", and muscles are not judged."""
+
+JUDGED_FROM = 0.4
+"""Below this probability of a set's exercise its form is not judged: the cues would be another exercise's."""
 
 LET_IT_WORK = {
     "triceps": "straighten the elbows all the way at the end of each repetition",
@@ -36,14 +44,37 @@ def coach(analysis: Analysis) -> Analysis:
     """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
     from fitcli.cues import advice, judge  # numpy, which listing the history need not wait for
 
-    sets = tuple(judge(exercise_set) for exercise_set in analysis.sets)
-    return replace(analysis, sets=sets, feedback=(*muscle_advice(analysis), *advice(sets)))
+    sets = tuple(
+        judge(one) if probability_of(one, analysis) >= JUDGED_FROM else replace(one, cues=(), score=None)
+        for one in analysis.sets
+    )
+    sure = [one for one in sets if probability_of(one, analysis) >= SURE_OF_EXERCISE]
+    guessed = [one for one in sets if one not in sure and one.cues]
+    form = advice(sure)
+    for one in guessed[: not form]:
+        form = [f"If this is the {one.exercise}: {sentence[0].lower()}{sentence[1:]}" for sentence in advice([one], 1)]
+    return replace(analysis, sets=sets, feedback=(*muscle_advice(analysis), *form))
+
+
+def probability_of(exercise_set: ExerciseSet, analysis: Analysis) -> float:
+    """How probable the set's exercise is, 0..1: the mean of the windows that it lies in; 0 where it has no name."""
+    names = catalog().exercise_names
+    if exercise_set.exercise not in names:
+        return 0.0
+    number = names.index(exercise_set.exercise)
+    inside = [
+        window.exercises[number]
+        for window in analysis.windows
+        if window.exercises and window.start_s < exercise_set.end_s and window.end_s > exercise_set.start_s
+    ]
+    return sum(inside) / len(inside) if inside else 0.0
 
 
 def muscle_advice(analysis: Analysis) -> list[str]:
     """What the muscles say: which target muscles seem left out, and which others seem to take over.
 
-    Nothing is compared with an ideal unless an exercise is named: then the sentence says how to film it better.
+    That is said of a sure exercise alone, and nothing is compared with an ideal where none is named: then the sentence
+    says how to film it better.
     """
     if analysis.status is Status.NO_PERSON:
         return ["Place the camera so that your whole body stays in the picture, and have the light in front of you."]
@@ -57,6 +88,9 @@ def muscle_advice(analysis: Analysis) -> list[str]:
         (m for m in analysis.muscles if not m.ideal and m.activation >= WORKS), key=_activation, reverse=True
     )
     name = analysis.exercise.name
+    if analysis.exercise.probability < SURE_OF_EXERCISE:
+        # How much a muscle works is told by the exercise too, so a doubt about that one is no sign of idle muscles.
+        return [f"If this is the {name}, it should make your {_join(muscle.name for muscle in targets)} work."]
     if idle:
         advice = [f"{_names(idle)} {_seem(idle)} under-used for the {name}: {LET_IT_WORK[idle[0].name]}."]
     else:
@@ -64,8 +98,6 @@ def muscle_advice(analysis: Analysis) -> list[str]:
     if extra:
         lead = "take less weight and let" if idle else "check the load, and let"
         advice.append(f"{_names(extra)} {_take_over(extra)}: {lead} the {_join(m.name for m in targets)} lead.")
-    if analysis.exercise.probability < SURE_OF_EXERCISE:
-        advice[0] = f"If this is the {name}: {advice[0][0].lower()}{advice[0][1:]}"
     return advice
 
 

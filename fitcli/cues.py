@@ -15,6 +15,11 @@ SAID_FROM = 0.5
 JUDGED_FROM = 0.5
 """A cue is judged when this share of the repetitions could be."""
 
+CLEAR_SHARE = 0.75
+CLEAR_BY = {"deg": 8.0, "s": 0.1, "ankle widths": 0.05}
+"""A cue is said plainly when this share of repetitions broke it, by so much in its unit; nearer than that, it may be
+the camera: range of motion errs by 5 to 7 degrees (see `fitcli.motion.measures.joint_angle`)."""
+
 LIVE_LAST, LIVE_LEAST = 3, 2
 """While a set runs, a cue is given when this many of so many last repetitions broke it: one alone may be a stumble."""
 
@@ -39,10 +44,26 @@ def judge(exercise_set: ExerciseSet) -> ExerciseSet:
 
 
 def advice(sets: Iterable[ExerciseSet], most: int = 2) -> list[str]:
-    """What to change, the most often broken cue first, each said once however many sets broke it."""
+    """What to change, the most often broken cue first, each said once however many sets broke it.
+
+    Plainly where most repetitions broke it by more than one camera errs, with a "perhaps" otherwise.
+    """
     fired = [cue for exercise_set in sets for cue in exercise_set.cues if cue.fired]
-    fired.sort(key=lambda cue: -cue.share)
-    return list(dict.fromkeys(cue.sentence for cue in fired))[:most]
+    fired.sort(key=lambda cue: (not is_clear(cue), -cue.share))
+    said: dict[str, str] = {}
+    for cue in fired:
+        said.setdefault(cue.sentence, cue.sentence if is_clear(cue) else f"Perhaps {lower_first(cue.sentence)}")
+    return list(said.values())[:most]
+
+
+def is_clear(finding: CueFinding) -> bool:
+    """Whether the evidence carries the plain sentence: most repetitions broke the cue, by more than a camera errs."""
+    return finding.share >= CLEAR_SHARE and abs(finding.value - finding.threshold) >= CLEAR_BY.get(finding.unit, 0.0)
+
+
+def lower_first(sentence: str) -> str:
+    """The sentence as it goes on after other words."""
+    return sentence[0].lower() + sentence[1:]
 
 
 def newest_cue(exercise_set: ExerciseSet, silent: Collection[str] = ()) -> CueFinding | None:

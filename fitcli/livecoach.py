@@ -121,9 +121,10 @@ class Recogniser:
                 if weight < MOVING_WEIGHT:
                     continue
                 _, scores = ensemble.score(track)
-                seen = np.append(scores.exercise.mean(0), scores.other.mean())
-                share = NEW_SHARE * weight
-                belief = seen if belief is None else (1 - share) * belief + share * seen
+                seen: FloatArray = np.append(scores.exercise.mean(0), scores.other.mean()).astype(np.float32)
+                if belief is None:
+                    belief = seen
+                belief += np.float32(NEW_SHARE * weight) * (seen - belief)
                 self.exercise = _named(belief, ensemble)
         except Exception as failure:  # told by the thread that shows the states
             self.failure = failure

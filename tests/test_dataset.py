@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from commandline import fitcli
 
-from fitcli.training.split import plan, read_clips, recording
+from fitcli.training.split import plan, read_clips
+from fitcli.training.videos import recording
 
 
 def film(path: Path, seed: int, *, mirrored: bool = False, preset: str = "ultrafast") -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commandline import LIMIT_S, environment, fitcli
@@ -18,7 +19,7 @@ from commandline import LIMIT_S, environment, fitcli
 from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
 from fitcli.catalog import catalog
 from fitcli.errors import StorageError
-from fitcli.history import Session, SessionStore
+from fitcli.history import SCHEMA, Session, SessionStore
 from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
 from fitcli.progress import training_progress
 
@@ -177,7 +178,7 @@ def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:
 
 def test_files_of_other_programs_and_newer_versions_stay_untouched(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
-    newer = session.path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 999', 1)
+    newer = session.path.read_text(encoding="utf-8").replace(f'"schema": {SCHEMA}', '"schema": 999', 1)
     session.path.write_text(newer)
     (tmp_path / "package.json").write_text("{ not ours")
     done = fitcli("history", "--sessions", tmp_path, cwd=tmp_path)
@@ -195,10 +196,44 @@ def test_fields_that_a_later_version_adds_do_no_harm(tmp_path: Path) -> None:
     assert [each.id for each in SessionStore(tmp_path).sessions()] == [session.id]
 
 
+def first_schema(session: Session) -> dict[str, Any]:
+    """The session as the first version of the store wrote it down: nothing was kept of the pose."""
+    fields = session.to_json() | {"schema": 1}
+    del fields["poses"]
+    return fields
+
+
+def test_sessions_of_the_first_schema_are_read_shown_and_drawn(tmp_path: Path) -> None:
+    (session,) = stored(tmp_path, timedelta(0))
+    old = json.dumps(first_schema(session))
+    session.path.write_text(old)
+    (back,) = SessionStore(tmp_path).sessions()
+    assert back.whole() == analysis()
+    assert back.key_poses() == ()
+    shown = fitcli("history", "show", session.id, "--sessions", tmp_path, cwd=tmp_path)
+    assert "Deeper." in shown.stdout
+    page = fitcli("history", "report", session.id, "page.html", "--sessions", tmp_path, cwd=tmp_path)
+    assert page.returncode == 0, page.stderr
+    assert "Go deeper." in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert session.path.read_text(encoding="utf-8") == old  # reading rewrites nothing
+    other = SessionStore(tmp_path / "other")
+    assert other.add(json.loads(old))
+    assert [each.id for each in other.sessions()] == [session.id]
+
+
 def test_a_stored_session_is_shown_again_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     session = SessionStore(tmp_path).save(analysis(), weight_kg=61.2, note="felt [bold]heavy")
     done = fitcli("history", "show", session.id[:6], "--sessions", tmp_path, cwd=tmp_path)
-    for piece in ("Squat", "quads", "Deeper.", "Slower.", "61.2 kg", "felt [bold]heavy", session.path.name[:20]):
+    for piece in (
+        "Squat",
+        "quads",
+        "Deeper.",
+        "Slower.",
+        "61.2 kg (1RM 65.3 kg, Epley)",
+        "knee angle 85",
+        "felt [bold]heavy",
+        session.path.name[:20],
+    ):
         assert piece in done.stdout
     shown = fitcli("history", "show", session.id, "--json", "--sessions", tmp_path, cwd=tmp_path)
     assert json.loads(shown.stdout) == session.to_json()
@@ -297,6 +332,52 @@ def test_the_best_set_is_the_highest_epley_estimate() -> None:
     assert (push_up.session.id, push_up.one_repetition_max_kg) == ("2026-11-16", None)
 
 
+def test_the_estimate_is_of_a_set_not_of_all_sets_together() -> None:
+    now = datetime.fromisoformat("2026-11-18T09:00+01:00")
+    three = replace(done_on("2026-11-17", repetitions=27, weight_kg=60), set_repetitions=(8, 10, 9))
+    (best,) = training_progress([three], now).best
+    assert (best.repetitions, best.one_repetition_max_kg) == (10, pytest.approx(80))
+
+
+def test_a_history_can_be_a_page(tmp_path: Path) -> None:
+    sessions = [
+        SessionStore(tmp_path).save(replace(analysis(), repetitions=2), weight_kg=weight_kg) for weight_kg in (60, 66)
+    ]
+    done = fitcli("history", "chart", "--html", "page.html", "--sessions", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not re.search("https?:|<script|url[(]", page)
+    words = re.sub("<[^>]+>", " ", page.partition("</style>")[2])
+    words = " ".join(words.split())
+    assert f"{len(sessions)} sessions 4 repetitions" in words
+    assert "squat 70.4 kg" in words  # Epley: 66 (1 + 2 / 30)
+    assert "Not trained in the last 7 days: triceps, lats" in words
+    quads = re.findall('data-muscle="quads" data-activation="(\\d+)"', page)
+    assert set(quads) == {"100"}
+    assert fitcli("history", "chart", "--html", "page.html", "--sessions", tmp_path, cwd=tmp_path).returncode == 8
+    drawn = fitcli("history", "chart", "--sessions", tmp_path, cwd=tmp_path).stdout
+    assert re.search(r"maximum \(Epley\), kg\nsquat +[▁-█]{2}  70 now, 70 at most", drawn)
+    assert re.search(r"score from session to session\nsquat +██  80 now", drawn)
+
+
+def test_the_past_is_listed_without_loading_what_draws_it(tmp_path: Path) -> None:
+    SessionStore(tmp_path).save(analysis())
+    code = """
+import sys
+from fitcli.cli import app
+for arguments in (["history"], ["history", "stats"], ["history", "chart"], ["history", "show", sys.argv[1]]):
+    app([*arguments, "--sessions", sys.argv[2]], standalone_mode=False)
+    loaded = {"torch", "openvino", "av", "cv2", "PIL", "jinja2"} & set(sys.modules)
+    assert not loaded, (arguments, loaded)
+    assert arguments[-1] == sys.argv[1] or "numpy" not in sys.modules, arguments
+"""
+    (session,) = SessionStore(tmp_path).sessions()
+    done = subprocess.run(
+        [sys.executable, "-c", code, session.id, str(tmp_path)], capture_output=True, timeout=LIMIT_S, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_scores_are_compared_with_as_many_sessions_before() -> None:
     now = datetime.fromisoformat("2026-11-18T09:00+01:00")
     scored = [
@@ -311,6 +392,7 @@ def test_stats_and_chart_show_the_sums(tmp_path: Path) -> None:
     stored(tmp_path, timedelta(hours=1), timedelta(days=30))
     shown = fitcli("history", "stats", "--sessions", tmp_path, cwd=tmp_path).stdout
     assert "2 sessions since" in shown
+    assert "repetitions a week" not in shown  # none were counted
     assert re.search(r"lats +0 +never, neglected", shown)
     summed = json.loads(fitcli("history", "stats", "--json", "--sessions", tmp_path, cwd=tmp_path).stdout)
     assert sum(week["sessions"] for week in summed["weeks"]) == 2

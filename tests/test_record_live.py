@@ -106,7 +106,7 @@ def test_walking_up_to_the_bar_is_not_counted():
 
 def test_bad_form_is_said_while_it_happens_and_not_too_often():
     person = synthesize("squat", np.random.default_rng(3), repetitions=9, variant="bar on the back", noise=Noise.none(),
-                        camera=Camera(yaw_deg=90), surroundings=False, repetition_s=0.9).track  # fmt: skip
+                        camera=Camera(yaw_deg=90), surroundings=False, repetition_s=0.72).track  # fmt: skip
     coach = LiveCoach(person.frame_width, person.frame_height, named("squat"))
     given, before = [], 0
     for time_s, coaching in coached(coach, person):
@@ -120,7 +120,7 @@ def test_bad_form_is_said_while_it_happens_and_not_too_often():
 
 def test_no_form_cue_is_given_for_an_exercise_that_is_only_guessed():
     person = synthesize("squat", np.random.default_rng(3), repetitions=6, noise=Noise.none(),
-                        camera=Camera(yaw_deg=90), surroundings=False, repetition_s=0.9).track  # fmt: skip
+                        camera=Camera(yaw_deg=90), surroundings=False, repetition_s=0.72).track  # fmt: skip
     coach = LiveCoach(person.frame_width, person.frame_height, named("squat", 0.5))
     assert [coaching for _, coaching in coached(coach, person)][-1].cue is None
 

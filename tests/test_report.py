@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from dataclasses import replace
+from itertools import groupby
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -15,6 +18,7 @@ from fitcli.catalog import catalog
 from fitcli.coach import coach
 from fitcli.motion import Curve, ExerciseSet, Repetition
 from fitcli.report import terminal
+from fitcli.report.body_map import heat
 
 
 def analysis(activations: dict[str, float], name: str = "squat", probability: float = 0.9) -> Analysis:
@@ -132,9 +136,86 @@ def test_ascii_terminals_get_ascii_bars_of_the_same_length() -> None:
 
 
 def test_colour_only_repeats_what_the_words_say() -> None:
-    coloured = shown(terminal.result(LEGS), colour=True)
+    coloured = shown(terminal.result(LEGS), width=60, colour=True)  # too narrow for the body map
     assert "\x1b[" in coloured
-    assert Text.from_ansi(coloured).plain.strip() == shown(terminal.result(LEGS)).strip()
+    assert Text.from_ansi(coloured).plain.strip() == shown(terminal.result(LEGS), width=60).strip()
+
+
+def reds(text: str) -> list[str]:
+    """The blocks of a coloured text that have the colour of full activation."""
+    colour = ";".join(map(str, bytes.fromhex(heat(1.0, "unknown")[1:])))
+    return re.findall(rf"38;2;{colour}[^m]*m([▘▝▀▖▌▞▛▗▚▐▜▄▙▟█]+)", text)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_coloured_terminal_shows_the_working_muscles_on_a_body(width: int) -> None:
+    def drawn(**activations: float) -> str:
+        return shown(terminal.result(analysis(activations, name="leg extension")), width, colour=True)
+
+    working, resting = drawn(quads=1.0), drawn()
+    assert len("".join(reds(working))) > 4
+    assert not reds(resting)
+    # between shoulders and feet, and only on the figure that shows the front
+    lines = [line for line in working.splitlines() if reds(line)]
+    assert all(re.search("abs|chest|lats|hamstrings|lower back|glutes|triceps|obliques", line) for line in lines)
+    plain = Text.from_ansi(working).plain
+    heads = next(line for line in plain.splitlines() if "front" in line)
+    middle = (heads.index("front") + heads.index("back")) // 2
+    for line in Text.from_ansi("\n".join(lines)).plain.splitlines():
+        assert re.search("[▘▝▀▖▌▞▛▗▚▐▜▄▙▟█]", line[heads.index("front") - 3 : middle])
+
+
+@pytest.mark.parametrize(
+    "how", [{"colour": False}, {"colour": True, "width": 60}, {"colour": True, "encoding": "ascii"}]
+)
+def test_where_no_body_can_be_drawn_the_words_stand_alone(how: dict[str, Any]) -> None:
+    text = shown(terminal.result(LEGS), **how)
+    assert not re.search("[▘▝▀▖▌▞▛▗▚▐▜▄▙▟█]|front", text)
+    assert "target, little used" in Text.from_ansi(text).plain
+
+
+def curled(times: int) -> ExerciseSet:
+    """Curls of two seconds each, after a second of rest."""
+    grid = [i / 20 for i in range(20 * (2 * times + 2))]
+    values = tuple(170 - 60 * (1 - math.cos(math.pi * (t - 1))) if 1 <= t <= 2 * times + 1 else 170 for t in grid)
+    repetitions = tuple(
+        Repetition(1 + 2 * i, 2 + 2 * i, 3 + 2 * i, 1, 1, range_of_motion_deg=120) for i in range(times)
+    )
+    curve = Curve(tuple(grid), values, "deg")
+    return ExerciseSet(
+        "bicep curl", 1, 2 * times + 1, repetitions, 0, "elbow angle", "joint angle", "both", "front", curve
+    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_curve_numbers_each_repetition_under_its_turn(width: int) -> None:
+    text = shown(terminal.result(replace(LEGS, sets=(curled(4),))), width)
+    lines = [line.strip("│").strip() for line in text.splitlines()]
+    first = next(i for i, line in enumerate(lines) if line.startswith("elbow angle 50 to 170 deg"))
+    curve = lines[first + 1 : first + 4]
+    assert all(re.fullmatch("[\u2800-\u28ff]+", line) for line in curve)
+    length = len(curve[0])
+    numbers = text.splitlines()[first + 4].strip("│")
+    assert numbers.split() == ["1", "2", "3", "4"]
+    left = text.splitlines()[first + 1].strip("│").index(curve[0])
+    for number in range(4):
+        column = numbers.index(str(number + 1)) - left
+        assert column == pytest.approx(length * (2 + 2 * number) / 10, abs=1.5)
+        assert ord(curve[2][column]) > 0x2800  # the turn is at the bottom
+        assert ord(curve[0][column]) == 0x2800
+
+
+def test_counted_repetitions_are_bright_and_rest_is_dim() -> None:
+    coloured = shown(terminal.result(replace(LEGS, sets=(curled(2),))), 80, colour=True)
+    top = next(line for line in coloured.splitlines() if re.search("[\u2801-\u28ff]", line))
+    styles = re.findall("\x1b\\[(\\d+)m[\u2800-\u28ff]+", top)
+    assert [style for style, _ in groupby(styles)] == ["90", "32", "90"]
+
+
+def test_terminals_without_braille_get_the_turns_in_words() -> None:
+    shownless = replace(LEGS, sets=(curled(2),))
+    for text in (shown(terminal.result(shownless), encoding="ascii"), shown(terminal.result(shownless), width=40)):
+        assert "turns at 2.0, 4.0 s" in " ".join(text.replace("│", " ").replace("|", " ").split())
 
 
 def test_file_names_cannot_steer_the_terminal() -> None:
@@ -161,7 +242,7 @@ def test_advice_is_worded_as_carefully_as_the_evidence() -> None:
     narrow = analysis({"quads": 0.9, "glutes": 0.9, "hamstrings": 0.45}).feedback
     assert narrow[0].startswith("Your hamstrings may be under-used")
     doubtful = analysis({"quads": 0.9, "glutes": 0.9, "hamstrings": 0.1}, probability=0.6).feedback
-    assert doubtful[0].startswith("If this is the squat: your hamstrings")
+    assert doubtful[0] == "If this is the squat, it should make your quads, glutes and hamstrings work."
     assert analysis({}, name="chest fly machine").feedback[0].startswith("Your chest looks under-used")
 
 

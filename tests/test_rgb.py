@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from conftest import MakeVideo
+
 from fitcli.network.builders import build
 from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.rgb import SOURCE_RATE_HZ, RgbClipSpec, rgb_clip, rgb_windows, spread
@@ -56,7 +56,7 @@ def stream(seconds: float, rate_hz: float = 30.0, size: int = 24) -> Iterator[Fr
     """Pictures whose grey tells their time: 1 a tenth of a second."""
     for number in range(round(seconds * rate_hz)):
         time_s = number / rate_hz
-        yield Frame(time_s, np.full((size, size, 3), int(time_s * 10), np.uint8))
+        yield Frame(time_s, np.full((size, size, 3), int(time_s * 10) % 256, np.uint8))
 
 
 def tenths(clip: np.ndarray) -> list[int]:

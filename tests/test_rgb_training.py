@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from commandline import environment
+from commandline import SAMPLE, environment
 from pytorchvideo.models.x3d import create_x3d
 
 from fitcli.errors import CheckpointError
@@ -115,14 +116,13 @@ def test_every_file_is_used_or_listed_with_its_reason(run: tuple[Path, str], vid
     assert reasons["train/loose.mp4"] == "in no class folder"
 
 
-def test_the_checkpoint_answers_in_analyze(run: tuple[Path, str], videos: Path, tmp_path: Path) -> None:
+def test_the_checkpoint_answers_in_analyze(run: tuple[Path, str], tmp_path: Path) -> None:
     shutil.copy(run[0] / "x3d_xs.ckpt", tmp_path)
     loaded = load_checkpoint(tmp_path / "x3d_xs.ckpt")
     assert loaded.metrics["val_muscle_predict_nothing"] > 0.5
     assert loaded.provenance is not None
     assert loaded.provenance.clips == 6
-    clip = next((videos / "test" / "squat").iterdir())
-    command = [sys.executable, "-m", "fitcli", "analyze", clip, "--checkpoints", tmp_path, "--json", "--no-save"]
+    command = [sys.executable, "-m", "fitcli", "analyze", SAMPLE, "--checkpoints", tmp_path, "--json", "--no-save"]
     done = subprocess.run(
         list(map(str, command)),
         env=environment(XDG_CACHE_HOME=str(tmp_path / "cache")),
@@ -134,6 +134,18 @@ def test_the_checkpoint_answers_in_analyze(run: tuple[Path, str], videos: Path, 
     answer = json.loads(done.stdout)
     assert answer["networks"][0]["input"] == "rgb"
     assert len(answer["exercises"]) == 16
+
+
+def test_evaluate_measures_a_checkpoint_on_folders_of_videos(
+    run: tuple[Path, str], videos: Path, tmp_path: Path
+) -> None:
+    shutil.copy(run[0] / "x3d_xs.ckpt", tmp_path)
+    command = [sys.executable, "-m", "fitcli", "evaluate", videos / "test", "--checkpoints", tmp_path, "--json"]
+    done = subprocess.run(list(map(str, command)), env=environment(), capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)["ensemble"]
+    assert measured["exercise"]["clips"] == measured["muscle"]["clips"] == 3
+    assert measured["muscle"]["predict_nothing"] > 0.5
 
 
 def test_a_killed_run_ends_with_the_same_loss_curve(run: tuple[Path, str], videos: Path, tmp_path: Path) -> None:
@@ -237,8 +249,8 @@ def test_an_exercise_checkpoint_starts_a_muscle_network(tmp_path: Path) -> None:
     assert torch.equal(again.exercise.weight, fresh)
     load_start(again, path, keep_heads=True)
     assert torch.equal(again.exercise.weight, start.exercise.weight)
-    with pytest.raises(CheckpointError, match="x3d_xs on rgb, not x3d_l"):
-        load_start(build(rgb_spec("x3d_l")), path, keep_heads=True)
+    with pytest.raises(CheckpointError, match="x3d_xs on rgb, not x3d_s"):
+        load_start(build(rgb_spec("x3d_s")), path, keep_heads=True)
 
 
 def test_the_published_loss_is_cross_entropy_on_multi_hot_targets() -> None:
@@ -311,8 +323,8 @@ def test_kinetics_weights_come_once_and_fit_strictly(zoo: Any, tmp_path: Path) -
     load_published(network, path)
     published = zoo.model.state_dict()
     assert all(torch.equal(tensor, published[name]) for name, tensor in network.backbone.state_dict().items())
-    with pytest.raises(CheckpointError, match="does not fit x3d_l"):
-        load_published(build(rgb_spec("x3d_l")), path)
+    with pytest.raises(CheckpointError, match="does not fit x3d_xs"):
+        load_published(build(replace(rgb_spec("x3d_xs"), depth=1.1)), path)
     path.write_bytes(zoo.content[:-1] + b"!")
     with pytest.raises(kinetics.DownloadError, match="is damaged"):
         kinetics.fetch("x3d_xs", folder=tmp_path / "cache")

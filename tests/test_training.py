@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,17 @@ def test_no_series_is_on_both_sides_of_a_fold(poses: Path) -> None:
         assert not {s.series for s in kept} & {s.series for s in left}
         seen |= {s.id for s in left}
     assert seen == {s.id for s in sequences}
+
+
+def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
+    track = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
+    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0)
+    shapes = []
+    for augmentation in (still, replace(still, aspect=1, squeeze=(2, 2))):
+        clip = augmented_clip(track, DEFAULT_SPECS["slowfast"], np.random.default_rng(5), augmentation)
+        width, height = np.ptp(clip[:, : len(JOINTS), :2].reshape(-1, 2), axis=0)
+        shapes.append(width / height)
+    assert shapes[1] == pytest.approx(2 * shapes[0], rel=0.05)
 
 
 def test_rare_classes_are_drawn_more_often_than_they_occur(poses: Path) -> None:

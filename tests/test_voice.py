@@ -45,6 +45,13 @@ class Engine:
 def init(): return Engine()
 """
 ENGINE_THAT_DIES = "import os\ndef init(): os.abort()\n"
+LISTENER_IN_REAL_TIME = f"""
+import sys, time
+with open(sys.argv[1], "ab", 0) as played:
+    while part := sys.stdin.buffer.read({RATE_HZ * 4 // 20}):
+        played.write(part)
+        time.sleep(0.05)
+"""
 SOUNDDEVICE_WITHOUT_PORTAUDIO = 'raise OSError("PortAudio library not found")\n'
 
 
@@ -241,6 +248,51 @@ def test_a_sound_system_that_crashes_or_has_no_device_is_told(tmp_path: Path, mo
     assert find_output().trouble in ("crashed", "no_output")
     config.write_text("pcm.!default { type hw card 99 }\n")
     assert find_output().trouble == "no_output"
+
+
+@needs_alsa
+@needs_espeak
+def test_a_number_is_said_at_once_and_a_short_tone_stands_in_until_it_can_be(sound_system, tmp_path: Path):
+    heard = sound_system()
+    with Voice() as voice:
+        voice.count(7, frequency_hz=880)  # not rendered yet
+        assert voice.finish() is None
+    assert abs(len(heard_in(heard)) / RATE_HZ - 0.08) < 0.03
+    assert speak("7", file=tmp_path / "seven.wav") is None
+    loud = np.flatnonzero(np.abs(read(tmp_path / "seven.wav")) > 0.01)
+    with Voice() as voice:
+        voice.prepare(["7"])
+        voice.say("7", file=tmp_path / "ready.wav")  # written once it is rendered
+        for _ in range(600):
+            if (tmp_path / "ready.wav").exists():
+                break
+            time.sleep(0.05)
+        voice.count(7, frequency_hz=880)
+        assert voice.finish() is None
+    assert abs(len(heard_in(heard)) - (loud[-1] - loud[0])) < RATE_HZ / 20
+
+
+@needs_alsa
+@needs_espeak
+def test_a_number_never_cuts_off_a_sentence_and_is_not_said_late(sound_system, tmp_path: Path):
+    listener = tmp_path / "listen.py"
+    listener.write_text(LISTENER_IN_REAL_TIME)
+    played = tmp_path / "played.raw"
+    sound_system(f"|{sys.executable} {listener} {played}")
+    sentence = "Keep your upper arms still beside your body and let only the elbows bend."
+    assert speak(sentence, file=tmp_path / "whole.wav") is None
+    whole_s = len(read(tmp_path / "whole.wav")) / RATE_HZ
+    with Voice() as voice:
+        voice.prepare(["3"])
+        voice.say(sentence)
+        deadline_s = time.monotonic() + 60
+        while not (played.exists() and played.stat().st_size > 2 * RATE_HZ):  # half a second
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        voice.count(3, frequency_hz=880)
+        assert voice.finish() is None
+    played_s = played.stat().st_size / 4 / RATE_HZ
+    assert played_s == pytest.approx(whole_s, abs=0.3)
 
 
 def ended(pid: int) -> bool:

@@ -153,10 +153,11 @@ def info(
     paths = _chosen(checkpoint, checkpoints)
     folder = paths[0].parent
     loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in paths]
-    config = EnsembleConfig(tuple(Member(path.name, 1.0, 1.0) for path in paths))
+    specs = [each.spec for each in loaded]
     if checkpoint is None or checkpoint.is_dir():
-        config = EnsembleConfig.load(folder)
-    members = config.fitted([each.spec for each in loaded], folder).members if len(paths) > 1 else config.members
+        members = EnsembleConfig.load(folder).fitted(specs, folder).members
+    else:  # one file, which answers alone
+        members = (Member(paths[0].name, float(bool(specs[0].exercises)), float(bool(specs[0].muscles))),)
     facts: list[dict[str, Any]] = []
     for path, content, member in zip(paths, loaded, members, strict=True):
         digest = sha256(path)
@@ -191,6 +192,8 @@ def info(
         for group in ("network", "metrics", "training"):
             rows |= fact[group] or {}
         for key, value in rows.items():
+            if value in (None, "", []):
+                continue
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             table.add_row(key.replace("_", " "), shown)
         stdout().print(table, "")

@@ -15,6 +15,8 @@ RATE_HZ = 20.0
 """The even rate of every curve: a fast repetition (0.5 s) still has ten samples, whatever the video's own rate."""
 SMOOTHING_S = 0.07
 """Standard deviation of the Gaussian that smooths landmarks: keeps 80 % of a movement of 1.5 Hz."""
+SMOOTHING_STEPS = 0.5
+"""The same in steps between samples, where these are few: less would leave stairs that look like sudden movements."""
 LONGEST_GAP_S = 0.6
 """Samples missing for longer are not interpolated: whatever happened there was not seen."""
 SCALE_SMOOTHING_S = 0.5
@@ -130,8 +132,9 @@ def _cuts(times: Array, image: Array, scale: Array) -> tuple[float, ...]:
 
 
 def _kernel_smooth(times: Array, values: Array, visible: Array, weights: Array, grid: Array) -> tuple[Array, Array]:
-    """Nadaraya-Watson regression with a Gaussian of `SMOOTHING_S`: zero phase, any frame rate, any gaps."""
-    reach = 3 * SMOOTHING_S
+    """Nadaraya-Watson regression with a Gaussian of `SMOOTHING_S` or more: zero phase, any frame rate, any gaps."""
+    sigma_s = max(SMOOTHING_S, SMOOTHING_STEPS * float(np.median(np.diff(times))))
+    reach = 3 * sigma_s
     first = np.searchsorted(times, grid - reach)
     last = np.searchsorted(times, grid + reach, side="right")
     total = np.zeros((len(grid), values.shape[1]))
@@ -140,7 +143,7 @@ def _kernel_smooth(times: Array, values: Array, visible: Array, weights: Array, 
     mean_visible = np.zeros_like(total)
     for k in range(int((last - first).max(initial=0))):
         index = np.minimum(first + k, len(times) - 1)
-        kernel = np.exp(-0.5 * ((times[index] - grid) / SMOOTHING_S) ** 2) * (first + k < last)
+        kernel = np.exp(-0.5 * ((times[index] - grid) / sigma_s) ** 2) * (first + k < last)
         weight = kernel[:, None] * weights[index]
         total += weight
         mean += weight[:, :, None] * values[index]

@@ -81,8 +81,9 @@ people who stand and fidget do not where two or more movements are taken for rep
 """
 LONE_ELSEWHERE = Evidence(0.5, 2.0, 2.0)
 """For a lone movement of another joint than the named exercise's, or of an exercise that has no name."""
-LONE_LIVE = Evidence(0.4, 1.8, 1.3)
-"""For a first repetition that is announced at once: a weaker one waits for the second, and then both count."""
+LONE_LIVE, AGREEMENT_LIVE, LONE_LIVE_S = Evidence(0.5, 1.8, 1.3), 0.7, 1.1
+"""For a first repetition that is announced at once, named or not, how much of all signals' weight must agree on it, and
+how long it must last, as a step does not: a weaker one waits for the second, and then both count."""
 FASTEST_S, FAST = 0.75, 2.0
 """Repetitions faster than this are steps or jitter, unless they are this many times the smallest amplitude."""
 UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
@@ -142,7 +143,12 @@ def choose_signal(body: Body, exercise: str | None, training: bool = False) -> S
 
     best = max(found, key=lambda s: s.weight * (1 + agreement(s)))
     alone = agreement(best) < (AGREEMENT_DEEP if best.unit == "m" and best.space == "world" else AGREEMENT)
-    if alone or not _convincing(best, exercise is not None, training) or _on_foot(body, best):
+    if training and best.cycles.count <= 1:
+        lasts = 2 * best.cycles.half_s >= LONE_LIVE_S
+        convincing = lasts and LONE_LIVE.holds(best) and agreement(best) >= AGREEMENT_LIVE
+    else:
+        convincing = _convincing(best, exercise is not None or training)
+    if alone or not convincing or _on_foot(body, best):
         return None
     # Among equals the angle says most, and the mixed one the truest: its range can be told to the user.
     angles = [
@@ -158,16 +164,16 @@ def _alike(count: int, other: int) -> float:
     return max(0.0, 1 - 4 * abs(count - other) / max(count, other, 1))
 
 
-def _convincing(signal: Signal, named: bool, training: bool) -> bool:
+def _convincing(signal: Signal, named: bool) -> bool:
     count = signal.cycles.count
     if 2 * signal.cycles.half_s < FASTEST_S and signal.cycles.amplitude < FAST * signal.minimum:
         return False
-    if not named and not training:
+    if not named:
         repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
         return count >= UNNAMED_COUNT and repeats and UNNAMED.holds(signal)
     if count <= 1:
         # one movement of another joint than the named exercise's: the name may be wrong, or it is no repetition
-        return (LONE_ELSEWHERE if signal.method == PERIODICITY else LONE_LIVE if training else LONE).holds(signal)
+        return (LONE_ELSEWHERE if signal.method == PERIODICITY else LONE).holds(signal)
     return (PAIR if count == 2 else SEVERAL).holds(signal)
 
 

@@ -11,7 +11,9 @@ from fitcli.motion.body import RATE_HZ, Array, Body, resample
 from fitcli.motion.counting import Signal, build_set, choose_signal, rests_high
 from fitcli.motion.sets import REST_REPETITIONS, REST_S, chosen
 from fitcli.motion.types import ExerciseSet
-from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
+
+_HIPS = [LANDMARKS.index(f"{side} hip") for side in ("left", "right")]
 
 MEMORY_S = 16.0
 """Seconds of video that are looked back on: three slow repetitions."""
@@ -27,6 +29,8 @@ OVERLAP = 0.5
 """Share of a repetition's way out that may have passed before the one before it was announced as over."""
 UNDER_WAY = 0.35
 """A movement this share of the amplitude away from rest is a repetition that goes on, not a rest."""
+STAYED = 0.2
+"""Share of the body's size in the picture that the hips may have moved by after a repetition: walkers do not train."""
 SAME_SET_S = 0.5
 """A repetition that begins this much before the set was said to begin belongs to it: looks differ by so much."""
 
@@ -105,6 +109,8 @@ class LiveCounter:
             # The memory slides and the chosen signal may change: a repetition is new when none of it was counted.
             if self._last_end_s is not None and start_s + OVERLAP * (turn_s - start_s) < self._last_end_s:
                 continue
+            if not self._stayed(start_s, end_s):
+                continue
             if self._last_end_s is not None and start_s - self._last_end_s > self._longest_pause_s():
                 self._set_number += 1
                 self._repetitions = 0
@@ -140,6 +146,19 @@ class LiveCounter:
             if not under_way or done >= BACK or (done >= NEARLY_BACK and stopped):
                 over.append((float(times_s[out.start]), float(times_s[out.end]), float(times_s[back.end])))
         return over
+
+    def _stayed(self, start_s: float, end_s: float) -> bool:
+        """Whether the hips are where they were before the repetition."""
+        seen = [(time_s, landmarks) for time_s, landmarks, _, presence in self._samples if presence > 0]
+        times_s = np.array([time_s for time_s, _ in seen])
+        points = np.stack([landmarks[:, :2] for _, landmarks in seen]) * self._size
+        during = points[(times_s >= start_s) & (times_s <= end_s)]
+        if not len(during):
+            return True
+        size = float(np.median(np.linalg.norm(np.ptp(during, axis=1), axis=1)))
+        hips = points[:, _HIPS].mean(axis=1)
+        before, after = (hips[np.abs(times_s - moment_s).argmin()] for moment_s in (start_s, end_s))
+        return float(np.linalg.norm(after - before)) <= STAYED * size
 
     def _is_away(self, signal: Signal, times_s: Array) -> bool:
         """Whether a repetition is under way: the signal is not where the last one ended."""

@@ -116,8 +116,10 @@ class WindowScores:
     muscle: FloatArray
 
     def pooled(self, weights: FloatArray) -> WindowScores:
-        """The weighted mean over the windows, as one window. weights: (N,)."""
-        share = (weights / max(float(weights.sum()), 1e-9)).astype(np.float32)[None]
+        """The weighted mean over the windows, as one window. weights: (N,); where all are 0, every window counts."""
+        if not weights.sum() > 0:
+            weights = np.ones_like(weights)
+        share = (weights / weights.sum()).astype(np.float32)[None]
         return WindowScores(share @ self.exercise, share @ self.other, share @ self.muscle)
 
 
@@ -128,6 +130,15 @@ class Windows:
     starts_s: tuple[float, ...]
     window_s: float
     scores: WindowScores
+
+
+@dataclass(frozen=True)
+class WindowLogits:
+    """Where the windows of one video are, and what each network says of them, before any weighting."""
+
+    starts_s: tuple[float, ...]
+    window_s: float
+    logits: tuple[Logits, ...]
 
 
 class Ensemble:
@@ -222,7 +233,13 @@ class Reading:
                     del self._cutters[spec]
 
     def score(self, track: PoseTrack) -> Windows:
-        """What the ensemble says of the whole video, whose track this is; the windows are those of its widest network.
+        """What the ensemble says of the whole video, whose track this is; see `read` for the windows."""
+        read = self.read(track)
+        scores = combine(read.logits, self.ensemble.config, softmax_muscles=self.reference)
+        return Windows(read.starts_s, read.window_s, scores)
+
+    def read(self, track: PoseTrack) -> WindowLogits:
+        """What each network says of the whole video, whose track this is; the windows are those of the widest network.
 
         Networks of other windows answer for one of these with the mean of theirs that overlap it.
         """
@@ -237,9 +254,8 @@ class Reading:
             for i, runtime in enumerate(self.ensemble.runtimes)
         ]
         widest = max(parts, key=lambda part: part.window_s)
-        logits = [part.at(widest.starts_s, widest.window_s) for part in parts]
-        scores = combine(logits, self.ensemble.config, softmax_muscles=self.reference)
-        return Windows(widest.starts_s, widest.window_s, scores)
+        logits = tuple(part.at(widest.starts_s, widest.window_s) for part in parts)
+        return WindowLogits(widest.starts_s, widest.window_s, logits)
 
     def _run(self, spec: RgbClipSpec, window: RgbWindow) -> None:
         self._starts[spec].append(window.start_s)

@@ -24,7 +24,7 @@ GRAPH_AFTER = 4
 """Windows of pictures after which CUDA records the network as a graph: recording costs as much as some windows."""
 
 Precision = Literal["auto", "full", "half"]
-"""auto: half precision where the device is quicker with it: on CUDA, and for networks on pictures on a CPU that computes
+"""auto: half precision where that is quicker: on CUDA, and for networks on pictures on a CPU that computes
 in bfloat16. full: float32 throughout."""
 
 

@@ -12,7 +12,7 @@ from fitcli.errors import CheckpointError
 from fitcli.network.checkpoint import load_checkpoint, sha256
 from fitcli.network.ir import Announce, ir_beside, ir_of
 from fitcli.network.runtime import Logits, OpenVinoRuntime, Precision, TorchRuntime
-from fitcli.network.spec import NetworkSpec
+from fitcli.network.spec import OTHER, NetworkSpec
 from fitcli.pose.track import FloatArray
 
 EXACT, HALF = 1e-3, 1e-2
@@ -44,10 +44,13 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
         yield Check("file", False, f"{len(unusable)} tensors hold infinity or no number, such as {unusable[0]}")
         return
     yield Check("file", True, f"format of {loaded.origin}, {len(loaded.weights)} tensors, all finite")
-    heads = [
-        f"{len(names)} {kind}" for kind, names in (("exercises", spec.exercises), ("muscles", spec.muscles)) if names
-    ]
-    yield Check("classes", True, f"{' and '.join(heads)}, as the catalogue has them")
+    heads = []
+    if spec.exercises:
+        named = len(spec.exercises) - (OTHER in spec.exercises)
+        heads.append(f"{named} exercises" + (f', "{OTHER}"' if OTHER in spec.exercises else ""))
+    if spec.muscles:
+        heads.append(f"{len(spec.muscles)} muscle groups")
+    yield Check("classes", True, f"{' and '.join(heads)}, as in the catalogue")
     try:
         exact = TorchRuntime(checkpoint, "cpu", trust=trust, precision="full")
     except CheckpointError as error:

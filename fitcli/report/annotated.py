@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # Pillow is imported where something is drawn
 MAX_SIDE_PX = 1920
 """Longest side of the annotated video; larger sources are scaled down."""
 
+LEAST_SIDE_PX = 480
+"""Shortest side on which the captions can be read; smaller sources are enlarged by a whole number."""
+
 PICTURE_SIDE_PX = 1280
 """Longest side of the key frame in a report."""
 PICTURE_QUALITY = 82
@@ -67,10 +70,11 @@ def annotate(
     annotator: Annotator | None = None
     try:
         for frame in shown:
-            height, width = frame.image.shape[:2]
             if writer is None or annotator is None:
-                annotator = Annotator(analysis, (width, height))
-                writer = VideoWriter(target, width, height)
+                height, width = frame.image.shape[:2]
+                enlarged = -(-LEAST_SIDE_PX // min(width, height)) if min(width, height) < LEAST_SIDE_PX else 1
+                annotator = Annotator(analysis, (width * enlarged, height * enlarged))
+                writer = VideoWriter(target, width * enlarged, height * enlarged)
             writer.write(annotator.draw(frame.image, frame.time_s), frame.time_s)
             if progress:
                 progress(min(1.0, (frame.time_s - analysis.start_s) / span_s))
@@ -138,7 +142,7 @@ class Annotator:
     """Draws on the frames of one video; what stays the same on all of them is drawn once."""
 
     def __init__(self, analysis: Analysis, size: tuple[int, int]) -> None:
-        """`size` is the frames' (width, height) in pixels."""
+        """`size` is the (width, height) in pixels that frames are drawn at, whatever theirs is."""
         self._analysis = analysis
         self._size = size
         self._unit = max(10, round(min(size) / 24))
@@ -149,11 +153,13 @@ class Annotator:
         self._map_corner = self._free_corner(self._map) if self._map else (0, 0)
 
     def draw(self, image: npt.NDArray[np.uint8], time_s: float) -> npt.NDArray[np.uint8]:
-        """A frame (H, W, 3) uint8 RGB of that time with everything drawn on it."""
+        """A frame (H, W, 3) uint8 RGB of that time, at the annotator's size and with everything drawn on it."""
         from PIL import Image as PillowImage
         from PIL import ImageDraw
 
         picture = PillowImage.fromarray(image)
+        if picture.size != self._size:
+            picture = picture.resize(self._size, PillowImage.Resampling.BICUBIC)
         draw = ImageDraw.Draw(picture, "RGBA")
         current = next((each for each in reversed(self._sets) if each.exercise_set.start_s <= time_s), None)
         shown_deg = current.angle_deg(time_s) if current else None

@@ -49,7 +49,7 @@ _LARGE_MAP_FROM_COLUMNS = 86
 
 def shows_pictures(console: Console, options: ConsoleOptions) -> bool:
     """Whether pictures of coloured blocks can be drawn here: 256 colours and more than ASCII."""
-    return console.color_system in ("256", "truecolor") and not options.ascii_only
+    return console.color_system in ("256", "truecolor") and not (console.no_color or options.ascii_only)
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,15 @@ def _cell(quarters: Sequence[str | None]) -> tuple[str, Style]:
 
 @dataclass(frozen=True)
 class Amounts:
-    """Amounts one after the other as a row of bars a character wide, with the latest one as a number."""
+    """Amounts one after the other as a row of bars a character wide, with the latest one as a number.
+
+    The bars begin at `base`, so that a trend shows, and take `columns` characters at least.
+    """
 
     name: str
     values: Sequence[int]
+    base: int = 0
+    columns: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         most = max(self.values, default=0)
@@ -128,7 +133,9 @@ class Amounts:
         if options.ascii_only:
             line.append(" ".join(map(str, self.values)), COUNTED)
         else:
-            line.append("".join(_EIGHTHS[-(-value * 8 // most) if most else 0] for value in self.values), COUNTED)
+            span = max(most - self.base, 1)
+            bars = "".join(_EIGHTHS[min(max(-(-(value - self.base) * 8 // span), 0), 8)] for value in self.values)
+            line.append(bars.ljust(self.columns), COUNTED)
             line.append(f"  {self.values[-1] if self.values else 0} now, {most} at most")
         yield line
 

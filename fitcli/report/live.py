@@ -280,4 +280,7 @@ def _draw_captions(draw: ImageDraw, state: LiveState, size: tuple[int, int]) -> 
         draw.text((width - unit, strip + unit // 2), str(coaching.repetitions), fill="white", **large)
     if advice:
         draw.rectangle((0, height - strip, width, height), fill="#000000a0")
-        draw.text((width / 2, height - strip / 2), advice, fill="#ffd54f", font=font(unit), anchor="mm")
+        fitting = (width - unit) / draw.textlength(advice, font=font(unit))
+        draw.text(
+            (width / 2, height - strip / 2), advice, fill="#ffd54f", font=font(int(unit * min(fitting, 1))), anchor="mm"
+        )

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fitcli.history import Session
 from fitcli.progress import TrainingProgress, best_set
-from fitcli.report.blocks import Amounts
+from fitcli.report.blocks import Amounts, BesideBodyMap
 from fitcli.report.terminal import (
     IDLE,
     MAX_WIDTH,
@@ -26,6 +26,9 @@ from fitcli.report.terminal import (
     short_status,
     working,
 )
+
+SHOWN_SESSIONS = 24
+"""Sessions of one exercise that a line shows, the latest ones: more have no room in 80 columns."""
 
 
 def history(sessions: Iterable[Session], *, wide: bool) -> Table:
@@ -128,21 +131,34 @@ def score(points: float | None) -> str:
 
 
 def chart(progress: TrainingProgress) -> RenderableType:
-    """The weeks since the first session, twelve at most, and the muscles of the last one, as bars."""
+    """The weeks since the first session, twelve at most, the muscles of the last 7 days, scores and strength."""
     shown = progress.shown_weeks
     repetitions = any(week.repetitions for week in shown)
     weeks = [(f"week of {week.monday}", week.repetitions if repetitions else week.sessions) for week in shown]
     muscles = [(muscle.name, muscle.sessions) for muscle in progress.muscles]
-    return Constrain(
-        Group(
-            Text(f"{'repetitions' if repetitions else 'sessions'} a week", "bold"),
-            _bars(weeks),
-            "",
-            Text("sessions in the last 7 days in which each muscle worked", "bold"),
-            _bars(muscles),
-        ),
-        MAX_WIDTH,
-    )
+    most = max((sessions for _, sessions in muscles), default=0)
+    parts: list[RenderableType] = [
+        Text(f"{'repetitions' if repetitions else 'sessions'} a week", "bold"),
+        _bars(weeks),
+        "",
+        Text("sessions in the last 7 days in which each muscle worked", "bold"),
+        BesideBodyMap(_bars(muscles), {name: sessions / most if most else 0.0 for name, sessions in muscles}),
+    ]
+    wide = max(map(len, progress.exercises), default=0)
+    for title, reached in (
+        ("score from session to session", progress.scores),
+        ("estimated one-repetition maximum (Epley), kg", progress.maxima),
+    ):
+        lines = {name: [round(each.value) for each in reached(name)][-SHOWN_SESSIONS:] for name in progress.exercises}
+        columns = max(map(len, lines.values()), default=0)
+        rows = [
+            Amounts(name.ljust(wide), values, base=min(values) * 3 // 4, columns=columns)
+            for name, values in lines.items()
+            if len(values) > 1
+        ]
+        if rows:
+            parts += ["", Text(title, "bold"), *rows]
+    return Constrain(Group(*parts), MAX_WIDTH)
 
 
 def _bars(rows: Sequence[tuple[str, int]]) -> Table:

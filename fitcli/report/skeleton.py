@@ -85,7 +85,7 @@ def draw_joint_angle(
     box = [*(vertex - radius).tolist(), *(vertex + radius).tolist()]
     draw.pieslice(box, begin, end, fill=ANGLE_COLOUR + "40")
     draw.arc(box, begin, end, fill=ANGLE_COLOUR, width=max(2, line_width(size) // 2))
-    outward = -sum(each / length for each, length in zip(towards, lengths, strict=True))
+    outward = -(towards[0] / lengths[0] + towards[1] / lengths[1])
     norm = float(np.linalg.norm(outward))
     # a straight limb has no outside: its label stands beside it
     outward = outward / norm if norm > 0.2 else np.array([towards[0][1], -towards[0][0]]) / lengths[0]

@@ -17,6 +17,7 @@ class Augmentation:
 
     tempo: the window's time is stretched by up to this factor either way. reproject: share of clips whose image view is
     replaced by the metric landmarks seen from a new camera. drop_view: share of clips in which one view is blank.
+    aspect, squeeze: share of clips whose picture somebody stretched to another shape, and the range of its factors.
     """
 
     tempo: float = 1.5
@@ -32,6 +33,8 @@ class Augmentation:
     drop_view: float = 0.15
     reproject: float = 0.4
     swap: float = 0.03
+    aspect: float = 0.2
+    squeeze: tuple[float, float] = (0.6, 2.0)
 
 
 def augmented_clip(track: PoseTrack, spec: NetworkSpec, rng: np.random.Generator, a: Augmentation) -> FloatArray:
@@ -78,6 +81,10 @@ def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Mom
         roll = np.deg2rad(rng.normal(0, a.tilt_deg))
         turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]], np.float32)
         image = image @ turn.T
+    if rng.random() < a.aspect:
+        factor = np.float32(np.exp(rng.uniform(*np.log(a.squeeze))))
+        image = image * np.array([factor, 1], np.float32)
+        world = world * np.array([factor, 1, 1], np.float32)  # BlazePose takes the wide for wide
     extent = np.ptp(image.reshape(-1, 2), axis=0).max()
     image = image * np.exp(rng.normal(0, a.stretch, 2)).astype(np.float32)
     image = image + _drifting(rng, frames, landmarks, 2) * a.noise_image * extent * rng.exponential(1)

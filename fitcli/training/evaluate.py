@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from fitcli.catalog import catalog
-from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, WindowScores, combine, window_weights
+from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
+from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, Reading, WindowScores, combine, window_weights
 from fitcli.network.runtime import Logits, Runtime, TorchRuntime
 from fitcli.network.spec import OTHER
 from fitcli.pose.clip import ClipSpec, track_clips
@@ -149,10 +149,11 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     """The metrics of `clips` under `config`."""
     scores, exercises, muscles = answers(clips, config)
     count = len(catalog().exercises)
-    named = (exercises >= 0) & (exercises < count)
+    # Networks with a muscle head alone name no exercise.
+    named = (exercises >= 0) & (exercises < count) & (scores.exercise.shape[1] > 0)
     none = exercises == count
     other = scores.other >= config.other_from
-    unsure = ~other & (scores.exercise.max(1) < config.certain_from)
+    unsure = ~other & (scores.exercise.max(1, initial=0.0) < config.certain_from)
     evidence = ~np.isnan(muscles).all(1)
     return Evaluation(
         name,
@@ -225,6 +226,8 @@ def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig) -> Iterator[SweepPoin
 
 def _mistakes(clips: Seq[ScoredClip], scores: WindowScores, exercises: np.ndarray) -> Iterator[Mistake]:
     names = catalog().exercise_names
+    if not scores.exercise.shape[1]:
+        return
     for clip, probabilities, truth in zip(clips, scores.exercise, exercises, strict=True):
         best = int(probabilities.argmax())
         if 0 <= truth < len(names) and best != truth:
@@ -240,6 +243,8 @@ def _scored(
     progress: Callable[[float], None],
 ) -> Iterator[ScoredClip]:
     if (folder / "clips.tsv").is_file():
+        if ensemble.reads_pictures:
+            raise CheckpointError(f"{folder} holds pose sequences, and networks here read pictures: name videos.")
         sequences = load_sequences(folder, split)
         for i, sequence in enumerate(sequences, 1):
             group = f"{sequence.tier} {sequence.note}" if sequence.tier else ""
@@ -251,7 +256,12 @@ def _scored(
     videos = _listed(folder, table) if table else _foldered(folder)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
-            yield score_windows(path.name, group, labels_of(name), watch(path), ensemble.runtimes)
+            reading = Reading(ensemble)
+            person = watch(path, reading)
+            read = reading.read(person)
+            weights = window_weights(person, read.starts_s, read.window_s)
+            # Where nobody was followed, networks that read pictures still have something to say.
+            yield ScoredClip(path.name, group, labels_of(name), read.logits, weights if weights.any() else weights + 1)
         except FitcliError as error:
             failed.append(str(error))
         progress(i / len(videos))

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
+from filelock import FileLock
+
 from fitcli.errors import FitcliError, StorageError
 from fitcli.network.checkpoint import sha256
 
@@ -81,6 +83,16 @@ def fetch(
             f"There are no Kinetics weights for {architecture}, only for {known}: use --pretrained none."
         )
     path = (folder or weights_folder()) / FILES[architecture]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Processes that train together ask at the same time: one fetches, the others wait and find the file.
+        with FileLock(path.with_suffix(".lock")):
+            return _kept_or_fetched(path, expected_sha256, progress or (lambda share: None))
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written ({error.strerror}): free some space.") from error
+
+
+def _kept_or_fetched(path: Path, expected_sha256: str | None, progress: Callable[[float], None]) -> Path:
     noted = path.with_suffix(".sha256")
     expected = expected_sha256 or (noted.read_text(encoding="ascii").strip() if noted.exists() else None)
     if path.exists():
@@ -89,15 +101,12 @@ def fetch(
         raise DownloadError(
             f"{path} is damaged (its SHA-256 is another than when it came): delete it to fetch it anew."
         )
-    url = f"{os.environ.get(MIRROR, ZOO).rstrip('/')}/{FILES[architecture]}"
+    url = f"{os.environ.get(MIRROR, ZOO).rstrip('/')}/{path.name}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _download(url, path, expected_sha256, progress or (lambda share: None))
+        _download(url, path, expected_sha256, progress)
         noted.write_text(sha256(path) + "\n", encoding="ascii")
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise _unreachable(url, path, error) from error
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written ({error.strerror}): free some space.") from error
     return path
 
 

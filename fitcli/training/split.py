@@ -16,27 +16,27 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from fitcli.catalog import catalog
 from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
-from fitcli.training.videos import GROUP_TABLE, SPLITS, LabelledVideo, LeftOut, class_folders, list_videos, refusal
+from fitcli.training.videos import (
+    GROUP_TABLE,
+    SPLITS,
+    LabelledVideo,
+    LeftOut,
+    class_folders,
+    list_videos,
+    recording,
+    refusal,
+)
 from fitcli.video import frames
 
 PAPER_SHARES = (0.58, 0.21, 0.21)
 """Of train, val and test: about 1,218, 443 and 442 clips (arXiv 2406.06703)."""
 
-SHORTEST_NAME = 3
-"""A name with fewer letters than this says nothing of where a clip is from."""
-
 LOOKS = 8
 """Pictures of a video that are compared, spread over its length."""
 ALIKE_BITS = 5
 """Two pictures are alike if their difference hashes differ in no more of 64 bits (dHash, Krawetz 2013)."""
-
-_COPY_MARKS = re.compile(
-    r"[\s_.-]*(\(\d+\)|\(?(copy|copie|kopie|flip(ped)?|mirror(ed)?|aug(mented)?|edit(ed)?)\)?)$", re.IGNORECASE
-)
-_COUNTER = re.compile(r"[\s_.-]*(clip|part|segment|seg|take|rep|set|p)?[\s_.-]*\d+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,6 @@ class CheckReport:
     left_out: tuple[LeftOut, ...]
     counts: Mapping[tuple[str, str], int]
     groups: Mapping[str, int]
-
-
-def recording(stem: str, name: str) -> str:
-    """The recording that a clip of class `name` was cut from, as its file name tells.
-
-    Copy marks and one counter at the end go, so that `anna_squat_03 (copy)` is of `anna_squat`; where nothing but the
-    class would be left, as of `squat_03`, the counter is all that tells clips apart and stays.
-    """
-    whole = stem
-    while (shorter := _COPY_MARKS.sub("", whole)) and shorter != whole:
-        whole = shorter
-    bare = _COUNTER.sub("", whole)
-    if len(bare) < SHORTEST_NAME or _letters(bare) in _class_names(name):
-        return f"{name}/{whole}"
-    return bare
 
 
 def read_clips(
@@ -251,18 +236,6 @@ def look(path: Path) -> np.ndarray:
     grey = [Image.fromarray(pictures[i]).convert("L").resize((9, 8), Image.Resampling.BILINEAR) for i in chosen]
     small = np.stack([np.asarray(picture, np.int16) for picture in grey])
     return np.asarray((small[:, :, 1:] > small[:, :, :-1]).reshape(LOOKS, 64))
-
-
-def _class_names(name: str) -> set[str]:
-    try:
-        exercise = catalog().exercise(name)
-    except KeyError:
-        return {_letters(name)}
-    return {_letters(known) for known in (name, exercise.name, *exercise.aliases)}
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalpha, text.casefold()))
 
 
 Entry = TypeVar("Entry")

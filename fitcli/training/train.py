@@ -69,6 +69,7 @@ def train(options: TrainOptions) -> Path:
     filmed = fold_of(everything, *options.fold)[0] if options.fold else everything
     sequences = filmed + synthetic_sequences(options.synthetic, options.seed)
     teachers, shares = load_teachers(options.teachers, options.spec, everything, sequences)
+    draws = options.draws_per_epoch or len(filmed)
     L.seed_everything(options.seed, verbose=False)
     trainer = make_trainer(
         options.run,
@@ -77,9 +78,9 @@ def train(options: TrainOptions) -> Path:
         seed=options.seed,
         callbacks=[WeightAveraging(avg_fn=_moving_average)],
         progress=options.progress,
+        steps=options.epochs * draws // options.batch,
     )
     windows = PoseWindows(sequences, teachers.spec or options.spec, Augmentation(), options.seed, shares)
-    draws = options.draws_per_epoch or len(filmed)
     loader = DataLoader(
         windows,
         batch_sampler=Draws(

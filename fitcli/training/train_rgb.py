@@ -124,7 +124,7 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
         seed=options.seed,
         callbacks=callbacks,
         progress=options.progress,
-        log_every=1,
+        steps=options.epochs * (options.draws_per_epoch or len(folder.split("train"))) // options.batch,
     )
     module = RgbModule(spec, options.recipe)
     if not (options.run / RESUME_FILE).exists():

@@ -25,6 +25,9 @@ from fitcli.training.draws import Share
 RESUME_FILE = "last.ckpt"
 CURVE_FILE = "metrics.csv"
 
+LOGGED_EVERY, LEAST_LOGGED = 20, 50
+"""Steps between two points of the loss curve, and how many points a run has at least where it has as many steps."""
+
 Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
 
 
@@ -77,12 +80,13 @@ def make_trainer(
     seed: int,
     callbacks: Seq[Callback] = (),
     progress: bool = True,
-    log_every: int = 20,
+    steps: int = 1000,
 ) -> L.Trainer:
     """A trainer that logs to `run` (TensorBoard and CSV) and leaves what it needs to go on there after every epoch.
 
-    Raises `DeviceError` for a device that is not here.
+    steps: of the whole run, which say how often it pays to log. Raises `DeviceError` for a device that is not here.
     """
+    log_every = max(1, min(LOGGED_EVERY, steps // LEAST_LOGGED))
     if hardware.threads:
         torch.set_num_threads(hardware.threads)
     cuda = torch.cuda.is_available()
@@ -103,7 +107,7 @@ def make_trainer(
         max_epochs=epochs,
         precision=automatic_precision(hardware.device) if hardware.precision == "auto" else hardware.precision,
         default_root_dir=run,
-        logger=[TensorBoardLogger(run, name="tensorboard", version=""), _Curve(run, log_every)],
+        logger=[TensorBoardLogger(run, name="tensorboard", version=""), _Curve(run)],
         callbacks=[
             LearningRateMonitor("step"),
             _Reseed(seed),
@@ -215,7 +219,7 @@ class _Reseed(Callback):
 class _Curve(CSVLogger):
     """`metrics.csv`, written as it comes; Lightning's own begins anew whenever a run is taken up again."""
 
-    def __init__(self, run: Path, every: int) -> None:
+    def __init__(self, run: Path) -> None:
         super().__init__(run, name="", version="", flush_logs_every_n_steps=1)
         self._earlier = _rows(run)
         self._restored = False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fitcli.catalog import catalog
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.training.evaluate import labels_of
 from fitcli.training.sequences import Labels
@@ -19,7 +21,14 @@ SPLITS = ("train", "val", "test")
 GROUP_TABLE = "split.tsv"
 """Written by `fitcli dataset split` at the top of its folder: which recording every clip was cut from."""
 
+SHORTEST_NAME = 3
+"""A name with fewer letters than this says nothing of where a clip is from."""
+
 _OTHER_NAMES = {"valid": "val", "validation": "val"}  # what other tools call the folder
+_COPY_MARKS = re.compile(
+    r"[\s_.-]*(\(\d+\)|\(?(copy|copie|kopie|flip(ped)?|mirror(ed)?|aug(mented)?|edit(ed)?)\)?)$", re.IGNORECASE
+)
+_COUNTER = re.compile(r"([\s_.-]+(clip|part|segment|seg|take|rep|set|p))?[\s_.-]*\d+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,6 @@ class LabelledVideo:
     name: str
     labels: Labels
     group: str
-
-    def __hash__(self) -> int:
-        return hash(self.path)
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,21 @@ def refusal(path: Path, name: str) -> str | None:
     return None
 
 
+def recording(stem: str, name: str) -> str:
+    """The recording that a clip of class `name` was cut from, as its file name tells.
+
+    Copy marks and one counter at the end go, so that `anna_squat_03 (copy)` is of `anna_squat`; where nothing but the
+    class would be left, as of `squat_03`, the counter is all that tells clips apart and stays.
+    """
+    whole = stem
+    while (shorter := _COPY_MARKS.sub("", whole)) and shorter != whole:
+        whole = shorter
+    bare = _COUNTER.sub("", whole)
+    if len(bare) < SHORTEST_NAME or _letters(bare) in _class_names(name):
+        return f"{name}/{whole}"
+    return bare
+
+
 def _judge(root: Path, path: Path, groups: dict[str, str]) -> LabelledVideo | LeftOut | None:
     relative = path.relative_to(root)
     if relative.as_posix() == GROUP_TABLE:
@@ -150,7 +171,7 @@ def _judge(root: Path, path: Path, groups: dict[str, str]) -> LabelledVideo | Le
     reason = refusal(path, name) or (None if path.exists() else "a link to nothing")
     if reason:
         return LeftOut(path, reason)
-    group = groups.get(relative.as_posix(), path.stem)
+    group = groups.get(relative.as_posix(), recording(path.stem, name))
     return LabelledVideo(path, split, name, labels_of(name), group)
 
 
@@ -160,3 +181,15 @@ def _groups(root: Path) -> dict[str, str]:
         return {}
     with table.open(newline="", encoding="utf-8") as lines:
         return {row["file"]: row["group"] for row in csv.DictReader(lines, delimiter="\t") if row.get("group")}
+
+
+def _class_names(name: str) -> set[str]:
+    try:
+        exercise = catalog().exercise(name)
+    except KeyError:
+        return {_letters(name)}
+    return {_letters(known) for known in (name, exercise.name, *exercise.aliases)}
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text.casefold()))
