@@ -29,12 +29,13 @@ GOAL_OBO, GOAL_MAE = 0.95, 0.10
 
 @dataclass(frozen=True)
 class Count:
-    """One clip's true count and ours."""
+    """One clip's true count and ours; `cut` are halves at the clip's edges, which the hand may have counted."""
 
     exercise: str
     truth: int
     found: int
     clip: str = ""
+    cut: int = 0
 
 
 def repetitions(found: object) -> int:
@@ -57,7 +58,8 @@ def real(shared: Path) -> tuple[list[Count], list[Count]]:
         truth, exercise = int(row["repetitions"]), row["exercise"]
         whole.append(Count(exercise, truth, analysis.repetitions or 0, row["id"]))
         assert analysis.track is not None
-        named.append(Count(exercise, truth, repetitions(count_repetitions(analysis.track, exercise)), row["id"]))
+        alone = count_repetitions(analysis.track, exercise)
+        named.append(Count(exercise, truth, repetitions(alone), row["id"], alone.partial if alone else 0))
     return whole, named
 
 
@@ -125,7 +127,10 @@ def main() -> None:
         print(summary("real clips, true name", named))
         if options.verbose:
             for one, other in zip(whole, named, strict=True):
-                print(f"  {one.clip} {one.exercise:18} {one.truth} by hand, {one.found} found, {other.found} named")
+                cut = f" and {other.cut} cut by the clip's edges" if other.cut else ""
+                print(
+                    f"  {one.clip} {one.exercise:18} {one.truth} by hand, {one.found} found, {other.found} named{cut}"
+                )
     else:
         print("real clips: not here, see --shared")
     right, wrong, unnamed = synthetic(options.sequences, options.seed)

@@ -34,9 +34,13 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, markup=False)
 
 
+_under_bar: list[Console] = []
+"""The console of the progress bar that is shown: what it prints goes above the bar, anything else into it."""
+
+
 def note(sentence: str, style: str = "bright_black") -> None:
     """One line on stderr; the terminal wraps it, so that a search in a log finds it whole."""
-    stderr().print(sentence, style=style, soft_wrap=True)
+    (_under_bar[-1] if _under_bar else stderr()).print(sentence, style=style, soft_wrap=True)
 
 
 def explain(error: Exception) -> str:
@@ -84,7 +88,11 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
         redirect_stderr=False,
     ) as bar:
         task = bar.add_task(label, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+        _under_bar.append(bar.console)
+        try:
+            yield lambda share: bar.update(task, completed=share)
+        finally:
+            _under_bar.pop()
 
 
 @contextmanager

@@ -82,8 +82,8 @@ people who stand and fidget do not where two or more movements are taken for rep
 LONE_ELSEWHERE = Evidence(0.5, 2.0, 2.0)
 """For a lone movement of another joint than the named exercise's, or of an exercise that has no name."""
 LONE_LIVE, AGREEMENT_LIVE, LONE_LIVE_S = Evidence(0.5, 1.8, 1.3), 0.7, 1.1
-"""For a first repetition that is announced at once, named or not, how much of all signals' weight must agree on it, and
-how long it must last, as a step does not: a weaker one waits for the second, and then both count."""
+"""For a first repetition that is announced at once, how much of all signals' weight must agree on it, and how long it
+must last, as a step does not: a weaker one waits for the next, and then both count. The same for two without a name."""
 FASTEST_S, FAST = 0.75, 2.0
 """Repetitions faster than this are steps or jitter, unless they are this many times the smallest amplitude."""
 UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
@@ -143,7 +143,7 @@ def choose_signal(body: Body, exercise: str | None, training: bool = False) -> S
 
     best = max(found, key=lambda s: s.weight * (1 + agreement(s)))
     alone = agreement(best) < (AGREEMENT_DEEP if best.unit == "m" and best.space == "world" else AGREEMENT)
-    if training and best.cycles.count <= 1:
+    if training and best.cycles.count <= (1 if exercise else 2):
         lasts = 2 * best.cycles.half_s >= LONE_LIVE_S
         convincing = lasts and LONE_LIVE.holds(best) and agreement(best) >= AGREEMENT_LIVE
     else:

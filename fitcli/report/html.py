@@ -258,8 +258,13 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
         tiles.append({"value": f"{abs(one.difference_deg):.0f}°", "name": f"further on the {side} side"})
     for name, drift, more, less in drifts:
         if drift is not None:
-            direction = more if drift > 0 else less
-            tiles.append({"value": _signed(f"{drift:+.0%}"), "name": f"{name}, first to last: {direction}"})
+            direction = "the same" if abs(drift) < 0.005 else more if drift > 0 else less
+            tiles.append(
+                {
+                    "value": _signed(f"{drift:+.0%}") if abs(drift) >= 0.005 else "0%",
+                    "name": f"{name}, first to last: {direction}",
+                }
+            )
     how = "by its joint angle" if one.method == "joint angle" else f"by {one.method}, a general method"
     angles = {"unknown": "", "three-quarter": ", seen at an angle"}
     seen = angles.get(one.view, f", seen from the {one.view}")

@@ -87,6 +87,23 @@ class BigNumber:
             yield Align.center(Text(row, self.style, no_wrap=True))
 
 
+class TwoLines:
+    """Centred words on exactly two lines, so that nothing moves when they change; what has no room is left out."""
+
+    def __init__(self, words: str, style: str) -> None:
+        self.words = words
+        self.style = style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = Text(self.words, self.style).wrap(console, options.max_width)
+        if len(lines) > 2:
+            rest = Text(" ").join(line for line in list(lines)[1:])
+            rest.truncate(options.max_width, overflow="ellipsis")
+            lines[1] = rest
+        for number in range(2):
+            yield Align.center(lines[number] if number < len(lines) else Text(""))
+
+
 class Bar:
     """A bar across the whole line for a share 0..1; what is done can be told from the rest without colour too."""
 
@@ -164,10 +181,9 @@ def _live_panel(state: LiveState, camera: str) -> RenderableType:
     facts = [f"{coaching.total} in all", clock(state.elapsed_s), f"{width}x{height}", f"{state.rate_hz:.0f} frames/s"]
     lines: list[RenderableType] = [
         BigNumber(number(state), f"bold {style}"),
-        "",
         Align.center(Text(middle, "bold", overflow="ellipsis", no_wrap=True)),
         Align.center(Text(last, overflow="ellipsis", no_wrap=True)),
-        Align.center(Text(advice, "bold yellow" if coaching.cue else "bright_black", overflow="ellipsis")),
+        TwoLines(advice, "bold yellow" if coaching.cue else "bright_black"),
         Text(
             status(state), "green" if state.pose and not state.advice else "yellow", overflow="ellipsis", no_wrap=True
         ),
