@@ -68,6 +68,7 @@ def measure(film: Path, ends_s: list[float]) -> dict[str, Any]:
         coach = session.new_coach(recogniser)
         announced: list[float] = []
         named_s: float | None = None
+        used_s = time.process_time()
         began_s = time.monotonic()  # the film begins up to 33 ms later, so delays come out that much too long
         for state in session.live(coach, float("inf")):
             now_s = time.monotonic() - began_s
@@ -76,12 +77,14 @@ def measure(film: Path, ends_s: list[float]) -> dict[str, Any]:
                 named_s = now_s
             live.panel(state, camera.name)
             live.preview(state, mirror=True)
+        cores = (time.process_time() - used_s) / (time.monotonic() - began_s)
         counted = sum(summary.repetitions for summary in coach.finish())
         track = coach.track()
         exercise = recogniser.exercise
     delays = np.array([min((a - e for e in ends_s), key=abs) for a in announced])
     return {
         "poses_a_second": round(len(track) / max(float(track.times_s[-1]), 1e-6), 1),
+        "cores_used": round(cores, 2),
         "repetitions": len(ends_s),
         "counted": counted,
         "announced": len(announced),

@@ -127,7 +127,7 @@ def main() -> None:
         print(summary("real clips, true name", named))
         if options.verbose:
             for one, other in zip(whole, named, strict=True):
-                cut = f" and {other.cut} cut by the clip's edges" if other.cut else ""
+                cut = f" and {other.cut} cut" if other.cut else ""
                 print(
                     f"  {one.clip} {one.exercise:18} {one.truth} by hand, {one.found} found, {other.found} named{cut}"
                 )

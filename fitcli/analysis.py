@@ -348,7 +348,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         listed = ", ".join(consistent)
         status = Status.OK
         if reading.reference:
-            message = f"Read as the reference system does, in shares of 100 %, this is consistent with: {listed}."
+            message = f"As the reference system reads it, two seconds in shares of 100 %, consistent with: {listed}."
         elif exact:
             message = f"The muscles that work are consistent with: {listed}."
         else:

@@ -25,6 +25,8 @@ WINDOW_S = 4.0
 """Seconds of the latest poses that the exercise is named from: the window that the hybrid learned from."""
 NAMED_EVERY_S = 2.0
 """Seconds of new poses before the exercise is named again: a window costs the hybrid a quarter of a second."""
+LOOKS_EVERY_S = 0.25
+"""How often the recogniser looks whether there are enough new poses."""
 SHORTEST_WINDOW_S = 2.0
 """A first guess may be made from this much; the windows that the hybrid learned from are longer."""
 NEW_SHARE = 0.5
@@ -110,7 +112,7 @@ class Recogniser:
                 )
             belief: FloatArray | None = None
             looked_s = -np.inf
-            while not self._closing.wait(0.1):
+            while not self._closing.wait(LOOKS_EVERY_S):
                 track = self._latest(WINDOW_S) if self._latest else None
                 if track is None or not len(track) or track.times_s[-1] - looked_s < NAMED_EVERY_S:
                     continue

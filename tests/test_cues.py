@@ -9,7 +9,9 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, Status, WindowScore
 from fitcli.catalog import catalog
+from fitcli.coach import coach
 from fitcli.cues import advice, judge
 from fitcli.motion import CueFinding, ExerciseSet, count_repetitions
 from fitcli.motion.body import resample
@@ -267,6 +269,42 @@ def test_advice_is_short_and_says_each_thing_once(monkeypatch: pytest.MonkeyPatc
     assert len(sentences) == len(set(sentences)) == 2
     good = judged(perform(monkeypatch, "squat", "side"), "squat")
     assert advice([good]) == []
+
+
+def test_advice_is_only_as_sure_as_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    shallow = judged(perform(monkeypatch, "squat", "side", {"knee": (5, 58), "hip": (5, 58), "lean": (5, 24)}), "squat")
+    (depth,) = (c for c in shallow.cues if c.fired)
+    clear, close = replace(depth, value=130.0, share=1.0), replace(depth, value=112.0, share=1.0)
+    now_and_then = replace(depth, value=130.0, share=0.5)
+    assert advice([replace(shallow, cues=(clear,))]) == [depth.sentence]
+    for doubtful in (close, now_and_then):
+        (sentence,) = advice([replace(shallow, cues=(doubtful,))])
+        assert sentence.startswith("Perhaps go lower")
+    assert advice([replace(shallow, cues=(close,)), replace(shallow, cues=(clear,))]) == [depth.sentence]
+
+
+@pytest.mark.parametrize(("probability", "begins"), [(0.95, "Go lower"), (0.6, "If this is the squat: "), (0.3, "")])
+def test_form_is_judged_only_where_the_exercise_is_known(
+    monkeypatch: pytest.MonkeyPatch, probability: float, begins: str
+) -> None:
+    shallow = judged(perform(monkeypatch, "squat", "side", {"knee": (5, 50), "hip": (5, 50), "lean": (5, 20)}), "squat")
+    scores = tuple(probability if e.name == "squat" else 0.0 for e in catalog().exercises)
+    window = WindowScore(0.0, 60.0, scores, 1 - probability, (0.0,) * 11, 1.0)
+    muscles = tuple(MuscleScore(name, 0.9, name in ("quads", "glutes", "hamstrings")) for name in catalog().muscles[:4])
+    told = coach(
+        Analysis(
+            "squat.mp4",
+            Status.OK,
+            "",
+            exercise=ExerciseScore("squat", probability),
+            muscles=muscles,
+            sets=(shallow,),
+            windows=(window,),
+        )
+    )
+    assert bool(told.sets[0].cues) == bool(told.sets[0].score) == (probability > 0.5)
+    form = [s for s in told.feedback if "lower" in s.lower()]
+    assert [s[: len(begins)] for s in form] == ([begins] if begins else [])
 
 
 def test_an_unnamed_set_has_no_cues_and_no_score(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -369,7 +369,7 @@ def test_without_a_network_one_sentence_says_what_to_do(videos: Path, tmp_path: 
     settings = environment(
         XDG_CACHE_HOME=str(tmp_path), NO_PROXY="127.0.0.1", **{kinetics.MIRROR: "http://127.0.0.1:9"}
     )
-    done = subprocess.run(command, env=settings, capture_output=True, encoding="utf-8", timeout=300)
+    done = subprocess.run(command, env=settings, capture_output=True, encoding="utf-8", timeout=600)
     assert done.returncode == 11
     assert "X3D_XS.pyth cannot be fetched" in done.stderr
     assert "Traceback" not in done.stderr

@@ -55,27 +55,31 @@ def convert_command(
     networks: Annotated[
         list[Path], typer.Argument(metavar="CKPT", help="Checkpoints of fitcli or of the reference system, or folders.")
     ],
-    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for what comes out.")] = Path(
-        "checkpoints"
-    ),
+    folder: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Folder for what comes out; their own to convert in place.")
+    ],
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Convert checkpoints to fitcli's own format, which is plain data, with OpenVINO IR beside them."""
-    from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
+    from fitcli.network.checkpoint import FORMAT, load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
+    from fitcli.network.ensemble import ENSEMBLE_FILE
     from fitcli.network.ir import ir_beside
 
     for path in _files(networks):
         loaded = load_checkpoint(path, trust=trust_checkpoint)
         target = folder / path.name
-        if not (target.exists() and target.samefile(path)):
+        if not target.exists():
             # Shipped networks are halved; a reference checkpoint stays what it is to the bit.
             save_checkpoint(target, loaded, half=loaded.spec.input == "pose")
-        elif loaded.origin != "fitcli":
+        elif not target.samefile(path) or loaded.origin != FORMAT:
             raise CheckpointError(f"{target} would be overwritten: name another folder with --to.")
         note(f"Converting {path} ...")
         convert(target, ir_beside(target))
         stdout().print(f"{target} and {ir_beside(target).name}", soft_wrap=True)
+    for weights in (path / ENSEMBLE_FILE for path in networks):
+        if weights.is_file() and not (folder / ENSEMBLE_FILE).exists():
+            shutil.copyfile(weights, folder / ENSEMBLE_FILE)
 
 
 @app.command("verify")

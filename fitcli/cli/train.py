@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,8 @@ class MissingTrainingError(FitcliError):
 @contextmanager
 def needs_training_extra() -> Iterator[None]:
     """Turns the lack of a package that only trainers install into the command that installs it."""
+    # It comes along with torchmetrics and tells the whole world when it looks for fonts.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         yield
     except ModuleNotFoundError as error:

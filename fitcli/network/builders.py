@@ -66,7 +66,9 @@ class HybridNetwork(nn.Module):
     def from_volume(self, volume: Tensor) -> tuple[Tensor, Tensor]:
         """The logits of (B, C, T, H, W): what follows the heatmap layer."""
         if self.spec.architecture == "slowfast":
-            features = self.backbone([volume[:, :, list(self.spec.slow_frames)], volume])
+            # Slice by slice: a list of indices would be copied to the device anew for every clip.
+            slow = torch.stack([volume[:, :, i] for i in self.spec.slow_frames], 2)
+            features = self.backbone([slow, volume])
         else:
             features = self.backbone(volume)
         none = features.new_zeros(len(features), 0)

@@ -59,9 +59,8 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
     yield Check("weights", True, f"{loaded.parameters:,} parameters, every tensor in its place")
     beside = ir_beside(checkpoint)
     if beside.exists() and not ir_of(beside, sha256(checkpoint)):
-        yield Check(
-            "IR", False, f"{beside.name} was made from another checkpoint: `fitcli checkpoints convert` makes it anew"
-        )
+        again = f"`fitcli checkpoints convert {checkpoint} --to {checkpoint.parent}`"
+        yield Check("IR", False, f"{beside.name} was made from another checkpoint: {again} makes it anew")
     clip = random_clip(spec)
     expected = exact(clip)
     precisions: tuple[Precision, ...] = ("full", "auto") if spec.input == "rgb" else ("full",)

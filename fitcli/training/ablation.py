@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, StorageError
+from fitcli.errors import FitcliError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
 from fitcli.network.ensemble import softmax
 from fitcli.network.spec import RGB_NETWORKS
@@ -203,9 +203,7 @@ def claim(folder: Path, plan: Plan, options: Seq[str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists() and file.read_text(encoding="utf-8") != text:
-            raise InvalidVideoError(
-                f"{folder} holds runs that were trained with other options: name another --to folder."
-            )
+            raise StorageError(f"{folder} holds runs that were trained with other options: name another --to folder.")
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error

@@ -21,7 +21,7 @@ from fitcli.training.folds import fold_of
 
 ACCEPTED_ACCURACY = 0.5
 """An exercise is named from the confidence at which such answers on unseen series were right at least half the time."""
-ACCEPTED_REFUSAL = 0.07
+ACCEPTED_REFUSAL = 0.1
 """Share of true exercises that may be called none of these."""
 NEAR = 0.1
 """Answers within this confidence of a threshold are judged together."""

@@ -104,7 +104,7 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
     folder = prepared(folder, ("train", "val"), cache, options.decoders, lambda share: told("decoding", share))
     L.seed_everything(options.seed, verbose=False)
     validation = folder.split("val")
-    watch = LoaderWatch(options.batch)
+    watch = LoaderWatch()
     best = ModelCheckpoint(
         options.run,
         filename=Path(BEST_FILE).stem,

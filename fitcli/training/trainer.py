@@ -164,8 +164,7 @@ def _cpu_flags() -> str:
 class LoaderWatch(Callback):
     """Logs clips a second, and the share of the time that the network waited for clips."""
 
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
+    def __init__(self) -> None:
         self.waited_s, self.worked_s, self.clips = 0.0, 0.0, 0
         self._since: float | None = None
 
