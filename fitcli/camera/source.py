@@ -16,9 +16,6 @@ from fitcli.video import Frame, Image, frames
 DEFAULT_RESOLUTION = "1280x720"
 """720p: what nearly every webcam gives at 30 frames a second, and more than pose needs."""
 
-LONGEST_LAG_S = 0.25
-"""A file that cannot be shown as fast as it plays leaves frames out from here on, as a camera does on a busy machine."""
-
 STILL_RATE_HZ = 30.0
 """How often a file that stands still gives its frame."""
 
@@ -168,11 +165,6 @@ class _File:
                 return CameraFrame(time.monotonic(), self._next.image)
         if self._zero_s is None:
             self._zero_s = time.monotonic() - self._next.time_s
-        while time.monotonic() - self._zero_s - self._next.time_s > LONGEST_LAG_S:
-            following = next(self._frames, None)
-            if following is None:
-                break
-            self._next = following
         time.sleep(max(0.0, self._zero_s + self._next.time_s - time.monotonic()))
         frame = CameraFrame(time.monotonic(), self._next.image)
         self._next = next(self._frames, None)
