@@ -193,6 +193,18 @@ def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
     assert (tmp_path / "set.mp4").read_text(encoding="utf-8") == "precious"
 
 
+def test_a_recorded_set_is_drawn_although_its_own_video_is_gone(tmp_path: Path):
+    done = fitcli(
+        *QUICK, "--duration", "3", "--save-video", "drawn/", "--report", "set.html", "--sessions", "kept", "--no-voice",
+        cwd=tmp_path, env=NO_DISPLAY,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    assert probe(drawn).duration_s == pytest.approx(3, abs=0.5)
+    assert "<svg" in (tmp_path / "set.html").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn", "kept", "set.html"]
+
+
 def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
     left, fresh = tmp_path / "kept" / ".recording-old", tmp_path / "kept" / ".recording-new"
     for folder in (left, fresh):
@@ -211,6 +223,7 @@ def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
         (("--camera", "99"), 9, "camera"),
         (("--resolution", "big"), 9, "1280x720"),
         (("--countdown", "61"), 2, "60"),
+        (("--loop", "--report", "one.html"), 2, "name a folder"),
         (("--camera", SAMPLE, "--sessions", "file/below"), 8, "No video can be recorded in file/below"),
     ],
 )

@@ -185,6 +185,7 @@ def test_a_closed_terminal_ends_a_live_session(tmp_path: Path):
     [
         (("record", "--reps", "5"), 2, "--live"),
         (("record", "--live", "--loop"), 2, "--loop"),
+        (("record", "--live", "--save-video", "drawn.mp4"), 2, "--keep-video"),
         ((*LIVE, "--checkpoints", "nothing"), 6, "nothing"),
         ((*LIVE[:2], "--camera", "nothing.mp4"), 9, "There is no camera or video file 'nothing.mp4'"),
     ],

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -24,6 +25,7 @@ import fitcli
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, complain, exit_code
 from fitcli.cli.console import note as tell
+from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, Target, plan_pictures
 from fitcli.cli.present import Presentation, present, speak
 from fitcli.errors import FitcliError, InvalidVideoError, StorageError
 from fitcli.history import sessions_folder
@@ -120,6 +122,8 @@ def record(
             rich_help_panel=options.SESSION,
         ),
     ] = None,
+    save_video: SaveVideo = None,
+    report: Report = None,
     beep: Annotated[bool, typer.Option(" /--no-beep", help="No tones.", rich_help_panel=options.VOICE)] = True,
     voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
@@ -145,6 +149,10 @@ def record(
         raise typer.BadParameter("repetitions are counted while you train: add --live.", param_hint="--reps")
     if live and loop:
         raise typer.BadParameter("--live goes on from set to set by itself: leave --loop out.", param_hint="--loop")
+    if live and save_video and not keep_video:
+        raise typer.BadParameter("--live makes no video to draw on: add --keep-video FILE.", param_hint="--save-video")
+    # What is in the way of a picture is told before anybody gets ready.
+    plan_pictures([Path("set-1"), Path("set-2")] if loop else [Path("set-1")], save_video, report)
     how = Presentation(
         json=json,
         quiet=quiet,
@@ -170,6 +178,8 @@ def record(
         live=live,
         repetitions=reps,
         keep_video=keep_video,
+        save_video=save_video,
+        report=report,
         beeps=beep,
     )
     engine = _Engine(checkpoints, device.value, trust_checkpoint)
@@ -198,6 +208,8 @@ class _Plan:
     live: bool
     repetitions: int | None
     keep_video: Path | None
+    save_video: Target | None
+    report: Target | None
     beeps: bool
 
 
@@ -328,7 +340,7 @@ class _Sets:
         if not (self._how.json or self._how.quiet):
             _tell_live(duration_s, len(track), summaries)
         named = str(path) if path else self._camera.name
-        return [self._answer(duration_s, named, lambda progress: self._engine.of_track(track, named))]
+        return [self._answer(duration_s, named, lambda progress: self._engine.of_track(track, named), path)]
 
     def _get_ready(self) -> bool:
         """Into the picture, countdown; returns whether to go on."""
@@ -357,24 +369,34 @@ class _Sets:
             return self._engine.of_video(recording.path, progress)
 
         try:
-            return self._answer(recording.duration_s, named, analyse)
+            return self._answer(recording.duration_s, named, analyse, recording.path)
         finally:
             if not self._plan.keep_video:
                 recording.path.unlink(missing_ok=True)
 
-    def _answer(self, duration_s: float, named: str, analyse: Callable[[Progress], Analysis]) -> int:
-        """Tell and store what the analysis says; returns the exit code."""
+    def _answer(
+        self, duration_s: float, named: str, analyse: Callable[[Progress], Analysis], video: Path | None
+    ) -> int:
+        """Tell, store and draw (from the video, where there is one) what the analysis says; returns the exit code."""
         try:
             if duration_s < SHORTEST_S:
                 raise InvalidVideoError(f"Only {duration_s:.1f} s were recorded: too short to see a movement.")
             analysis = replace(self._analysed(analyse), file=named)
+            pictures = self._pictures()
         except FitcliError as error:  # the next set may be a better one
             return complain(error, verbose=self._how.verbose)
         finally:
             self._stage.clear()
-        code = present(analysis, self._how)
+        code = present(analysis, self._how, pictures, source=video)
         self._speak(analysis)
         return code
+
+    def _pictures(self) -> Pictures:
+        plan = self._plan
+        if not (plan.save_video or plan.report):
+            return NO_PICTURES
+        named = plan.keep_video or Path(f"set-{datetime.now():%Y-%m-%dT%H-%M-%S}")
+        return plan_pictures([named], plan.save_video, plan.report)[0]
 
     def _analysed(self, analyse: Callable[[Progress], Analysis]) -> Analysis:
         """The analysis, made on a thread of its own so that Ctrl-C ends the waiting at once."""
