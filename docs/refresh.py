@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 import re
 import shlex
 import subprocess
@@ -26,8 +27,12 @@ COLUMNS = 80
 OUTPUTS = {
     "analyze": "fitcli analyze samples/squat.mp4",
     "batch": "fitcli analyze samples notes.mp4",
+    "live": "fitcli record --live --camera samples/squat.mp4 --countdown 1 --no-preview",
+    "doctor": "fitcli doctor",
     "history": "fitcli history",
+    "stats": "fitcli history stats",
     "exercises": "fitcli exercises",
+    "verify": "fitcli checkpoints verify checkpoints",
 }
 
 
@@ -38,12 +43,11 @@ def run(command: str, folder: Path, **environment: str) -> str:
         arguments,
         cwd=folder,
         env={**os.environ, "COLUMNS": str(COLUMNS), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         encoding="utf-8",
         check=False,
     )
-    return done.stdout
+    return done.stderr if "--live" in arguments else done.stdout  # there, the table is like any other
 
 
 def draw(command: str, colours: str, to: Path) -> None:
@@ -71,6 +75,7 @@ def main() -> None:
             printed = run(command, folder)
             if key == "batch":  # each file's own table looks like the one above
                 printed = "...\n" + printed[printed.rindex("\n\n") + 2 :]
+            printed = printed.replace(str(ROOT), "~/fitcli").replace(platform.platform(), platform.system())
             block = "\n".join(line.rstrip() for line in f"$ {command}\n{printed}".splitlines())
             pattern = rf"(<!-- output: {key} -->\n```console\n).*?(\n```)"
             readme, found = re.subn(

@@ -223,7 +223,7 @@ def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
         (("--camera", "99"), 9, "camera"),
         (("--resolution", "big"), 9, "1280x720"),
         (("--countdown", "61"), 2, "60"),
-        (("--loop", "--report", "one.html"), 2, "name a folder"),
+        (("--loop", "--report", "one.html"), 2, "--report"),
         (("--camera", SAMPLE, "--sessions", "file/below"), 8, "No video can be recorded in file/below"),
     ],
 )

@@ -65,4 +65,5 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.gelu(self.norm(self.across_time(x)))
-        return x + self.dropout(self.last_norm(self.across_channels(hidden)))
+        mixed: Tensor = self.dropout(self.last_norm(self.across_channels(hidden)))
+        return x + mixed
