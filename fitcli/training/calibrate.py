@@ -16,8 +16,8 @@ from fitcli.errors import CheckpointError
 from fitcli.network.ensemble import EnsembleConfig, Member
 from fitcli.network.runtime import TorchRuntime
 from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
-from fitcli.training.sequences import Sequence, load_sequences
 from fitcli.training.folds import fold_of
+from fitcli.training.sequences import Sequence, load_sequences
 
 ACCEPTED_ACCURACY = 0.5
 """An exercise is named from the confidence at which such answers on unseen series were right at least half the time."""
