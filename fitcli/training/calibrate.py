@@ -5,6 +5,7 @@ Every number here is chosen on clips of series that the scoring networks never s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,9 @@ NEAR = 0.1
 """Answers within this confidence of a threshold are judged together."""
 TEMPERATURES = tuple(np.geomspace(0.3, 2.0, 25).round(3).tolist())
 MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
-EXERCISE_WEIGHTS = tuple(round(step * 0.1, 1) for step in range(11))
+WEIGHTS = tuple(round(step * 0.1, 1) for step in range(11))
+NOISE = 0.02
+"""Sums of two metrics that differ by less than this do not tell two weights apart on some hundred clips."""
 KINDS = ("real", "avatar")
 """What is scored: moving people. A still pair or a drawing is no video of a user."""
 
@@ -56,9 +59,7 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
     config = EnsembleConfig(tuple(Member(name, 1 / len(names), 1 / len(names)) for name in names))
     if len(names) == 2:
         config = _weigh(clips, config)
-    config = min(
-        (replace(config, temperature=t) for t in TEMPERATURES), key=lambda c: _negative_log_likelihood(clips, c)
-    )
+    config = min((replace(config, temperature=t) for t in TEMPERATURES), key=lambda c: _calibration_error(clips, c))
     config = max(
         (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
     )
@@ -70,13 +71,21 @@ def _counts(sequence: Sequence) -> bool:
 
 
 def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
-    tried = [weighted(config, weight) for weight in EXERCISE_WEIGHTS]
-    exercise = max(tried, key=lambda c: _exercise_score(clips, c)).members
-    muscle = max(tried, key=lambda c: _muscle_score(clips, c)).members
+    exercise = _most_even(lambda c: _exercise_score(clips, c), config)
+    muscle = _most_even(lambda c: _muscle_score(clips, c), config)
     return replace(
         config,
-        members=tuple(replace(e, weight_muscle=m.weight_muscle) for e, m in zip(exercise, muscle, strict=True)),
+        members=tuple(
+            replace(e, weight_muscle=m.weight_muscle) for e, m in zip(exercise.members, muscle.members, strict=True)
+        ),
     )
+
+
+def _most_even(score: Callable[[EnsembleConfig], float], config: EnsembleConfig) -> EnsembleConfig:
+    """The weights nearest to equal ones among those that are as good as the best, give or take `NOISE`."""
+    scores = {weight: score(weighted(config, weight)) for weight in WEIGHTS}
+    good = [weight for weight in WEIGHTS if scores[weight] >= max(scores.values()) - NOISE]
+    return weighted(config, min(good, key=lambda weight: (abs(weight - 0.5), -scores[weight])))
 
 
 def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
@@ -84,13 +93,10 @@ def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
     return exercise.top1 + exercise.macro_top1 if exercise else 0.0
 
 
-def _negative_log_likelihood(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
-    scores, targets, _ = answers(clips, config)
-    probabilities = np.concatenate([scores.exercise, scores.other[:, None]], 1)
-    known = targets >= 0
-    picked = probabilities[np.flatnonzero(known), targets[known]]
-    weights = _class_weights(targets[known])
-    return float(-(weights * np.log(np.maximum(picked, 1e-6))).sum() / weights.sum())
+def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+    # Of true exercises only: the most likely answer would gain nothing from the clips that show none of them.
+    exercise = measure("", clips, config).exercise
+    return exercise.calibration_error if exercise else 0.0
 
 
 def _class_weights(targets: np.ndarray) -> np.ndarray:
