@@ -231,7 +231,8 @@ def test_the_page_needs_nothing_but_itself(drawn: Drawn) -> None:
 def test_the_page_says_what_the_json_says(drawn: Drawn) -> None:
     answer, words = drawn.answer, Page.of(drawn.page).words()
     assert answer["exercise"]["name"].capitalize() in words
-    assert f"{round(100 * answer['exercise']['confidence'])} % sure" in words
+    # nothing is ever told as certain
+    assert f"{min(99, round(100 * answer['exercise']['confidence']))} % sure" in words
     assert f"{answer['repetitions']} repetitions" in words
     assert all(sentence in words for sentence in answer["feedback"])
     assert "60 kg moved" in words
