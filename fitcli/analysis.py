@@ -405,15 +405,19 @@ def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> t
     if other >= config.other_from:
         return (
             Status.UNCERTAIN,
-            f"This looks like none of the exercises I know; the nearest is {best.name} ({best.probability:.0%}).",
+            f"This looks like none of the exercises I know; the nearest is {best.name} ({_percent(best.probability)}).",
         )
     if best.probability < config.certain_from:
         return (
             Status.UNCERTAIN,
-            f"Not sure: it looks most like {best.name} ({best.probability:.0%}), then {second.name} "
-            f"({second.probability:.0%}).",
+            f"Not sure: it looks most like {best.name} ({_percent(best.probability)}), then {second.name} "
+            f"({_percent(second.probability)}).",
         )
-    return Status.OK, f"This is {best.name} ({best.probability:.0%})."
+    return Status.OK, f"This is {best.name} ({_percent(best.probability)})."
+
+
+def _percent(probability: float) -> str:
+    return f"{min(round(100 * probability), 99)}%"  # nothing is told as certain
 
 
 def _sets(person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str | None) -> tuple[ExerciseSet, ...]:
