@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -89,6 +90,24 @@ def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path)
     assert done.returncode == 3
     assert "clips.tsv" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_evaluate_measures_what_a_fold_left_out_in_a_narrow_terminal(poses: Path) -> None:
+    left = fold_of(load_sequences(poses, "train"), 0, 2)[1]
+    named = [s for s in left if s.labels.exercise is not None and s.labels.exercise < len(catalog().exercises)]
+    done = subprocess.run(
+        fitcli("evaluate", poses, "--fold", "0/2"),
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert done.returncode == 0, done.stderr
+    ensemble = next(line.split() for line in done.stdout.splitlines() if line.startswith("ensemble"))
+    assert int(ensemble[1]) == len(named)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in done.stdout
+    videos = subprocess.run(fitcli("evaluate", Path("samples"), "--fold", "0/2"), capture_output=True, encoding="utf-8")
+    assert videos.returncode == 3
+    assert "no pose sequences" in videos.stderr
 
 
 def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: Path) -> None:

@@ -17,6 +17,12 @@ def evaluate(
         Path, typer.Argument(metavar="CLIPS", help="Pose sequences, or folders of videos named after their exercise.")
     ],
     split: Annotated[str, typer.Option(help="Which split of the pose sequences.")] = "dev",
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N", help="Measure on the training series that --fold K/N left out."
+        ),
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(metavar="TSV", help="A table with the columns file and class, for videos in one folder."),
@@ -31,8 +37,9 @@ def evaluate(
 ) -> None:
     """Measure the ensemble, each network alone and the ensemble weights on clips whose exercise is known."""
     # The engines and torchmetrics take seconds to import.
-    from fitcli.cli.train import needs_training_extra
+    from fitcli.cli.train import needs_training_extra, parse_fold
 
+    part = parse_fold(fold)
     with needs_training_extra():
         from fitcli.network import checkpoint_folder
         from fitcli.network.ensemble import Ensemble
@@ -41,7 +48,7 @@ def evaluate(
 
     ensemble = Ensemble(checkpoint_folder(checkpoints), device.value, trust=trust_checkpoint)
     with progress("evaluating", shown=not json) as report_progress:
-        report = measure(folder, ensemble, split=split, labels=labels, progress=report_progress)
+        report = measure(folder, ensemble, split=split, labels=labels, fold=part, progress=report_progress)
     if json:
         typer.echo(json_format.dumps(metrics.report_json(report)))
     else:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def report_table(report: Report) -> Group:
     """Every table of a report: exercises, muscles, classes, groups, the sweep, mistakes."""
-    parts: list[Any] = [_summary(report), "", _classes(report)]
+    parts: list[Any] = [_exercises(report), "", _muscles(report), "", _classes(report)]
     if report.sweep:
         parts += ["", _sweep(report)]
     if report.mistakes:
@@ -82,34 +82,47 @@ def _number(value: float) -> str:
     return "-" if value != value else f"{value:.3f}"
 
 
-def _summary(report: Report) -> Table:
-    table = Table(title="On the whole set", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "clips", "top-1", "95 %", "top-3", "macro", "ECE", "micro", "nothing", "mAP", "AUC", "F1"):
-        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
-    for evaluation in (report.ensemble, *report.alone, *report.groups):
-        table.add_row(*_row(evaluation))
+def _exercises(report: Report) -> Table:
+    table = _table("Exercises", ("", "clips", "top-1", "95 %", "top-3", "macro", "ECE"))
+    for evaluation in _evaluations(report):
+        if measured := evaluation.exercise:
+            low, high = measured.top1_interval
+            figures = (measured.top3, measured.macro_top1, measured.calibration_error)
+            table.add_row(
+                evaluation.name,
+                str(measured.clips),
+                _number(measured.top1),
+                f"{low:.2f}-{high:.2f}",
+                *map(_number, figures),
+            )
     other = report.ensemble.other
+    told = []
     if other.clips:
-        table.caption = f"none of the exercises: {other.recognised:.0%} of {other.clips} recognised"
-        table.caption_justify = "left"
+        told.append(f"none of the exercises: {other.recognised:.0%} of {other.clips} recognised")
+    if report.ensemble.exercise:
+        told.append(f"of true ones {other.refused:.0%} are called none of them, {other.uncertain:.0%} are not sure")
+    table.caption, table.caption_justify = "\n".join(told), "left"
     return table
 
 
-def _row(evaluation: Evaluation) -> list[str]:
-    exercise, muscle = evaluation.exercise, evaluation.muscle
-    row = [evaluation.name]
-    if exercise:
-        low, high = exercise.top1_interval
-        row += [str(exercise.clips), _number(exercise.top1), f"{low:.2f}-{high:.2f}", _number(exercise.top3)]
-        row += [_number(exercise.macro_top1), _number(exercise.calibration_error)]
-    else:
-        row += ["0", *("-",) * 5]
-    if muscle:
-        row += [_number(muscle.micro_accuracy), _number(muscle.predict_nothing), _number(muscle.mean_average_precision)]
-        row += [_number(muscle.auc), _number(muscle.macro_f1)]
-    else:
-        row += ["-"] * 5
-    return row
+def _muscles(report: Report) -> Table:
+    table = _table("Muscles", ("", "micro accuracy", "predicting none", "mAP", "AUC", "macro F1"))
+    for evaluation in _evaluations(report):
+        if measured := evaluation.muscle:
+            figures = (measured.micro_accuracy, measured.predict_nothing, measured.mean_average_precision)
+            table.add_row(evaluation.name, *map(_number, (*figures, measured.auc, measured.macro_f1)))
+    return table
+
+
+def _evaluations(report: Report) -> tuple[Evaluation, ...]:
+    return (report.ensemble, *report.alone, *report.groups)
+
+
+def _table(title: str, headings: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=bool(heading))
+    return table
 
 
 def _classes(report: Report) -> Table:

@@ -17,8 +17,8 @@ from fitcli.errors import CheckpointError
 from fitcli.network.ensemble import EnsembleConfig, Member
 from fitcli.network.runtime import TorchRuntime
 from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
-from fitcli.training.folds import fold_of
-from fitcli.training.sequences import Sequence, load_sequences
+from fitcli.training.folds import held_out
+from fitcli.training.sequences import load_sequences
 
 ACCEPTED_ACCURACY = 0.5
 """An exercise is named from the confidence at which such answers on unseen series were right at least half the time."""
@@ -31,8 +31,6 @@ MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
 WEIGHTS = tuple(round(step * 0.1, 1) for step in range(11))
 NOISE = 0.02
 """Sums of two metrics that differ by less than this do not tell two weights apart on some hundred clips."""
-KINDS = ("real", "avatar")
-"""What is scored: moving people. A still pair or a drawing is no video of a user."""
 
 
 def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip]:
@@ -47,9 +45,9 @@ def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip
         if not networks:
             raise CheckpointError(f"There is no checkpoint in {run}: train with --fold {k}/{folds} first.")
         runtimes = [TorchRuntime(path, "cpu") for path in networks]
-        _, left_out = fold_of(sequences, k, folds)
         clips += [
-            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes) for s in left_out if _counts(s)
+            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes)
+            for s in held_out(sequences, k, folds)
         ]
     return clips
 
@@ -64,10 +62,6 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
         (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
     )
     return _thresholds(clips, config)
-
-
-def _counts(sequence: Sequence) -> bool:
-    return sequence.kind in KINDS
 
 
 def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:

@@ -17,6 +17,7 @@ from fitcli.network.runtime import Logits, Runtime, TorchRuntime
 from fitcli.network.spec import OTHER
 from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.training.folds import held_out
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
 from fitcli.training.sequences import AMBIGUOUS, Labels, load_sequences
 
@@ -95,11 +96,15 @@ def evaluate(
     *,
     split: str | None = "dev",
     labels: Path | None = None,
+    fold: tuple[int, int] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Report:
-    """Measure `ensemble` on pose sequences (`clips.tsv`) or videos (`<class>/*.mp4`, or a table `file`, `class`)."""
+    """Measure `ensemble` on pose sequences (`clips.tsv`) or videos (`<class>/*.mp4`, or a table `file`, `class`).
+
+    fold: (k, n) measures on what training with that fold left out, as far as somebody moves in it, instead of a split.
+    """
     failed: list[str] = []
-    clips = list(_scored(folder, ensemble, split, labels, failed, progress or (lambda share: None)))
+    clips = list(_scored(folder, ensemble, split, labels, fold, failed, progress or (lambda share: None)))
     if not clips:
         raise MissingInputError(f"{folder} holds nothing to evaluate: pose sequences or folders of videos by exercise.")
     return report(clips, ensemble.config, tuple(failed))
@@ -133,7 +138,9 @@ def report(clips: Seq[ScoredClip], config: EnsembleConfig, failed: tuple[str, ..
     """All metrics of `clips` under `config`."""
     names = [Path(member.checkpoint).stem for member in config.members]
     alone = tuple(measure(name, clips, only(config, i)) for i, name in enumerate(names)) if len(names) > 1 else ()
-    groups = sorted({clip.group for clip in clips if clip.group})
+    count = len(catalog().exercises)
+    # Only where exercises are named: what is none of them is measured as a whole.
+    groups = sorted({c.group for c in clips if c.group and c.labels.exercise is not None and c.labels.exercise < count})
     scores, exercises, _ = answers(clips, config)
     return Report(
         ensemble=measure("ensemble", clips, config),
@@ -239,18 +246,21 @@ def _scored(
     ensemble: Ensemble,
     split: str | None,
     table: Path | None,
+    fold: tuple[int, int] | None,
     failed: list[str],
     progress: Callable[[float], None],
 ) -> Iterator[ScoredClip]:
     if (folder / "clips.tsv").is_file():
         if ensemble.reads_pictures:
             raise CheckpointError(f"{folder} holds pose sequences, and networks here read pictures: name videos.")
-        sequences = load_sequences(folder, split)
+        sequences = held_out(load_sequences(folder, "train"), *fold) if fold else load_sequences(folder, split)
         for i, sequence in enumerate(sequences, 1):
             group = f"{sequence.tier} {sequence.note}" if sequence.tier else ""
             yield score_windows(sequence.id, group, sequence.labels, sequence.track, ensemble.runtimes)
             progress(i / len(sequences))
         return
+    if fold:
+        raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
     from fitcli.analysis import watch
 
     videos = _listed(folder, table) if table else _foldered(folder)

@@ -6,6 +6,9 @@ from collections.abc import Sequence as Seq
 
 from fitcli.training.sequences import Sequence
 
+MOVING = ("real", "avatar")
+"""Kinds of clips in which somebody moves as a user does."""
+
 
 def fold_of(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> tuple[list[Sequence], list[Sequence]]:
     """(kept, left out) for the k-th (from 0) of n folds: no series is on both sides, classes spread evenly."""
@@ -16,3 +19,9 @@ def fold_of(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> tuple[li
     parts = list(splitter.split(labels, labels, [s.series for s in sequences]))
     kept, left = parts[k]
     return [sequences[i] for i in kept], [sequences[i] for i in left]
+
+
+def held_out(sequences: Seq[Sequence], k: int, n: int) -> list[Sequence]:
+    """What `fold_of` leaves out, as far as it moves: a still pair or a drawing is no video of a user."""
+    _, left = fold_of(sequences, k, n)
+    return [sequence for sequence in left if sequence.kind in MOVING]
