@@ -34,6 +34,9 @@ LEAST_FOUND = 0.05
 """Share of the frames that must show somebody."""
 
 
+LIKELY = 0.5
+"""Probability of a set's exercise from which the video is said to show it, when it shows several."""
+
 UNNAMED_FROM = 0.5
 """Probability of "none of the exercises" over which a window's movement has no name: more than all of them together."""
 
@@ -134,6 +137,26 @@ class Analysis:
     consistent_with: tuple[str, ...] = ()
     muscle_scores: str = "sigmoid"
     track: PoseTrack | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def performed(self) -> tuple[str, ...]:
+        """The exercises of the sets in their order, each once, as far as their own windows name them."""
+        return tuple(
+            dict.fromkeys(one.exercise for one in self.sets if one.exercise and self.probability_of(one) >= LIKELY)
+        )
+
+    def probability_of(self, done: ExerciseSet) -> float:
+        """How probable a set's exercise is, 0..1: the mean of the windows that it lies in; 0 where it has no name."""
+        names = catalog().exercise_names
+        if done.exercise not in names:
+            return 0.0
+        number = names.index(done.exercise)
+        inside = [
+            window.exercises[number]
+            for window in self.windows
+            if window.exercises and window.start_s < done.end_s and window.end_s > done.start_s
+        ]
+        return sum(inside) / len(inside) if inside else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object of `fitcli analyze --json`."""
@@ -357,7 +380,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     ideal = catalog().exercise(named.name).muscles if named else ()
     # Muscles alone say how to count only where they are just those of a single exercise.
     sets = _sets(person, windows, consistent[0] if exact and len(consistent) == 1 else None)
-    return Analysis(
+    answer = Analysis(
         str(path),
         status,
         message,
@@ -374,6 +397,9 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         consistent_with=consistent,
         muscle_scores="softmax" if reading.reference and ensemble.has_muscle_head else "sigmoid",
     )
+    if named and len(answer.performed) > 1:
+        return replace(answer, message=f"This shows {', then '.join(answer.performed)}.")
+    return answer
 
 
 def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...], bool]:

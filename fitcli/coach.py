@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fitcli.analysis import Analysis, MuscleScore, Status
-from fitcli.catalog import catalog
-
-if TYPE_CHECKING:  # brings numpy
-    from fitcli.motion import ExerciseSet
 
 WORKS = 0.5
 """Activation from which a muscle group counts as working: the networks' muscle head is trained as a yes-no question."""
@@ -45,29 +40,15 @@ def coach(analysis: Analysis) -> Analysis:
     from fitcli.cues import advice, judge  # numpy, which listing the history need not wait for
 
     sets = tuple(
-        judge(one) if probability_of(one, analysis) >= JUDGED_FROM else replace(one, cues=(), score=None)
+        judge(one) if analysis.probability_of(one) >= JUDGED_FROM else replace(one, cues=(), score=None)
         for one in analysis.sets
     )
-    sure = [one for one in sets if probability_of(one, analysis) >= SURE_OF_EXERCISE]
+    sure = [one for one in sets if analysis.probability_of(one) >= SURE_OF_EXERCISE]
     guessed = [one for one in sets if one not in sure and one.cues]
     form = advice(sure)
     for one in guessed[: not form]:
         form = [f"If this is the {one.exercise}: {sentence[0].lower()}{sentence[1:]}" for sentence in advice([one], 1)]
     return replace(analysis, sets=sets, feedback=(*muscle_advice(analysis), *form))
-
-
-def probability_of(exercise_set: ExerciseSet, analysis: Analysis) -> float:
-    """How probable the set's exercise is, 0..1: the mean of the windows that it lies in; 0 where it has no name."""
-    names = catalog().exercise_names
-    if exercise_set.exercise not in names:
-        return 0.0
-    number = names.index(exercise_set.exercise)
-    inside = [
-        window.exercises[number]
-        for window in analysis.windows
-        if window.exercises and window.start_s < exercise_set.end_s and window.end_s > exercise_set.start_s
-    ]
-    return sum(inside) / len(inside) if inside else 0.0
 
 
 def muscle_advice(analysis: Analysis) -> list[str]:
@@ -81,6 +62,8 @@ def muscle_advice(analysis: Analysis) -> list[str]:
     if analysis.status is Status.UNCERTAIN:
         return ["Film one exercise from the side or at an angle, whole body in the picture, for a surer answer."]
     if analysis.exercise is None or analysis.muscle_scores == "softmax":  # shares of one whole say nothing of "enough"
+        return []
+    if len(analysis.performed) > 1:  # the muscles are those of all of them together, and fit the ideal of none
         return []
     targets = [muscle for muscle in analysis.muscles if muscle.ideal]
     idle = sorted((muscle for muscle in targets if muscle.activation < WORKS), key=_activation)

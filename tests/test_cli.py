@@ -18,11 +18,13 @@ from conftest import MakeVideo
 import fitcli as library
 from fitcli.catalog import catalog
 from fitcli.history import SessionStore
+from fitcli.video import VideoWriter, frames, probe
 
 MUSCLES = catalog().muscles
 FIELDS = {
     "file", "schema", "duration_s", "status", "message", "exercise", "exercises", "muscles", "repetitions",
-    "feedback", "networks", "device", "timings_s", "session",
+    "feedback", "networks", "device", "timings_s", "session", "sets", "analysed_s", "windows", "consistent_with",
+    "muscle_scores", "annotated_video", "report",
 }  # fmt: skip
 """The fields of `--json` that the README promises to scripts."""
 
@@ -56,6 +58,26 @@ def test_the_sample_is_named_with_its_muscles_against_the_ideal_and_stored(tmp_p
     assert "x3d" in done.stdout
     (stored,) = (tmp_path / "sessions").iterdir()
     assert f"sessions/{stored.name}" in done.stdout
+
+
+def test_two_exercises_in_one_video_are_both_told(tmp_path: Path) -> None:
+    clock_s = 0.0
+    with VideoWriter(tmp_path / "two.mp4", 480, 360) as writer:
+        for sample in (SAMPLE, SAMPLE.with_name("bicep-curl.mp4")):
+            for start_s in (clock_s, clock_s + probe(sample).duration_s):
+                for frame in frames(sample, max_side=480):
+                    clock_s = start_s + frame.time_s
+                    writer.write(frame.image, clock_s)
+                clock_s += 1 / 30
+    done = fitcli("analyze", "two.mp4", "--sessions", "kept", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Squat, then bicep curl" in done.stdout
+    assert "% sure" not in done.stdout
+    assert "If this is" not in done.stdout
+    (session,) = SessionStore(tmp_path / "kept").sessions()
+    answer = session.to_json()["analysis"]
+    assert answer["message"] == "This shows squat, then bicep curl."
+    assert [(one["exercise"], one["repetitions"]) for one in answer["sets"]] == [("squat", 4), ("bicep curl", 4)]
 
 
 def test_json_has_every_documented_field_and_nothing_else_is_printed(tmp_path: Path) -> None:

@@ -19,9 +19,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which split of the pose sequences.")] = "dev",
     fold: Annotated[
         str | None,
-        typer.Option(
-            metavar="K/N", help="Measure on the training series that --fold K/N left out."
-        ),
+        typer.Option(metavar="K/N", help="Measure on the training series that --fold K/N left out."),
     ] = None,
     labels: Annotated[
         Path | None,

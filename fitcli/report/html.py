@@ -23,7 +23,7 @@ from fitcli.keypose import START, TURN, KeyPose
 from fitcli.progress import TrainingProgress, one_repetition_max_kg
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
-from fitcli.report.terminal import clock, counted, kilograms, length, percent, printable
+from fitcli.report.terminal import clock, counted, kilograms, length, percent, printable, title
 
 if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
     from jinja2 import Template
@@ -100,7 +100,7 @@ def _report(
         "named": named is not None,
         "uncertain": analysis.status is not Status.OK,
         "exercise": named.name if named else "",
-        "title": named.name.capitalize() if named else _unsure_title(analysis),
+        "title": title(analysis).capitalize() if named else _unsure_title(analysis),
         "lead": "" if named else printable(analysis.message),
         "chips": _chips(analysis, remembered),
         # a score rests on the exercise being the one that it is judged as
@@ -136,7 +136,7 @@ def _sureness(analysis: Analysis) -> str:
 
 def _chips(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
     chips = []
-    if analysis.exercise:
+    if analysis.exercise and len(analysis.performed) < 2:
         chips.append({"value": percent(analysis.exercise.probability), "name": "sure"})
     if analysis.repetitions is not None:
         chips.append(_chip(analysis.repetitions, "repetition"))

@@ -219,18 +219,26 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
         head = Text(_sentence(analysis.message), "bold green" if analysis.status is Status.OK else "bold yellow")
         others = analysis.exercises[:top]
     else:
-        head = Text.assemble(
-            (_sentence(analysis.exercise.name), "bold green"),
-            (f"  {percent(analysis.exercise.probability)} sure", "bold"),
-        )
+        several = len(analysis.performed) > 1
+        head = Text(_sentence(title(analysis)), "bold green")
+        if not several:  # of each alone it would be its share of the video
+            head.append(f"  {percent(analysis.exercise.probability)} sure", "bold")
         if analysis.repetitions is not None:
             head.append(f"  {counted(analysis.repetitions, 'repetition')}", "bold")
-        others = analysis.exercises[1:top]
+        others = () if several else analysis.exercises[1:top]
     if not others:
         return head
     listed = ", ".join(f"{other.name} {percent(other.probability)}" for other in others)
     lead = "candidates" if analysis.exercise is None else "runners-up" if len(others) > 1 else "runner-up"
     return Group(head, Text(f"{lead}: {listed}", "bright_black"))
+
+
+def title(analysis: Analysis) -> str:
+    """What stands over an answer that names an exercise: all of them, where several were done."""
+    performed = analysis.performed
+    if len(performed) > 1:
+        return ", then ".join(performed)
+    return analysis.exercise.name if analysis.exercise else ""
 
 
 def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True) -> Table:
@@ -252,8 +260,9 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True)
 def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
     """Each set's place in the video, repetitions, tempo, range of motion and score.
 
-    A set has its exercise beside its number where the video's is `named` and another one.
+    The sets have their exercises beside their numbers where not all are the one that is `named`.
     """
+    mixed = bool(named) and any(one.exercise != named for one in sets)
     table = plain_table()
     table.add_column("set", no_wrap=True)
     table.add_column("when", no_wrap=True)
@@ -267,7 +276,7 @@ def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
     for number, one in enumerate(sets, 1):
         range_deg = one.range_of_motion_deg
         table.add_row(
-            str(number) if not named or one.exercise == named else f"{number} {one.exercise or 'other'}",
+            f"{number} {one.exercise or 'other'}" if mixed else str(number),
             f"{clock(one.start_s)} to {clock(one.end_s)}",
             f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else ""),
             f"{one.eccentric_s:.1f} s" if one.repetitions else "",
@@ -348,6 +357,8 @@ def _segments(analysis: Analysis) -> Table:
 def _verdict(analysis: Analysis) -> str:
     if analysis.exercise is None:
         return analysis.message
+    if len(analysis.performed) > 1:
+        return title(analysis)
     return f"{analysis.exercise.name} {percent(analysis.exercise.probability)}"
 
 
