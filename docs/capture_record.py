@@ -29,6 +29,10 @@ SHOWN = "fitcli record --camera samples/squat.mp4 --duration 5"
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
+        # As a user's folder, so that what is shown names no other place of this machine.
+        (Path(folder) / "sessions").mkdir()
+        for name in ("samples", "checkpoints"):
+            (Path(folder) / name).symlink_to(DOCS.parent / name)
         server = subprocess.Popen(
             ["Xvfb", "-displayfd", "1", "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24", "-fbdir", folder],
             stdout=subprocess.PIPE,
@@ -47,9 +51,7 @@ def capture(columns: int, display: str, folder: Path) -> None:
     """Run the command in a terminal of that width and keep a picture of each step."""
     terminal = ["tmux", "-L", f"capture{columns}"]
     command = SHOWN.replace("fitcli", f"{sys.executable} -m fitcli", 1)
-    script = (
-        f"cd {DOCS.parent}; export DISPLAY={display} FITCLI_SESSIONS={folder}/sessions; {command}; echo THE END; cat"
-    )
+    script = f"cd {folder}; export DISPLAY={display}; {command}; echo THE END; cat"
     subprocess.run([*terminal, "new-session", "-d", "-x", str(columns), "-y", str(LINES), script], check=True)
     seen: dict[str, list[str]] = {step: [] for step in STEPS}
     began_s = 0.0

@@ -19,6 +19,10 @@ from fitcli.report.terminal import printable
 
 app = typer.Typer(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
 
+Chosen = Annotated[
+    Path | None, typer.Argument(metavar="[PATH]", help="A checkpoint or a folder; by default those in use.")
+]
+
 
 @app.command()
 def assemble(
@@ -84,9 +88,7 @@ def convert_command(
 
 @app.command("verify")
 def verify_command(
-    checkpoint: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="A checkpoint or a folder; by default those in use.")
-    ] = None,
+    checkpoint: Chosen = None,
     checkpoints: options.Checkpoints = None,
     json: options.Json = False,
     trust_checkpoint: options.TrustCheckpoint = False,
@@ -140,9 +142,7 @@ def calibrate(
 
 @app.command()
 def info(
-    checkpoint: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="A checkpoint or a folder; by default those in use.")
-    ] = None,
+    checkpoint: Chosen = None,
     checkpoints: options.Checkpoints = None,
     json: options.Json = False,
     trust_checkpoint: options.TrustCheckpoint = False,
