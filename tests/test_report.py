@@ -111,7 +111,7 @@ def test_sets_are_listed_and_name_their_exercise_where_it_is_another() -> None:
     )
     text = shown(terminal.result(replace(LEGS, repetitions=13, sets=(squats, curls))))
     assert "13 repetitions" in text
-    assert re.search(r"1 +0:03 to 0:21 +8 \+ 1 half +1\.2 s +0\.8 s +80 deg", text)
+    assert re.search(r"1 squat +0:03 to 0:21 +8 \+ 1 half +1\.2 s +0\.8 s +80 deg", text)
     assert re.search(r"2 bicep curl +1:01 to 1:15 +5 ", text)
 
 
