@@ -17,8 +17,8 @@ from fitcli.errors import CheckpointError, InvalidVideoError
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
     from fitcli.network.ensemble import Ensemble, Reading
+    from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
-    from fitcli.pose.tracker import PoseTracker
     from fitcli.video import Frame, Image, Listener
 
 SCHEMA = 1
@@ -244,7 +244,7 @@ def analyze_video(
     with ThreadPoolExecutor(1) as beside:
         # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
         loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
-        tracker = _tracker()
+        model = _blazepose()
         ensemble = loading.result()
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     if first >= video.duration_s:
@@ -255,7 +255,7 @@ def analyze_video(
     listener = looking.listener if ensemble.reads_pictures else None
     decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener))
     watching = time.perf_counter()
-    person = track(_reported(decoding, first, last, progress), tracker=tracker)
+    person = track(_reported(decoding, first, last, progress), model=model)
     watched_s = time.perf_counter() - watching
     answer = _answer(path, person, reading)
     return replace(
@@ -324,7 +324,7 @@ def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
     from fitcli.video import frames
 
     listener = _Looking(reading).listener if reading and reading.wants_frames else None
-    return track(frames(path, rate_hz=POSE_RATE_HZ, listener=listener), tracker=_tracker())
+    return track(frames(path, rate_hz=POSE_RATE_HZ, listener=listener), model=_blazepose())
 
 
 def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
@@ -485,10 +485,11 @@ def _ensemble(folder: Path, device: str, trust: bool, announce: Announce | None 
 
 
 @cache
-def _tracker() -> PoseTracker:
-    from fitcli.pose.tracker import PoseTracker
+def _blazepose() -> BlazePose:
+    from fitcli.pose.blazepose import BlazePose
+    from fitcli.pose.tracker import cores
 
-    return PoseTracker()
+    return BlazePose(streams=cores())
 
 
 class _Looking:

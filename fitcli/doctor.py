@@ -126,8 +126,9 @@ def _video() -> Iterator[Check]:
 
 
 def _openvino() -> Iterator[Check]:
-    import openvino
+    from fitcli import engine
 
+    openvino = engine.openvino()
     devices = openvino.Core().available_devices
     found = f"{openvino.__version__.split('-')[0]} on {', '.join(devices) or 'no device'}"
     yield Check("OpenVINO", Verdict.OK if "CPU" in devices else Verdict.BROKEN, found, remedy.OPENVINO)

@@ -106,9 +106,11 @@ class PoseWatcher:
 
     def _watch(self) -> None:
         try:
-            from fitcli.pose.tracker import PoseTracker  # loads the engine, which the camera need not wait for
+            # They load the engine, which the camera need not wait for.
+            from fitcli.pose.blazepose import BlazePose
+            from fitcli.pose.tracker import PoseTracker
 
-            tracker = PoseTracker(threads=1)  # the encoder needs the other core
+            tracker = PoseTracker(BlazePose(streams=1))  # the encoder needs the other core
             frame: CameraFrame | None = None
             while not self._closing:
                 self._awake.wait()

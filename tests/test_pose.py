@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 
 from fitcli.pose.blazepose import BlazePose, Detection, Image, PoseSample
 from fitcli.pose.track import LANDMARKS, MIRRORED
-from fitcli.pose.tracker import PoseTracker, track
+from fitcli.pose.tracker import STRETCH_FRAMES, PoseTracker, track
 from fitcli.video import Frame, frames
 
 ROOT = Path(__file__).parent.parent
@@ -100,14 +100,14 @@ def test_landmarks_are_mediapipes_within_two_percent_of_body_height(tracker: Pos
 
 
 @pytest.mark.skipif(not (SHARED / "poses").is_dir(), reason="the pose sequences of ../shared are not here")
-def test_landmarks_are_those_that_the_shipped_networks_learned_from(tracker: PoseTracker) -> None:
+def test_landmarks_are_those_that_the_shipped_networks_learned_from(model: CountingBlazePose) -> None:
     landmarks, times_s = (np.load(SHARED / "poses" / f"{n}.npy", mmap_mode="r") for n in ("landmarks", "times"))
     with (SHARED / "poses" / "clips.tsv").open(encoding="utf-8") as table:
         rows = [row for row in csv.DictReader(table, delimiter="\t") if row["split"] == "dev"]
     off = []
     for row in rows[::12]:
         clip = slice(int(row["first"]), int(row["first"]) + int(row["frames"]))
-        ours = track(frames(SHARED / "clips" / "dev" / f"{row['id']}.mp4", end_s=2.0), tracker=tracker)
+        ours = track(frames(SHARED / "clips" / "dev" / f"{row['id']}.mp4", end_s=2.0), model=model)
         for time_s, pose in zip(ours.times_s, ours.landmarks, strict=True):
             nearest = int(np.abs(times_s[clip] - time_s).argmin())
             theirs = landmarks[clip][nearest].astype(np.float32)
@@ -119,9 +119,11 @@ def test_landmarks_are_those_that_the_shipped_networks_learned_from(tracker: Pos
     assert np.median(off) < 0.03
 
 
-def test_a_track_has_a_row_for_every_frame_and_the_person_in_each(tracker: PoseTracker, sample: list[Frame]) -> None:
+def test_a_track_has_a_row_for_every_frame_and_the_person_in_each(
+    model: CountingBlazePose, sample: list[Frame]
+) -> None:
     seen = []
-    poses = track(frames(SAMPLE), tracker=tracker, on_sample=lambda frame, pose: seen.append((frame.time_s, pose)))
+    poses = track(frames(SAMPLE), model=model, on_sample=lambda frame, pose: seen.append((frame.time_s, pose)))
     assert len(poses) == len(seen) == -(-len(sample) // 2)
     assert poses.landmarks.shape == poses.world.shape == (len(poses), 33, 3)
     assert {poses.landmarks.dtype, poses.world.dtype, poses.presence.dtype} == {np.dtype(np.float32)}
@@ -135,9 +137,9 @@ def test_a_track_has_a_row_for_every_frame_and_the_person_in_each(tracker: PoseT
     assert np.abs(poses.world[:, HIPS].mean(axis=1)).max() < 0.03  # metres: the hips are the origin
 
 
-def test_nobody_in_the_picture_is_zeros_and_not_an_error(tracker: PoseTracker) -> None:
+def test_nobody_in_the_picture_is_zeros_and_not_an_error(model: CountingBlazePose) -> None:
     blank = [Frame(i / 15, np.full((360, 640, 3), 127, np.uint8)) for i in range(5)]
-    poses = track(blank, tracker=tracker)
+    poses = track(blank, model=model)
     assert len(poses) == 5
     assert poses.found == 0.0
     assert not poses.landmarks.any()
@@ -235,7 +237,7 @@ def test_a_person_who_was_lost_for_a_moment_is_found_again_among_others(
 ) -> None:
     image = sample[0].image
     small, large = person(image, 220), person(image, 330)
-    assert tracker.update(on_canvas(image, [(small, 20)])) is not None
+    assert tracker.update(on_canvas(image, [(small, 30)])) is not None
     assert tracker.update(on_canvas(image, [])) is None
     both = on_canvas(image, [(small, 30), (large, 350)])
     found = tracker.update(both)
@@ -246,6 +248,42 @@ def test_a_person_who_was_lost_for_a_moment_is_found_again_among_others(
     found = tracker.update(both)
     assert found is not None
     assert found.landmarks[HIPS, 0].mean() > 0.4
+
+
+def test_stretches_followed_side_by_side_give_the_track_of_one_core(sample: list[Frame]) -> None:
+    one, several = (track(sample[:110], model=BlazePose(streams=streams)) for streams in (1, 3))
+    assert len(one) > 3 * STRETCH_FRAMES
+    assert np.array_equal(one.times_s, several.times_s)
+    assert np.allclose(one.landmarks, several.landmarks, atol=1e-5)
+    assert np.allclose(one.world, several.world, atol=1e-5)
+
+
+def test_who_is_followed_does_not_change_where_a_stretch_begins(model: CountingBlazePose, sample: list[Frame]) -> None:
+    """A larger person who comes in later is what a detection alone would choose in the second stretch."""
+    image = sample[0].image
+    small, large = person(image, 220), person(image, 330)
+    alone, joined = on_canvas(image, [(small, 30)]), on_canvas(image, [(small, 30), (large, 350)])
+    shown = [alone] * 5 + [joined] * (2 * STRETCH_FRAMES)
+    poses = track([Frame(i / 15, picture) for i, picture in enumerate(shown)], model=model)
+    assert poses.found == 1.0
+    hips = poses.landmarks[:, HIPS, 0].mean(axis=1)
+    assert np.abs(hips - hips[0]).max() < 0.02  # frame widths
+    assert (track([Frame(0.0, joined)], model=model).landmarks[:, HIPS, 0].mean() - hips[0]) > 0.1
+
+
+def test_who_was_lost_is_found_again_in_a_later_stretch(model: CountingBlazePose, sample: list[Frame]) -> None:
+    image = sample[0].image
+    small, large = person(image, 220), person(image, 330)
+    shown = (
+        [on_canvas(image, [(small, 30)])] * 5
+        + [on_canvas(image, [])] * (2 * STRETCH_FRAMES)
+        + [on_canvas(image, [(small, 30), (large, 350)])] * 5
+    )
+    poses = track([Frame(i / 15, picture) for i, picture in enumerate(shown)], model=model)
+    hips = poses.landmarks[:, HIPS, 0].mean(axis=1)
+    assert poses.presence[0] > 0.5
+    assert poses.presence[-1] > 0.5
+    assert abs(hips[-1] - hips[0]) < 0.02
 
 
 def test_frames_of_one_person_in_one_place_give_one_pose(tracker: PoseTracker, sample: list[Frame]) -> None:

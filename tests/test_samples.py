@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from fitcli.catalog import catalog
+from fitcli.pose.blazepose import BlazePose
 from fitcli.pose.track import LANDMARKS, PoseTrack
-from fitcli.pose.tracker import PoseTracker, track
+from fitcli.pose.tracker import track
 from fitcli.video import frames
 
 FOLDER = Path(__file__).parent.parent / "samples"
@@ -37,8 +38,8 @@ PLANTED = {
 
 @pytest.fixture(scope="module")
 def tracks() -> dict[str, PoseTrack]:
-    tracker = PoseTracker()
-    return {sample["file"]: track(frames(FOLDER / sample["file"]), tracker=tracker) for sample in SAMPLES}
+    model = BlazePose()
+    return {sample["file"]: track(frames(FOLDER / sample["file"]), model=model) for sample in SAMPLES}
 
 
 def bending_deg(pose: PoseTrack, exercise: str) -> npt.NDArray[np.float32]:

@@ -24,17 +24,14 @@ ENGINES = {
 }
 
 PROBE = """
-import json, sys
+import atexit, json, sys
+atexit.register(lambda: sys.stderr.write("\\n" + json.dumps(sorted(sys.modules))))
 sys.argv[0] = "fitcli"
 if len(sys.argv) > 1:
     from fitcli.cli import main
-    try:
-        main()
-    except SystemExit as end:
-        assert not end.code, end.code
+    main()
 else:
     import fitcli
-sys.stderr.write(json.dumps(sorted(sys.modules)))
 """
 
 

@@ -19,11 +19,13 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
     Networks on pose, which are shipped, in float16 and for any batch size; networks on RGB in float32, so that they can
     be compared with their checkpoint, and for one clip at a time, for which they run quicker.
     """
-    import openvino as ov
     import torch
+    from openvino.tools.ovc import convert_model
 
+    from fitcli import engine
     from fitcli.network.builders import Exported, restore
 
+    ov = engine.openvino()
     loaded = load_checkpoint(checkpoint, trust=trust)
     spec, on_pose = loaded.spec, loaded.spec.input == "pose"
     network = Exported(restore(loaded, checkpoint))
@@ -33,7 +35,7 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
         # Traced here: left to OpenVINO, the trace is checked by running the network three more times.
         example = torch.zeros(2 if on_pose else 1, *spec.clip_shape)
         traced = torch.jit.trace(network, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
-        model = ov.convert_model(
+        model = convert_model(
             traced, example_input=example, input=[ov.PartialShape([-1 if on_pose else 1, *spec.clip_shape])]
         )
     model.set_rt_info(json.dumps(spec.to_plain()), IR_NETWORK)

@@ -40,6 +40,7 @@ class EnsembleConfig:
     """What `ensemble.json` beside the checkpoints says.
 
     temperature: divides the exercise logits before the softmax; fitted, with the thresholds, on held-out series.
+    other_shift: added to the divided logit of "none of these": training shows that more often than users film it.
     muscle_from_exercise: share, 0..1, of the muscle answer that is the exercise's probability times its ideal muscles.
     certain_from: the least confidence with which an exercise is named; below it the answer is "not sure".
     other_from: the probability of "none of these" from which that is the answer.
@@ -47,6 +48,7 @@ class EnsembleConfig:
 
     members: tuple[Member, ...]
     temperature: float = 1.0
+    other_shift: float = 0.0
     muscle_from_exercise: float = 0.0
     certain_from: float = 0.4
     other_from: float = 0.5
@@ -348,7 +350,7 @@ def _exercises(logits: Sequence[Logits], config: EnsembleConfig) -> tuple[FloatA
         return np.zeros((windows, 0), np.float32), np.zeros(windows, np.float32)
     if len({part.shape[1] for _, part in parts}) == 1:
         total = np.asarray(sum(weight * part for weight, part in parts), np.float32)
-        probabilities = softmax(total / config.temperature)
+        probabilities = softmax(_tempered(total, config))
         named = probabilities[:, :count]
         other = probabilities[:, count] if probabilities.shape[1] > count else np.zeros(len(named), np.float32)
         return named, other
@@ -357,8 +359,15 @@ def _exercises(logits: Sequence[Logits], config: EnsembleConfig) -> tuple[FloatA
     knowing = [(weight, part) for weight, part in parts if part.shape[1] > count]
     weight = sum(weight for weight, _ in knowing) or 1.0
     full = np.asarray(sum(w * part for w, part in knowing), np.float32) / weight
-    other = softmax(full / config.temperature)[:, count]
+    other = softmax(_tempered(full, config))[:, count]
     return softmax(total / config.temperature) * (1 - other[:, None]), other
+
+
+def _tempered(logits: FloatArray, config: EnsembleConfig) -> FloatArray:
+    """Exercise logits (N, 16 or 17) as the ensemble reads them."""
+    tempered: FloatArray = logits / np.float32(config.temperature)
+    tempered[:, len(catalog().exercises) :] += np.float32(config.other_shift)
+    return tempered
 
 
 def ideal_matrix() -> FloatArray:

@@ -1,8 +1,9 @@
 """A temporal convolutional network on bare landmarks: no pictures of joints, only where they are and how they move.
 
-It trains in minutes where the video networks take hours, so it is what teaches them (`fitcli.training.distill`); it can
-also be a member of an ensemble. After Lea et al., "Temporal Convolutional Networks for Action Segmentation and
-Detection", CVPR 2017, and Bai et al., arXiv 1803.01271. Importing this module imports torch.
+It trains in minutes where the video networks take hours, so it is what teaches them (`fitcli.training.distill`); it is
+also a member of the shipped ensemble. After Lea et al., "Temporal Convolutional Networks for Action Segmentation and
+Detection", CVPR 2017, and Bai et al., arXiv 1803.01271; the directions of the bones beside the joints after Shi et al.,
+"Two-Stream Adaptive Graph Convolutional Networks", CVPR 2019. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -12,58 +13,147 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fitcli.network.spec import NetworkSpec
+from fitcli.pose.clip import JOINTS, VIEWS
+from fitcli.pose.track import LANDMARKS
 
-FEATURES = 5
-"""Numbers a point and moment: x, y, their change since the moment before, and how surely it is seen."""
-
-DILATIONS = (1, 1, 2, 4, 1)
-KERNEL = 5
-GROUPS = 4
+DILATIONS = (1, 2, 2, 4, 1)
+KERNEL = 3
 HIDDEN = 0.05
 """Confidence up to which a point's place is no evidence."""
 GAIN = 4.0
-"""Brings coordinates within the unit square, and their changes, to about unit variance."""
+"""Brings coordinates within the unit square, and changes, to about unit variance."""
+SHORT = 0.02
+"""Length, in sides of a view, under which a bone's direction is noise."""
+
+_SIDED_BONES = (
+    ("nose", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "index"), ("shoulder", "hip"),
+    ("hip", "knee"), ("knee", "ankle"), ("ankle", "foot index"),
+)  # fmt: skip
+_SIDED_ANGLES = (
+    ("shoulder", "elbow", "wrist"), ("hip", "shoulder", "elbow"), ("shoulder", "hip", "knee"), ("hip", "knee", "ankle"),
+    ("knee", "ankle", "foot index"),
+)  # fmt: skip
+_SIDED_DISTANCES = (("wrist", "ear"), ("wrist", "hip"), ("wrist", "knee"), ("ankle", "hip"), ("wrist", "ankle"))
+_ACROSS = ("shoulder", "hip")
+_APART = ("wrist", "ankle", "knee", "elbow")
+
+
+def _indices(*rows: tuple[str, ...]) -> tuple[list[int], ...]:
+    """The joints' places among `JOINTS`, column by column."""
+    names = [LANDMARKS[joint] for joint in JOINTS]
+    return tuple([names.index(name) for name in column] for column in zip(*rows, strict=True))
+
+
+def _both_sides(rows: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
+    def on(side: str, name: str) -> str:
+        return name if name == "nose" else f"{side} {name}"
+
+    return [tuple(on(side, name) for name in row) for row in rows for side in ("left", "right")]
+
+
+BONES = _indices(*_both_sides(_SIDED_BONES), *((f"left {name}", f"right {name}") for name in _ACROSS))
+ANGLES = _indices(*_both_sides(_SIDED_ANGLES))
+DISTANCES = _indices(*_both_sides(_SIDED_DISTANCES), *((f"left {name}", f"right {name}") for name in _APART))
+
+FEATURES = (
+    5 * len(JOINTS) * len(VIEWS) + (4 * len(VIEWS) + 3) * len(BONES[0]) + 2 * (len(ANGLES[0]) + len(DISTANCES[0]))
+)
+"""Numbers a moment: see `Movements`."""
 
 
 class Movements(nn.Module):
-    """Points (B, T, P, 3), x and y in 0..1 and confidence, as (B, 5 P, T): see `FEATURES`."""
+    """Points (B, T, P, 3), x and y in 0..1 and confidence, as features (B, T, `FEATURES`).
+
+    For every point of every view its place, the change since the moment before, and how surely it is seen; for every
+    bone its direction in each view, that direction's change, and the direction in space; cosines of joint angles and
+    distances between joints in space, and their changes. What touches a hidden point is 0. Space is what the front and
+    the side view show together.
+    """
 
     def forward(self, points: Tensor) -> Tensor:
-        confidence = points[..., 2:3]
-        places = (points[..., :2] - 0.5) * GAIN * (confidence > HIDDEN)
-        changes = torch.cat([torch.zeros_like(places[:, :1]), (places[:, 1:] - places[:, :-1]) * GAIN], 1)
-        return torch.cat([places, changes, confidence], -1).flatten(2).transpose(1, 2)
+        views = points.reshape(*points.shape[:2], len(VIEWS), len(JOINTS), 3)
+        confidence = views[..., 2:3]
+        seen = confidence > HIDDEN
+        places = (views[..., :2] - 0.5) * GAIN * seen
+        start, end = BONES
+        bones = _direction(views[..., start, :2] - views[..., end, :2]) * (seen[..., start, :] & seen[..., end, :])
+        space = torch.cat([views[:, :, 1, :, :2], views[:, :, 2, :, :1]], -1)
+        within = seen[:, :, 1] & seen[:, :, 2]
+        upright = _direction(space[:, :, start] - space[:, :, end]) * (within[:, :, start] & within[:, :, end])
+        one, corner, other = ANGLES
+        arms = (_direction(space[:, :, end] - space[:, :, corner]) for end in (one, other))
+        cosines = torch.mul(*arms).sum(-1) * (within[:, :, one] & within[:, :, corner] & within[:, :, other])[..., 0]
+        near, far = DISTANCES
+        apart = (space[:, :, near] - space[:, :, far]).norm(dim=-1) * (within[:, :, near] & within[:, :, far])[..., 0]
+        relations = torch.cat([cosines, apart * GAIN], -1)
+        return torch.cat(
+            [
+                torch.cat([places, _change(places), confidence], -1).flatten(2),
+                bones.flatten(2),
+                _change(bones).flatten(2),
+                upright.flatten(2),
+                relations,
+                _change(relations),
+            ],
+            -1,
+        )
+
+
+def _direction(vectors: Tensor) -> Tensor:
+    length: Tensor = vectors.norm(dim=-1, keepdim=True)
+    return vectors / length.clamp(min=SHORT)
+
+
+def _change(values: Tensor) -> Tensor:
+    """Since the moment before, (B, T, ...); 0 at the first."""
+    return torch.cat([torch.zeros_like(values[:, :1]), (values[:, 1:] - values[:, :-1]) * GAIN], 1)
 
 
 class TemporalConvolution(nn.Module):
-    """(B, 5 P, T) to features (B, W): residual dilated convolutions over time, then their mean and maximum."""
+    """(B, T, `FEATURES`) to features (B, W): residual dilated convolutions over time, then their mean and maximum."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        width, channels = spec.stem, FEATURES * spec.channels
-        self.stem = nn.Sequential(
-            nn.BatchNorm1d(channels), nn.Conv1d(channels, width, 1), nn.BatchNorm1d(width), nn.GELU()
-        )
+        width = spec.stem
+        self.norm = _Norm(FEATURES)
+        self.stem = nn.Sequential(nn.Linear(FEATURES, width), _Norm(width), nn.GELU())
         self.blocks = nn.Sequential(*(_Residual(width, dilation, spec.dropout / 2) for dilation in DILATIONS))
         self.project = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Dropout(spec.dropout))
 
     def forward(self, movements: Tensor) -> Tensor:
-        features = self.blocks(self.stem(movements))
-        pooled: Tensor = self.project(torch.cat([features.mean(-1), features.amax(-1)], 1))
+        features = self.blocks(self.stem(self.norm(movements)))
+        pooled: Tensor = self.project(torch.cat([features.mean(1), features.amax(1)], 1))
         return pooled
 
 
 class _Residual(nn.Module):
+    """A convolution over time and one across channels, channels last: as matrix products they are twice as quick."""
+
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        padding = KERNEL // 2 * dilation
-        self.across_time = nn.Conv1d(width, width, KERNEL, padding=padding, dilation=dilation, groups=GROUPS)
-        self.norm = nn.BatchNorm1d(width)
-        self.across_channels = nn.Conv1d(width, width, 1)
-        self.last_norm = nn.BatchNorm1d(width)
+        self.dilation = dilation
+        self.across_time = nn.Linear(KERNEL * width, width, bias=False)
+        self.norm = _Norm(width)
+        self.across_channels = nn.Linear(width, width, bias=False)
+        self.last_norm = _Norm(width)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.gelu(self.norm(self.across_time(x)))
-        mixed: Tensor = self.dropout(self.last_norm(self.across_channels(hidden)))
-        return x + mixed
+        reach = KERNEL // 2 * self.dilation
+        padded = F.pad(x, (0, 0, reach, reach))
+        taps = [padded[:, i * self.dilation : i * self.dilation + x.shape[1]] for i in range(KERNEL)]
+        hidden = F.gelu(self.norm(self.across_time(torch.cat(taps, -1))))
+        mixed = self.last_norm(self.across_channels(hidden))
+        # Whole channels are dropped, for the clip's whole length: neighbours in time would give a moment away.
+        kept = self.dropout(torch.ones_like(mixed[:, :1]))
+        added: Tensor = x + mixed * kept
+        return added
+
+
+class _Norm(nn.BatchNorm1d):
+    """Batch normalisation of the last dimension of (B, T, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat: Tensor = super().forward(x.reshape(-1, x.shape[-1]))
+        shaped: Tensor = flat.reshape(x.shape)
+        return shaped

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import math
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,7 @@ from fitcli import engine
 from fitcli.pose.track import FloatArray
 
 if TYPE_CHECKING:
-    from openvino import CompiledModel
+    from openvino import CompiledModel, InferRequest
 
 Image = npt.NDArray[np.uint8]
 
@@ -86,26 +87,28 @@ class PoseSample:
 
 
 class BlazePose:
-    """The two networks of BlazePose full, compiled for the CPU.
+    """The two networks of BlazePose full, compiled for the CPU; several threads may ask at once.
 
-    threads: CPU threads of one inference; None leaves the choice to OpenVINO. Building one takes about half a second.
+    streams: pictures that are looked at side by side, by as many threads of the caller, each on one core: on small
+    networks that does more than several cores for one picture. None is one picture at a time, on as many cores as
+    OpenVINO likes.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, *, streams: int | None = None) -> None:
+        self.streams = streams or 1
         with ThreadPoolExecutor(1) as beside:  # compiling releases the interpreter
-            detector = beside.submit(_compiled, "pose_detection", (0, 1), threads)
+            detector = beside.submit(_compiled, "pose_detection", (0, 1), (-1.0, 1.0), streams)
             # landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time
-            self._landmarker = _compiled("pose_landmark_full", (0, 1, 3, 4), threads).create_infer_request()
-            self._detector = detector.result().create_infer_request()
+            self._landmarker = _Answering(_compiled("pose_landmark_full", (0, 1, 3, 4), (0.0, 1.0), streams))
+            self._detector = _Answering(detector.result())
 
     def detect(self, image: Image) -> list[Detection]:
         """People in an (H, W, 3) uint8 RGB frame, best score first."""
         height, width = image.shape[:2]
         side = float(max(height, width))
         square = crop(image, Region(width / 2, height / 2, side), _DETECTOR_SIDE)
-        self._detector.infer([square[None].astype(np.float32) / 127.5 - 1.0], share_inputs=True)
-        boxes = self._detector.get_output_tensor(0).data[0]
-        scores = _sigmoid(self._detector.get_output_tensor(1).data[0, :, 0])
+        boxes, logits = self._detector(square)
+        scores = _sigmoid(logits[:, 0])
         likely = scores >= _DETECTION_SCORE
         found = _merged(_decoded(boxes[likely], _anchors()[likely]), scores[likely])
         corner = np.array([(width - side) / 2, (height - side) / 2])
@@ -117,10 +120,9 @@ class BlazePose:
     def landmarks(self, image: Image, region: Region) -> tuple[PoseSample, Region]:
         """The pose of the person in `region` of an (H, W, 3) uint8 RGB frame, and their region for the next frame."""
         square = crop(image, region, _LANDMARK_SIDE)
-        self._landmarker.infer([square[None].astype(np.float32) / 255.0], share_inputs=True)
-        raw, presence, heatmaps, world = (self._landmarker.get_output_tensor(i).data[0] for i in range(4))
+        raw, presence, heatmaps, world = self._landmarker(square)
         raw = raw.reshape(_NETWORK_LANDMARKS, 5)
-        points = _refined(raw[:, :2] / _LANDMARK_SIDE, heatmaps)
+        points = _refined(raw[:, :2] / np.float32(_LANDMARK_SIDE), heatmaps)
         turn = _turn(region.rotation_rad)
         placed = (points - 0.5) @ turn * region.side + (region.center_x, region.center_y)
         height, width = image.shape[:2]
@@ -131,6 +133,22 @@ class BlazePose:
         metres[:, :2] = metres[:, :2] @ turn
         following = Region.around(placed[_REGION_CENTER], placed[_REGION_EDGE])
         return PoseSample(landmarks, metres, float(presence[0])), following
+
+
+class _Answering:
+    """A compiled network that each thread asks through a request of its own."""
+
+    def __init__(self, network: CompiledModel) -> None:
+        self._network = network
+        self._own = threading.local()
+
+    def __call__(self, picture: Image) -> list[FloatArray]:
+        """The outputs for one (H, W, 3) uint8 picture; they are the request's own until this thread asks again."""
+        if not hasattr(self._own, "request"):
+            self._own.request = self._network.create_infer_request()
+        request: InferRequest = self._own.request
+        request.infer([picture[None]], share_inputs=True)
+        return [tensor.data[0] for tensor in request.output_tensors]
 
 
 def crop(image: Image, region: Region, side: int) -> Image:
@@ -235,25 +253,33 @@ def _sigmoid(logits: FloatArray) -> FloatArray:
     return probabilities
 
 
-def _compiled(name: str, outputs: tuple[int, ...], threads: int | None) -> CompiledModel:
-    """One of the two networks, with only the outputs that are read; made once for the user's cache."""
-    import openvino as ov  # a fifth of a second, and only needed once a model is built
+def _compiled(name: str, outputs: tuple[int, ...], span: tuple[float, float], streams: int | None) -> CompiledModel:
+    """One of the two networks, with only the outputs that are read; made once for the user's cache.
 
+    It reads uint8, and scales 0..255 to `span` itself.
+    """
     source = Path(str(resources.files(__package__) / "models" / f"{name}.tflite"))
     folder = engine.cache_folder()
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
-    kept = folder / f"{name}-{digest}.xml" if folder else None
+    kept = folder / f"{name}-uint8-{digest}.xml" if folder else None
     if kept and kept.exists():
         with contextlib.suppress(RuntimeError):  # damaged: made anew below
-            return engine.compiled(kept, threads=threads)
+            return engine.compiled(kept, streams=streams)
+    ov = engine.openvino()
     model = engine.core().read_model(source)
-    part = ov.Model([model.outputs[i] for i in outputs], model.get_parameters(), name)
+    part = ov.preprocess.PrePostProcessor(
+        ov.Model([model.outputs[i] for i in outputs], model.get_parameters(), name),
+    )
+    low, high = span
+    scale = 255 / (high - low)
+    part.input().tensor().set_element_type(ov.Type.u8)
+    part.input().preprocess().convert_element_type(ov.Type.f32).mean(-low * scale).scale(scale)
     # From its file in any case, so that the first run and all later ones compile the same thing.
     with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as scratch:
         made = Path(scratch) / f"{name}.xml"
-        ov.save_model(part, made, compress_to_fp16=False)
+        ov.save_model(part.build(), made, compress_to_fp16=False)
         if kept is None:
-            return engine.compiled(made, threads=threads)
+            return engine.compiled(made, streams=streams)
         for suffix in (".bin", ".xml"):  # the network is there once its .xml is
             made.with_suffix(suffix).replace(kept.with_suffix(suffix))
-    return engine.compiled(kept, threads=threads)
+    return engine.compiled(kept, streams=streams)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +24,11 @@ CUT_DIFFERENCE = 24.0
 """Mean grey levels (0..255) by which a thumbnail changes at a hard cut: in 127 real clips at 15 Hz everything above was
 a cut, fade or jump of zoom, and moving people and cameras stayed under 16."""
 
+STRETCH_FRAMES = 20
+"""Frames that one core follows at a time: at the usual 15 a second, a squat's down and up."""
+
+_SAME_POSE = 0.05  # of the person's size: two looks at one person differ by a fifth of that, two people by far more
+_MOST_STREAMS = 8  # each holds a stretch of frames, 14 MB
 _THUMBNAIL_SIZE = (16, 9)  # blocks so large that a limb's movement hardly changes them
 _CENTRE_WEIGHT = 0.5  # how much of their size people at the edge of the picture lose in the choice of the person
 _NEAR_SIDES = 0.5  # a person found again is the same one if the hips moved less than this share of the region's side
@@ -33,8 +43,8 @@ class PoseTracker:
     starts anew. Landmarks are raw, not smoothed over time, as in the sequences that the shipped networks learned from.
     """
 
-    def __init__(self, model: BlazePose | None = None, *, threads: int | None = None) -> None:
-        self._model = model or BlazePose(threads)
+    def __init__(self, model: BlazePose | None = None) -> None:
+        self._model = model or BlazePose()
         self.reset()
 
     def reset(self) -> None:
@@ -42,6 +52,15 @@ class PoseTracker:
         self._region: Region | None = None
         self._lost: Region | None = None
         self._thumbnail: npt.NDArray[np.float32] | None = None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is somebody to look for again, who was lost since the last cut."""
+        return self._lost is not None
+
+    def remember(self, earlier: PoseTracker) -> None:
+        """Look for whom an earlier tracker of the same video lost."""
+        self._lost = earlier._lost
 
     def update(self, image: Image) -> PoseSample | None:
         """The person's pose in the next (H, W, 3) uint8 RGB frame, or None where nobody is found."""
@@ -86,22 +105,21 @@ class PoseTracker:
 def track(
     frames: Iterable[Frame],
     *,
-    tracker: PoseTracker | None = None,
+    model: BlazePose | None = None,
     on_sample: Callable[[Frame, PoseSample | None], None] | None = None,
 ) -> PoseTrack:
     """Follow one person through frames of one size and return the whole track, a row for every frame.
 
-    tracker: one to use again (it is reset), so that several videos share the compiled networks.
-    on_sample: called after each frame with the frame and the pose, or None where nobody was found.
+    Stretches of the video are followed side by side, `model.streams` at once. The track is the same for any number.
+
+    model: the networks to use, so that several videos share the compiled ones; default: a stream for every core.
+    on_sample: called for each frame in order with the pose, or None where nobody was found.
     """
-    tracker = tracker or PoseTracker()
-    tracker.reset()
     nobody = np.zeros((LANDMARK_COUNT, 3), np.float32)
     times, landmarks, world, presence = [], [], [], []
     width = height = 0
-    for frame in frames:
+    for frame, sample in _followed(frames, model or BlazePose(streams=cores())):
         height, width = frame.image.shape[:2]
-        sample = tracker.update(frame.image)
         times.append(frame.time_s)
         landmarks.append(sample.landmarks if sample else nobody)
         world.append(sample.world if sample else nobody)
@@ -116,6 +134,77 @@ def track(
         frame_width=width,
         frame_height=height,
     )
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Frames, the pose in each, and the tracker that followed them, as it was after the last."""
+
+    frames: list[Frame]
+    samples: list[PoseSample | None]
+    tracker: PoseTracker
+
+    @classmethod
+    def follow(cls, frames: list[Frame], tracker: PoseTracker) -> _Stretch:
+        return cls(frames, [tracker.update(frame.image) for frame in frames], tracker)
+
+    def continued_by(self, following: _Stretch) -> _Stretch:
+        """The stretch after this one, without the frame that they share.
+
+        It stands as it is if it began with the person whom this one ended with. If not, it is followed once more, from
+        here.
+        """
+        end, begin = self.samples[-1], following.samples[0]
+        frames, samples = following.frames[1:], following.samples[1:]
+        if end and begin:
+            same = _same_pose(end, begin, following.frames[0].image)
+        else:
+            # Who comes in where nobody was must be told from who was lost before.
+            same = not (end or begin) and (not self.tracker.remembers or not any(samples))
+        if not same:
+            return _Stretch.follow(frames, self.tracker)
+        if not any(samples):
+            following.tracker.remember(self.tracker)
+        return _Stretch(frames, samples, following.tracker)
+
+
+def _followed(frames: Iterable[Frame], model: BlazePose) -> Iterator[tuple[Frame, PoseSample | None]]:
+    """Every frame with its pose: each stretch is followed from its own detection, beside the ones before it."""
+    stretches = _overlapping(frames)
+    last: _Stretch | None = None
+    with ThreadPoolExecutor(model.streams, thread_name_prefix="pose") as side_by_side:
+        running: deque[Future[_Stretch]] = deque()
+        while True:
+            for part in islice(stretches, model.streams + 1 - len(running)):
+                running.append(side_by_side.submit(_Stretch.follow, part, PoseTracker(model)))
+            if not running:
+                return
+            following = running.popleft().result()
+            last = last.continued_by(following) if last else following
+            yield from zip(last.frames, last.samples, strict=True)
+
+
+def _overlapping(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """The frames in stretches, each of which begins with the last frame of the one before."""
+    frames = iter(frames)
+    stretch = list(islice(frames, STRETCH_FRAMES))
+    while stretch:
+        yield stretch
+        following = list(islice(frames, STRETCH_FRAMES))
+        stretch = [stretch[-1], *following] if following else []
+
+
+def _same_pose(one: PoseSample, other: PoseSample, image: Image) -> bool:
+    """Whether two poses in one frame are one person's, who was looked at in two regions."""
+    size = image.shape[1], image.shape[0]
+    a, b = one.landmarks[:, :2] * size, other.landmarks[:, :2] * size
+    return float(np.median(np.linalg.norm(a - b, axis=1))) < _SAME_POSE * float(np.ptp(a, axis=0).max())
+
+
+def cores() -> int:
+    """CPU cores that this process may use, and no more than `_MOST_STREAMS`."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, _MOST_STREAMS))
 
 
 def _thumbnail(image: Image) -> npt.NDArray[np.float32]:

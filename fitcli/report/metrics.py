@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,14 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     # Only the type: `report` comes before `training`, which is heavy to import.
-    from fitcli.training.evaluate import Evaluation, Report
+    from fitcli.training.evaluate import Evaluation, Report, SweepPoint
 
 
 def report_table(report: Report) -> Group:
-    """Every table of a report: exercises, muscles, classes, groups, the sweep, mistakes."""
+    """Every table of a report: exercises, muscles, classes, groups, the sweeps, mistakes."""
     parts: list[Any] = [_exercises(report), "", _muscles(report), "", _classes(report)]
-    if report.sweep:
-        parts += ["", _sweep(report)]
+    for network, points in groupby(report.sweep, lambda point: point.network):
+        parts += ["", _sweep(network, list(points))]
     if report.mistakes:
         parts += ["", _mistakes(report)]
     parts += [Text(f"failed: {sentence}", style="red") for sentence in report.failed]
@@ -134,15 +135,13 @@ def _classes(report: Report) -> Table:
     return table
 
 
-def _sweep(report: Report) -> Table:
-    table = Table(
-        title=f"Weight of {report.alone[0].name} in the ensemble", title_justify="left", box=None, pad_edge=False
-    )
+def _sweep(network: str, points: list[SweepPoint]) -> Table:
+    table = Table(title=f"Weight of {network} in the ensemble", title_justify="left", box=None, pad_edge=False)
     table.add_column("", justify="left")
-    for point in report.sweep:
+    for point in points:
         table.add_column(f"{point.weight:.1f}", justify="right")
-    table.add_row("top-1", *(f"{p.top1:.2f}" for p in report.sweep))
-    table.add_row("mAP", *(f"{p.muscle_average_precision:.2f}" for p in report.sweep))
+    table.add_row("top-1", *(f"{p.top1:.2f}" for p in points))
+    table.add_row("mAP", *(f"{p.muscle_average_precision:.2f}" for p in points))
     return table
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from fitcli.network.ensemble import EnsembleConfig, Member
 from fitcli.network.runtime import TorchRuntime
 from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
 from fitcli.training.folds import held_out
+from fitcli.training.metrics import CALIBRATION_BINS
 from fitcli.training.sequences import load_sequences
 
 ACCEPTED_ACCURACY = 0.5
@@ -28,7 +30,11 @@ NEAR = 0.1
 """Answers within this confidence of a threshold are judged together."""
 TEMPERATURES = tuple(np.geomspace(0.3, 2.0, 25).round(3).tolist())
 MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
-WEIGHTS = tuple(round(step * 0.1, 1) for step in range(11))
+WEIGHT_STEPS = 10
+"""The ensemble's weights are tried in tenths."""
+OTHER_SHIFTS = tuple(-0.5 * step for step in range(9))
+EXPECTED_OTHER = 0.1
+"""Share of users' videos that are taken to show none of the exercises; a quarter of the training draws do."""
 NOISE = 0.02
 """Sums of two metrics that differ by less than this do not tell two weights apart on some hundred clips."""
 
@@ -55,31 +61,29 @@ def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip
 def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
     """Choose the ensemble's numbers on cross-validated clips. names: checkpoint files in the order of the logits."""
     config = EnsembleConfig(tuple(Member(name, 1 / len(names), 1 / len(names)) for name in names))
-    if len(names) == 2:
-        config = _weigh(clips, config)
-    config = min((replace(config, temperature=t) for t in TEMPERATURES), key=lambda c: _calibration_error(clips, c))
+    if len(names) > 1:
+        config = weighted(
+            config,
+            _most_even(lambda weights: _exercise_score(clips, weighted(config, weights, weights)), len(names)),
+            _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights)), len(names)),
+        )
+    config = min(
+        (replace(config, temperature=t, other_shift=shift) for t in TEMPERATURES for shift in OTHER_SHIFTS),
+        key=lambda c: _calibration_error(clips, c),
+    )
     config = max(
         (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
     )
     return _thresholds(clips, config)
 
 
-def _weigh(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
-    exercise = _most_even(lambda c: _exercise_score(clips, c), config)
-    muscle = _most_even(lambda c: _muscle_score(clips, c), config)
-    return replace(
-        config,
-        members=tuple(
-            replace(e, weight_muscle=m.weight_muscle) for e, m in zip(exercise.members, muscle.members, strict=True)
-        ),
-    )
-
-
-def _most_even(score: Callable[[EnsembleConfig], float], config: EnsembleConfig) -> EnsembleConfig:
+def _most_even(score: Callable[[tuple[float, ...]], float], count: int) -> tuple[float, ...]:
     """The weights nearest to equal ones among those that are as good as the best, give or take `NOISE`."""
-    scores = {weight: score(weighted(config, weight)) for weight in WEIGHTS}
-    good = [weight for weight in WEIGHTS if scores[weight] >= max(scores.values()) - NOISE]
-    return weighted(config, min(good, key=lambda weight: (abs(weight - 0.5), -scores[weight])))
+    tenths = (w for w in product(range(WEIGHT_STEPS + 1), repeat=count) if sum(w) == WEIGHT_STEPS)
+    even = (1 / count,) * count
+    scores = {weights: score(weights) for weights in (even, *(tuple(w / WEIGHT_STEPS for w in t) for t in tenths))}
+    good = [weights for weights, value in scores.items() if value >= max(scores.values()) - NOISE]
+    return min(good, key=lambda weights: (sum((w - 1 / count) ** 2 for w in weights), -scores[weights]))
 
 
 def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
@@ -88,9 +92,15 @@ def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
 
 
 def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
-    # Of true exercises only: the most likely answer would gain nothing from the clips that show none of them.
-    exercise = measure("", clips, config).exercise
-    return exercise.calibration_error if exercise else 0.0
+    """Expected calibration error among users' videos: an exercise named in one that shows none is wrong."""
+    scores, targets, _ = answers(clips, config)
+    count = scores.exercise.shape[1]
+    confidence, right = scores.exercise.max(1), scores.exercise.argmax(1) == targets
+    named, none = (targets >= 0) & (targets < count), targets == count
+    share = EXPECTED_OTHER if none.any() else 0.0
+    weights = named * (1 - share) / max(1, named.sum()) + none * share / max(1, none.sum())
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return float(np.abs(np.bincount(bins, weights * (confidence - right), CALIBRATION_BINS)).sum())
 
 
 def _class_weights(targets: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_met
 from fitcli.training.sequences import AMBIGUOUS, Labels, load_sequences
 
 SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
-"""Weights of the first network that the sweep tries; the others share the rest."""
+"""Weights of one network that the sweep tries; the others share the rest as they do in the ensemble."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """The ensemble with `weight` on its first network."""
+    """The ensemble with `weight` on one `network`."""
 
+    network: str
     weight: float
     top1: float
     muscle_average_precision: float
@@ -146,7 +147,10 @@ def report(clips: Seq[ScoredClip], config: EnsembleConfig, failed: tuple[str, ..
         ensemble=measure("ensemble", clips, config),
         alone=alone,
         groups=tuple(measure(g, [c for c in clips if c.group == g], config) for g in groups),
-        sweep=tuple(_sweep(clips, config)) if len(names) == 2 else (),
+        # Of two networks the second's sweep is the first's backwards.
+        sweep=tuple(
+            p for i in range(len(names) if len(names) > 2 else len(names) - 1) for p in _sweep(clips, config, i)
+        ),
         failed=failed,
         mistakes=tuple(_mistakes(clips, scores, exercises)),
     )
@@ -189,23 +193,30 @@ def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScore
 
 def only(config: EnsembleConfig, member: int) -> EnsembleConfig:
     """The same configuration with one network answering alone."""
+    return _leaning(config, member, 1.0)
+
+
+def _leaning(config: EnsembleConfig, member: int, weight: float) -> EnsembleConfig:
+    """The same configuration with `weight` on one network; the others share the rest as they did."""
+
+    def shares(weights: list[float]) -> list[float]:
+        others = sum(weights) - weights[member]
+        return [
+            weight if i == member else (1 - weight) * (w / others if others else 1 / (len(weights) - 1))
+            for i, w in enumerate(weights)
+        ]
+
+    exercise = shares([m.weight_exercise for m in config.members])
+    return weighted(config, exercise, shares([m.weight_muscle for m in config.members]))
+
+
+def weighted(config: EnsembleConfig, exercise: Seq[float], muscle: Seq[float]) -> EnsembleConfig:
+    """The same configuration with other weights of its networks on the two heads."""
     return replace(
         config,
         members=tuple(
-            replace(m, weight_exercise=float(i == member), weight_muscle=float(i == member))
-            for i, m in enumerate(config.members)
-        ),
-    )
-
-
-def weighted(config: EnsembleConfig, weight: float) -> EnsembleConfig:
-    """The same configuration of two networks with `weight` on the first, for both heads."""
-    first, second = config.members
-    return replace(
-        config,
-        members=(
-            replace(first, weight_exercise=weight, weight_muscle=weight),
-            replace(second, weight_exercise=round(1 - weight, 6), weight_muscle=round(1 - weight, 6)),
+            replace(m, weight_exercise=round(e, 6), weight_muscle=round(w, 6))
+            for m, e, w in zip(config.members, exercise, muscle, strict=True)
         ),
     )
 
@@ -221,10 +232,11 @@ def score_windows(identity: str, group: str, labels: Labels, track: PoseTrack, r
     return ScoredClip(identity, group, labels, tuple(logits), weights)
 
 
-def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig) -> Iterator[SweepPoint]:
+def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, member: int) -> Iterator[SweepPoint]:
     for weight in SWEEP:
-        measured = measure("", clips, weighted(config, weight))
+        measured = measure("", clips, _leaning(config, member, weight))
         yield SweepPoint(
+            Path(config.members[member].checkpoint).stem,
             weight,
             measured.exercise.top1 if measured.exercise else float("nan"),
             measured.muscle.mean_average_precision if measured.muscle else float("nan"),
