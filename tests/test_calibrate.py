@@ -1,0 +1,94 @@
+"""What `fitcli checkpoints calibrate` promises: weights, certainty and thresholds that fit what users film."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fitcli.catalog import catalog
+from fitcli.network.ensemble import EnsembleConfig, Member, combine
+from fitcli.network.runtime import Logits
+from fitcli.training.calibrate import ACCEPTED_REFUSAL, calibrate
+from fitcli.training.evaluate import ScoredClip, answers
+from fitcli.training.sequences import Labels
+
+EXERCISES, MUSCLES = len(catalog().exercises), len(catalog().muscles)
+RIGHT = 0.85
+"""Share of the clips whose exercise the good networks know."""
+
+
+def scored(number: int, rng: np.random.Generator) -> ScoredClip:
+    """One clip of an exercise, or (every third) of none; two networks know which, the third guesses loudly.
+
+    As after training with many clips of other exercises, "none of these" keeps half of the probability everywhere.
+    """
+    none = number % 3 == 0
+    truth = EXERCISES if none else number % EXERCISES
+    seen = truth if rng.random() < RIGHT else int(rng.integers(EXERCISES))
+    knowing = rng.normal(0, 0.3, EXERCISES + 1)
+    knowing[seen] += 4.0
+    knowing[EXERCISES] += 2.0 if none else 4.0
+    guess = rng.normal(0, 0.3, EXERCISES + 1)
+    guess[int(rng.integers(EXERCISES))] += 8.0
+    muscles = catalog().exercises[truth].muscles if not none else ()
+    working = np.array([float(name in muscles) for name in catalog().muscles])
+    logits = tuple(
+        Logits(exercise[None].astype(np.float32), (4 * muscle - 2)[None].astype(np.float32))
+        for exercise, muscle in ((knowing, working), (knowing, working), (guess, rng.random(MUSCLES)))
+    )
+    labels = Labels(truth, tuple(working.tolist()) if not none else (float("nan"),) * MUSCLES)
+    return ScoredClip(str(number), "", labels, logits, np.ones(1, np.float32))
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[ScoredClip]:
+    rng = np.random.default_rng(0)
+    return [scored(number, rng) for number in range(150)]
+
+
+@pytest.fixture(scope="module")
+def fitted(clips: list[ScoredClip]) -> EnsembleConfig:
+    return calibrate(clips, ("good.ckpt", "alike.ckpt", "guesses.ckpt"))
+
+
+def named(clips: list[ScoredClip], config: EnsembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Of the clips that show an exercise: how sure the answer is, and how probable none of them is."""
+    scores, targets, _ = answers(clips, config)
+    one = targets < EXERCISES
+    return scores.exercise[one].max(1), scores.other[one]
+
+
+def test_a_network_that_guesses_loses_its_say(fitted: EnsembleConfig) -> None:
+    good, alike, guesses = fitted.members
+    assert guesses.weight_exercise <= 0.2
+    assert good.weight_exercise == pytest.approx(alike.weight_exercise)
+    assert sum(member.weight_exercise for member in fitted.members) == pytest.approx(1)
+    assert sum(member.weight_muscle for member in fitted.members) == pytest.approx(1)
+
+
+def test_certainty_is_that_of_users_videos_not_of_the_training_draws(
+    clips: list[ScoredClip], fitted: EnsembleConfig
+) -> None:
+    assert fitted.other_shift < 0
+    sure, _ = named(clips, fitted)
+    assert sure.mean() == pytest.approx(RIGHT, abs=0.08)
+    unshifted, _ = named(clips, replace(fitted, other_shift=0.0))
+    assert unshifted.mean() < sure.mean() - 0.1
+
+
+def test_a_tenth_of_the_true_exercises_may_be_refused_and_no_more(
+    clips: list[ScoredClip], fitted: EnsembleConfig
+) -> None:
+    _, other = named(clips, fitted)
+    assert (other > fitted.other_from).mean() == pytest.approx(ACCEPTED_REFUSAL, abs=0.02)
+
+
+def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:
+    logits = Logits(np.linspace(0, 2, EXERCISES + 1, dtype=np.float32)[None], np.zeros((1, MUSCLES), np.float32))
+    plain = EnsembleConfig((Member("one.ckpt", 1.0, 1.0),))
+    before, after = (combine((logits,), config) for config in (plain, replace(plain, other_shift=-1.5)))
+    odds = [float(scores.other[0] / (1 - scores.other[0])) for scores in (before, after)]
+    assert odds[1] / odds[0] == pytest.approx(np.exp(-1.5), rel=1e-3)
+    assert np.allclose(before.exercise / before.exercise.sum(), after.exercise / after.exercise.sum(), rtol=1e-4)
