@@ -32,10 +32,10 @@ def assemble(
         Path | None, typer.Option(metavar="POSES", help="Measure each network on split dev and note it in its file.")
     ] = None,
 ) -> None:
-    """Copy trained networks to a folder and convert them to OpenVINO IR; weights in ensemble.json stay as they are."""
+    """Copy trained networks to a folder and convert them to OpenVINO IR; those of the same names keep their weights."""
     from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
-    from fitcli.network.ensemble import EnsembleConfig
+    from fitcli.network.ensemble import ENSEMBLE_FILE, EnsembleConfig
 
     folder.mkdir(parents=True, exist_ok=True)
     for path in networks:
@@ -50,6 +50,10 @@ def assemble(
         convert(target, target.with_suffix(".xml"))
         note(f"Converted {target}")
     config = EnsembleConfig.load(folder)
+    if {member.checkpoint for member in config.members} != {path.name for path in folder.glob("*.ckpt")}:
+        (folder / ENSEMBLE_FILE).unlink()
+        config = replace(config, members=EnsembleConfig.load(folder).members)
+        note("Other networks than before, with the paper's weights: `fitcli checkpoints calibrate` fits them.")
     specs = [load_checkpoint(folder / member.checkpoint).spec for member in config.members]
     config.fitted(specs, folder).save(folder)
 
