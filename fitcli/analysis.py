@@ -37,9 +37,6 @@ LEAST_FOUND = 0.05
 LIKELY = 0.5
 """Probability of a set's exercise from which the video is said to show it, when it shows several."""
 
-UNNAMED_FROM = 0.5
-"""Probability of "none of the exercises" over which a window's movement has no name: more than all of them together."""
-
 
 class Status(StrEnum):
     OK = "ok"
@@ -379,7 +376,8 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     named = ranked[0] if ranked and status is Status.OK else None
     ideal = catalog().exercise(named.name).muscles if named else ()
     # Muscles alone say how to count only where they are just those of a single exercise.
-    sets = _sets(person, windows, consistent[0] if exact and len(consistent) == 1 else None)
+    by_muscles = consistent[0] if exact and len(consistent) == 1 else None
+    sets = _sets(person, windows, by_muscles, ensemble.config.other_from)
     answer = Analysis(
         str(path),
         status,
@@ -446,7 +444,9 @@ def _percent(probability: float) -> str:
     return f"{min(round(100 * probability), 99)}%"  # nothing is told as certain
 
 
-def _sets(person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str | None) -> tuple[ExerciseSet, ...]:
+def _sets(
+    person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str | None, other_from: float
+) -> tuple[ExerciseSet, ...]:
     from fitcli.motion import WindowLabel, find_sets
 
     names = catalog().exercise_names
@@ -456,9 +456,12 @@ def _sets(person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str |
             labels.append(WindowLabel(window.start_s, window.end_s, by_muscles, 1.0))
             continue
         best = max(range(len(names)), key=window.exercises.__getitem__)
-        unnamed = window.other > UNNAMED_FROM
-        probability = window.other if unnamed else window.exercises[best]
-        labels.append(WindowLabel(window.start_s, window.end_s, None if unnamed else names[best], probability))
+        # Even odds where a whole video would be called none of the exercises, whatever users' videos mostly show.
+        odds = window.other * (1 - other_from) / max((1 - window.other) * other_from, 1e-6)
+        if odds > 1:
+            labels.append(WindowLabel(window.start_s, window.end_s, None, odds / (1 + odds)))
+        else:
+            labels.append(WindowLabel(window.start_s, window.end_s, names[best], window.exercises[best]))
     return find_sets(person, labels)
 
 

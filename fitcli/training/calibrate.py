@@ -33,6 +33,8 @@ MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
 WEIGHT_STEPS = 10
 """The ensemble's weights are tried in tenths."""
 OTHER_SHIFTS = tuple(-0.5 * step for step in range(9))
+CALIBRATION_NOISE = 0.01
+"""Calibration errors that differ by less than this do not tell two shifts apart."""
 EXPECTED_OTHER = 0.1
 """Share of users' videos that are taken to show none of the exercises; a quarter of the training draws do."""
 NOISE = 0.02
@@ -67,10 +69,7 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
             _most_even(lambda weights: _exercise_score(clips, weighted(config, weights, weights)), len(names)),
             _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights)), len(names)),
         )
-    config = min(
-        (replace(config, temperature=t, other_shift=shift) for t in TEMPERATURES for shift in OTHER_SHIFTS),
-        key=lambda c: _calibration_error(clips, c),
-    )
+    config = _honest(clips, config)
     config = max(
         (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
     )
@@ -89,6 +88,14 @@ def _most_even(score: Callable[[tuple[float, ...]], float], count: int) -> tuple
 def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
     exercise = measure("", clips, config).exercise
     return exercise.top1 + exercise.macro_top1 if exercise else 0.0
+
+
+def _honest(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
+    """The least shift that is as honest as the best, give or take `CALIBRATION_NOISE`, with its best temperature."""
+    tried = [replace(config, temperature=t, other_shift=shift) for t in TEMPERATURES for shift in OTHER_SHIFTS]
+    errors = [_calibration_error(clips, one) for one in tried]
+    good = [i for i, error in enumerate(errors) if error <= min(errors) + CALIBRATION_NOISE]
+    return tried[min(good, key=lambda i: (abs(tried[i].other_shift), errors[i]))]
 
 
 def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
