@@ -26,8 +26,9 @@ def test_the_shipped_networks_are_as_right_as_the_model_card_says() -> None:
     report = json.loads(done.stdout)
     exercise, muscle = report["ensemble"]["exercise"], report["ensemble"]["muscle"]
     assert exercise["clips"] == 80
-    assert exercise["top1"] >= 0.68
-    assert exercise["top3"] >= 0.85
-    assert exercise["macro_top1"] >= 0.68
-    assert muscle["micro_accuracy"] >= 0.92 > muscle["predict_nothing"]
-    assert muscle["mean_average_precision"] >= 0.84
+    assert exercise["top1"] >= 0.70
+    assert exercise["top3"] >= 0.87
+    assert exercise["macro_top1"] >= 0.71
+    assert exercise["calibration_error"] <= 0.09
+    assert muscle["micro_accuracy"] >= 0.925 > muscle["predict_nothing"]
+    assert muscle["mean_average_precision"] >= 0.87
