@@ -44,8 +44,11 @@ def openvino() -> ModuleType:
     with _importing:
         if "openvino" not in sys.modules:
             sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # Python's way to say that it is not to be had
-            importlib.import_module("openvino")
+            imported = importlib.import_module("openvino")
             del sys.modules[_CONVERTER]
+            # A table that is made at first use, under two locks: two threads whose first question comes at the same
+            # moment would wait for each other for ever.
+            imported.Type.f32.to_dtype()
     return sys.modules["openvino"]
 
 

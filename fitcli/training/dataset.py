@@ -21,8 +21,8 @@ KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0
 UNNAMED_SHARE = {"other": 0.25, "ambiguous": 0.12}
 """Share of the draws that show none of the exercises, and a relative of one (which teaches the muscle head only)."""
 
-SYNTHETIC_SHARE = 0.22
-"""Share of the draws that show synthetic people, every exercise as often: it is the rare ones that they help most."""
+SYNTHETIC_SHARE = 0.3
+"""Share of the draws that show synthetic people, each of the 16 exercises as often: they help the rare ones most."""
 
 UNKNOWN = -100
 """Exercise target of a clip whose exercise is not known: cross-entropy's `ignore_index`."""

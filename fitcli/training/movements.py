@@ -23,7 +23,7 @@ the landmarks of real videos.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -45,6 +45,7 @@ class Movement:
     sides: who moves: both limbs, left and right in turn (each counts as a repetition), or one of them alone.
     flat_feet: the soles are level.
     repetition_s: the usual shortest and longest duration of a repetition.
+    trailing: angles of the limbs that do something else, as the back leg of a lunge.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Movement:
     sides: Sides = "both"
     flat_feet: bool = True
     repetition_s: tuple[float, float] = (1.3, 4.5)
+    trailing: Angles = field(default_factory=dict)
 
 
 STANDING: Angles = MappingProxyType(
@@ -366,5 +368,140 @@ POSTURES: tuple[Movement, ...] = (
         "lean": -14, "curve": 12, "hip": 92, "knee": 60, "lift": 40, "plane": 10, "elbow": 24}, "hips"),
     Movement("lying", _ON_FLOOR | _ARMS_ALONG | {"hip": 6, "knee": 6}, "hips", flat_feet=False),
     Movement("lying on a bench", _ON_BENCH | {"lift": 30, "plane": 30, "elbow": 60}, "hips"),
+    Movement("forearm plank", {
+        "lean": 86, "curve": 2, "nod": -8, "hip": 4, "knee": 4, "spread": 0, "splay": 2, "lift": 88, "plane": 10,
+        "elbow": 88, "spin": -12}, "toes", flat_feet=False),
+    Movement("hanging", _HANGING | {"hip": 4, "knee": 10}, "wrists", flat_feet=False),
 )  # fmt: skip
 """People between exercises."""
+
+_HANDS_AT_HEAD = {"lift": 110, "plane": 80, "elbow": 125, "spin": 70}
+_ARMS_CROSSED = {"lift": 36, "plane": 14, "elbow": 116, "spin": -60}
+_HANDS_ON_HIPS = {"lift": 34, "plane": 100, "elbow": 92, "spin": -48}
+_KNEES_UP = {"lean": -90, "curve": 0, "nod": 10, "hip": 48, "spread": 2, "splay": 4, "knee": 96}
+_IN_PLANK = {
+    "lean": 73, "curve": 0, "nod": -14, "hip": 5, "knee": 4, "spread": 0, "splay": 2, "lift": 71, "plane": 16,
+    "elbow": 6, "spin": -14,
+}  # fmt: skip
+_ON_FOURS = {
+    "lean": 84, "curve": 0, "nod": -14, "hip": 86, "knee": 88, "ankle": 30, "spread": 0, "splay": 2, "lift": 82,
+    "plane": 8, "elbow": 5, "spin": -14,
+}  # fmt: skip
+_LUNGE_BACK_LEG = {"hip": (-8, -14), "knee": (18, 92), "ankle": -20}
+_STEP_BACK_LEG = {"hip": (3, -16), "knee": (6, 90), "ankle": -20}
+
+OTHER_MOVEMENTS: tuple[Movement, ...] = (
+    Movement("pull-up", _HANGING | {
+        "lean": (-2, -10), "lift": (166, 46), "plane": (80, 70), "elbow": (8, 114), "spin": (60, 70), "knee": 12,
+        "nod": (-8, -4)}, "wrists", flat_feet=False),
+    Movement("pull-up, knees bent", _HANGING | {
+        "lean": (0, -8), "lift": (164, 40), "plane": (74, 66), "elbow": (10, 118), "spin": (50, 66), "knee": 84,
+        "hip": 12, "nod": (-8, -4)}, "wrists", flat_feet=False),
+    Movement("chin-up", _HANGING | {
+        "lean": (-2, -12), "lift": (164, 22), "plane": (36, 34), "elbow": (10, 126), "spin": 10, "knee": 40,
+        "nod": (-8, -4)}, "wrists", flat_feet=False),
+    Movement("crunch, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
+        "curve": (0, 40), "nod": (8, 22)}, "hips", repetition_s=(1.0, 3.5)),
+    Movement("crunch, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
+        "curve": (0, 44), "nod": (8, 22)}, "hips", repetition_s=(1.0, 3.5)),
+    Movement("crunch, legs in the air", _KNEES_UP | _HANDS_AT_HEAD | {
+        "hip": 92, "knee": 88, "curve": (0, 38), "nod": (8, 22)}, "hips", flat_feet=False, repetition_s=(1.0, 3.5)),
+    Movement("toe touch", _KNEES_UP | {
+        "hip": 88, "knee": 8, "curve": (2, 42), "nod": (4, 12), "lift": (96, 84), "plane": 6, "elbow": 6}, "hips",
+        flat_feet=False, repetition_s=(0.8, 3.0)),
+    Movement("sit-up, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
+        "lean": (-90, -18), "curve": (2, 22), "nod": (6, 14)}, "hips"),
+    Movement("sit-up, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
+        "lean": (-90, -14), "curve": (2, 18), "nod": (6, 12)}, "hips"),
+    Movement("v-up", _ON_FLOOR | {
+        "lean": (-90, -52), "curve": (0, 16), "hip": (4, 62), "knee": 8, "lift": (168, 96), "plane": 20,
+        "elbow": 6}, "hips", flat_feet=False),
+    Movement("bicycle crunch", _ON_FLOOR | _HANDS_AT_HEAD | {
+        "curve": 32, "nod": 18, "hip": (22, 104), "knee": (14, 104)}, "hips", sides="alternate", flat_feet=False,
+        repetition_s=(0.4, 1.6)),
+    Movement("flutter kick", _ON_FLOOR | _ARMS_ALONG | {
+        "hip": (6, 32), "knee": 6, "nod": 20}, "hips", sides="alternate", flat_feet=False, repetition_s=(0.25, 0.8)),
+    Movement("plank jack", _IN_PLANK | {"spread": (0, 22)}, "wrists", flat_feet=False, repetition_s=(0.6, 1.6)),
+    Movement("mountain climber", _IN_PLANK | {
+        "hip": (6, 108), "knee": (5, 112)}, "wrists", sides="alternate", flat_feet=False, repetition_s=(0.3, 1.4)),
+    Movement("shoulder tap", _IN_PLANK | {
+        "lift": (71, 52), "plane": (16, -14), "elbow": (6, 116)}, "toes", sides="alternate", flat_feet=False,
+        repetition_s=(0.6, 2.0)),
+    Movement("burpee", {
+        "lean": (2, 73), "curve": (2, 0), "nod": (4, -14), "hip": (4, 6), "knee": (8, 5), "lift": (12, 71),
+        "plane": (30, 16), "elbow": (12, 8)}, "toes", flat_feet=False, repetition_s=(1.8, 4.5)),
+    Movement("lunge", {
+        "lean": 4, "hip": (22, 86), "knee": (14, 92), "spread": 2}, "toes", trailing=_LUNGE_BACK_LEG,
+        flat_feet=False),
+    Movement("lunge, hands on the hips", _HANDS_ON_HIPS | {
+        "lean": 4, "hip": (22, 86), "knee": (14, 92), "spread": 2}, "toes", trailing=_LUNGE_BACK_LEG,
+        flat_feet=False),
+    Movement("reverse lunge", {
+        "lean": (2, 8), "hip": (3, 84), "knee": (6, 90)}, "toes", trailing=_STEP_BACK_LEG, flat_feet=False),
+    Movement("reverse lunge, bar on the back", _BAR_ON_BACK | {
+        "lean": (3, 10), "hip": (3, 84), "knee": (6, 90)}, "toes", trailing=_STEP_BACK_LEG, flat_feet=False),
+    Movement("side lunge", {
+        "lean": (2, 32), "hip": (3, 88), "knee": (6, 88), "spread": (4, 12), "lift": (10, 40), "plane": 10},
+        "toes", trailing={"hip": (3, 34), "knee": 5, "spread": (4, 40)}),
+    Movement("high knees", {
+        "lean": -2, "hip": (4, 92), "knee": (8, 96), "lift": (2, 26), "plane": 8, "elbow": 84}, "shoulders",
+        sides="alternate", flat_feet=False, repetition_s=(0.25, 1.4)),
+    Movement("butt kick", {
+        "hip": (4, 8), "knee": (10, 112), "lift": 8, "elbow": 80}, "shoulders", sides="alternate", flat_feet=False,
+        repetition_s=(0.25, 1.0)),
+    Movement("jumping jack", {
+        "spread": (1, 24), "knee": 8, "lift": (10, 152), "plane": 86, "elbow": 16, "spin": (-10, 50)}, "hips",
+        repetition_s=(0.6, 1.6)),
+    Movement("calf raise", {"ankle": (0, 40)}, "toes", flat_feet=False, repetition_s=(0.8, 3.0)),
+    Movement("calf raise, hands on a bar", {
+        "ankle": (0, 40), "lift": 46, "plane": 30, "elbow": 62}, "toes", flat_feet=False, repetition_s=(0.8, 3.0)),
+    Movement("seated calf raise", _SEATED | {
+        "hip": (84, 92), "ankle": (-4, 38), "lift": 30, "plane": 14, "elbow": 48}, "hips", flat_feet=False,
+        repetition_s=(0.8, 3.0)),
+    Movement("face pull", _SPLIT_STANCE | {
+        "lean": (4, -4), "lift": (78, 84), "plane": (8, 96), "elbow": (10, 118), "spin": (20, 74)}),
+    Movement("kettlebell swing", {
+        "lean": (54, -2), "curve": (6, 0), "nod": (-18, 2), "hip": (88, 0), "knee": (34, 6), "spread": 8,
+        "lift": (26, 84), "plane": 0, "elbow": 8}, repetition_s=(1.0, 2.2)),
+    Movement("power clean", {
+        "lean": (52, 0), "curve": (8, 2), "nod": (-20, 2), "hip": (104, 4), "knee": (70, 8), "lift": (56, 46),
+        "plane": (0, 14), "elbow": (8, 136), "spin": (-14, -22)}),
+    Movement("snatch", {
+        "lean": (52, 0), "curve": (8, 2), "nod": (-20, 2), "hip": (104, 4), "knee": (70, 8), "lift": (56, 164),
+        "plane": (0, 60), "elbow": 8, "spin": (-14, 50)}),
+    Movement("ball slam", {
+        "lean": (0, 54), "curve": (0, 18), "hip": (4, 74), "knee": (8, 42), "lift": (168, 46), "plane": (20, 2),
+        "elbow": (18, 14)}, repetition_s=(1.0, 3.0)),
+    Movement("kickback", {
+        "lean": 54, "curve": 4, "nod": -14, "hip": 60, "knee": 24, "lift": -10, "plane": 0, "elbow": (94, 8)}),
+    Movement("kickback, one arm", {
+        "lean": 60, "curve": 4, "nod": -14, "hip": 66, "knee": 24, "lift": -8, "plane": 0, "elbow": (94, 8)},
+        sides="one"),
+    Movement("skull crusher", _ON_BENCH | {
+        "lift": (88, 94), "plane": 6, "elbow": (8, 108), "spin": -8}, "hips"),
+    Movement("side bend", {"tip": (-6, 28), "lift": 6, "elbow": 10}),
+    Movement("wood chop", {
+        "lean": (0, 24), "hip": (6, 34), "knee": (10, 30), "twist": (30, -34), "lift": (128, 40), "plane": 2,
+        "elbow": 14}),
+    Movement("superman", {
+        "lean": 90, "curve": (0, -30), "nod": (-6, -22), "hip": (2, -16), "knee": 8, "ankle": 30, "lift": (158, 176),
+        "plane": 50, "elbow": 8}, "hips", flat_feet=False),
+    Movement("bird dog", _ON_FOURS | {
+        "hip": (86, -4), "knee": (88, 8)}, "wrists", sides="alternate", flat_feet=False),
+    Movement("donkey kick", _ON_FOURS | {"hip": (86, -12)}, "wrists", sides="one", flat_feet=False),
+    Movement("fire hydrant", _ON_FOURS | {"splay": (2, 62)}, "wrists", sides="one", flat_feet=False),
+    Movement("leg swing to the front", {
+        "hip": (-22, 62), "knee": 8, "spread": 2}, "shoulders", sides="one", flat_feet=False,
+        repetition_s=(0.7, 2.2)),
+    Movement("leg swing to the side", {
+        "spread": (-14, 44), "knee": 6}, "shoulders", sides="one", flat_feet=False, repetition_s=(0.7, 2.2)),
+    Movement("standing kickback", {
+        "lean": 14, "hip": (12, -22), "knee": 10, "lift": 48, "plane": 12, "elbow": 50}, "shoulders", sides="one",
+        flat_feet=False),
+    Movement("hip abductor", _SEATED | _HANDS_AT_SEAT | {"splay": (2, 38)}, "hips"),
+    Movement("hip adductor", _SEATED | _HANDS_AT_SEAT | {"splay": (38, 2)}, "hips"),
+    Movement("punch", _SPLIT_STANCE | {
+        "lift": (30, 84), "plane": (12, 2), "elbow": (128, 12), "spin": -24}, sides="alternate",
+        repetition_s=(0.35, 1.3)),
+)  # fmt: skip
+"""What people train that is none of the 16, each as likely as the next."""

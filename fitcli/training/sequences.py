@@ -15,7 +15,7 @@ from fitcli.errors import InvalidVideoError, MissingInputError
 from fitcli.network.spec import OTHER
 from fitcli.pose.track import PoseTrack
 from fitcli.training.repair import is_offset, without_offset
-from fitcli.training.synthetic import STILL, WALKING, synthesize
+from fitcli.training.synthetic import ELSE, STILL, WALKING, synthesize
 
 ARRAYS = ("landmarks", "world", "presence", "times")
 SAMPLED_FRAMES = 2000
@@ -104,11 +104,13 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
 
 
 def synthetic_sequences(each: int, seed: int) -> list[Sequence]:
-    """People who were never filmed: `each` sequences of every exercise, and a quarter of that who stand or walk.
+    """People who were never filmed: `each` sequences of every exercise, and of none of them.
+
+    The latter are 8 times `each` of other exercises, and an eighth of `each` who stand, and who walk.
 
     They are made when first read (some 20 ms each) and are the same ones for the same seed.
     """
-    names = [*catalog().exercise_names * each, *(STILL, WALKING) * -(-each // 8)]
+    names = [*catalog().exercise_names * each, *(STILL, WALKING) * -(-each // 8), *(ELSE,) * (8 * each)]
     return [
         Sequence(
             id=f"synthetic:{number}",

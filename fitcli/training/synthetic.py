@@ -12,21 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitcli.pose.track import PoseTrack
-from fitcli.training.movements import MOVEMENTS, POSTURES, STANDING, Angle, Movement
+from fitcli.training.movements import MOVEMENTS, OTHER_MOVEMENTS, POSTURES, STANDING, Angle, Movement
 from fitcli.training.observation import Camera, Noise, observe, wander
 from fitcli.training.skeleton import AT, LENGTHS_M, LIMB_ANGLES, Array, pose, random_body, rotation, settle
 
-__all__ = ["STILL", "WALKING", "Camera", "Noise", "SyntheticSequence", "synthesize"]
+__all__ = ["ELSE", "STILL", "WALKING", "Camera", "Noise", "SyntheticSequence", "synthesize"]
 
-STILL, WALKING = "still", "walking"
-"""Names that `synthesize` takes besides those of the 16 exercises: people who repeat nothing that counts."""
+STILL, WALKING, ELSE = "still", "walking", "else"
+"""Names that `synthesize` takes besides those of the 16 exercises: people who repeat nothing, and other exercises."""
 
 
 @dataclass(frozen=True)
 class SyntheticSequence:
     """A person training, and what is true of it.
 
-    exercise: None for still and walking people. variant: the name of the movement. repetitions: complete ones, each
+    exercise: None for everything but the 16. variant: the name of the movement. repetitions: complete ones, each
     with its (start, end) in seconds; a russian twist's is left, right and back, an alternating exercise's one limb's.
     """
 
@@ -49,7 +49,7 @@ def synthesize(
     noise: Noise | None = None,
     surroundings: bool = True,
 ) -> SyntheticSequence:
-    """Make one sequence of an exercise of the catalogue, or of a "still" or "walking" person.
+    """Make one sequence of an exercise of the catalogue or of another ("else"), or of a "still" or "walking" person.
 
     repetitions: how many complete ones (2 to 12 at random). variant: by name (any). repetition_s: their usual duration.
     rate_hz: samples a second. camera, noise: at random, and as real. surroundings: seconds before and after the set in
@@ -63,7 +63,8 @@ def synthesize(
     if exercise in (STILL, WALKING):
         performance = (_stand_still if exercise == STILL else _walk)(rng, rate_hz)
     else:
-        movements = {movement.name: movement for movement in MOVEMENTS[exercise]}
+        variants = OTHER_MOVEMENTS if exercise == ELSE else MOVEMENTS[exercise]
+        movements = {movement.name: movement for movement in variants}
         movement = movements[variant or str(rng.choice(list(movements)))]
         count = int(np.clip(rng.geometric(0.2) + 1, 2, 12)) if repetitions is None else repetitions
         performance = _train(movement, rng, rate_hz, count, repetition_s, surroundings)
@@ -73,7 +74,7 @@ def synthesize(
     track = observe(performance.joints, performance.times_s, camera, noise, rng)
     return SyntheticSequence(
         track,
-        None if exercise in (STILL, WALKING) else exercise,
+        None if exercise in (STILL, WALKING, ELSE) else exercise,
         performance.variant,
         len(performance.repetition_times_s),
         performance.repetition_times_s,
@@ -152,14 +153,18 @@ def _key_poses(movement: Movement, rng: np.random.Generator) -> tuple[dict[str, 
     moving_sides = np.ones(2)
     if movement.sides == "one":
         moving_sides[rng.integers(2)] = 0.0
+    limbs = [0, 0]  # which of left and right lead and which trail
+    if movement.trailing:
+        limbs[rng.integers(2)] = 1
     range_of_motion = float(np.clip(rng.normal(0.97, 0.09), 0.7, 1.12))
     start, turn = {}, {}
     for name, usual in STANDING.items():
-        first, last = _ends(movement.angles.get(name, usual))
+        leading = _ends(movement.angles.get(name, usual))
+        first, last = np.array([leading, _ends(movement.trailing.get(name, leading))])[limbs].T
         shift = rng.normal(0, 3.5) + rng.normal(0, 1.5, 2) * (name in LIMB_ANGLES)
         start[name] = first + shift
         moving = moving_sides if name in LIMB_ANGLES else np.ones(2)
-        travel = (last - first) * range_of_motion + (rng.normal(0, 4.0) if last != first else 0.0)
+        travel = (last - first) * range_of_motion + (rng.normal(0, 4.0) if (last != first).any() else 0.0)
         turn[name] = start[name] + travel * moving
     for straight in ("knee", "elbow"):  # joints that bend one way only
         start[straight], turn[straight] = (np.clip(key[straight], 0.0, 150.0) for key in (start, turn))
