@@ -387,8 +387,8 @@ _ON_FOURS = {
     "lean": 84, "curve": 0, "nod": -14, "hip": 86, "knee": 88, "ankle": 30, "spread": 0, "splay": 2, "lift": 82,
     "plane": 8, "elbow": 5, "spin": -14,
 }  # fmt: skip
-_LUNGE_BACK_LEG = {"hip": (-8, -14), "knee": (18, 92), "ankle": -20}
-_STEP_BACK_LEG = {"hip": (3, -16), "knee": (6, 90), "ankle": -20}
+_LUNGE_BACK_LEG: Angles = {"hip": (-8, -14), "knee": (18, 92), "ankle": -20}
+_STEP_BACK_LEG: Angles = {"hip": (3, -16), "knee": (6, 90), "ankle": -20}
 
 OTHER_MOVEMENTS: tuple[Movement, ...] = (
     Movement("pull-up", _HANGING | {
