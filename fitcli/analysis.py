@@ -33,6 +33,8 @@ SHORTEST_S = 0.5
 LEAST_FOUND = 0.05
 """Share of the frames that must show somebody."""
 
+WELL_FOUND = 0.98
+"""Mean presence of the person over all frames from which the picture is taken to have its true shape."""
 
 LIKELY = 0.5
 """Probability of a set's exercise from which the video is said to show it, when it shows several."""
@@ -111,8 +113,9 @@ class Analysis:
     "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises` empty and
     name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
     "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
-    "sigmoid". `message` is one sentence for a person. `track` is what was followed, for pictures and further measuring;
-    it is not part of the JSON.
+    "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was undone before
+    the person was followed; 1.0 ordinarily. `message` is one sentence for a person. `track` is what was followed, for
+    pictures and further measuring; it is not part of the JSON.
     """
 
     file: str
@@ -133,6 +136,7 @@ class Analysis:
     windows: tuple[WindowScore, ...] = ()
     consistent_with: tuple[str, ...] = ()
     muscle_scores: str = "sigmoid"
+    picture_stretch: float = 1.0
     track: PoseTrack | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -191,6 +195,7 @@ class Analysis:
                 "total": round(self.timings.total_s, 3),
             },
             "analysed_s": [round(self.start_s, 3), round(self.end_s, 3)],
+            "picture_stretch": round(self.picture_stretch, 3),
             "windows": [
                 {
                     "start_s": round(w.start_s, 3),
@@ -206,7 +211,8 @@ class Analysis:
 
 
 Progress = Callable[[float], None]
-"""Called with the share of the work done, 0..1, a few times a second."""
+"""Called with the share of the work done, 0..1, a few times a second; a stretched video is followed twice, and the
+share then begins again."""
 
 Announce = Callable[[str], None]
 """Called with one sentence before something that takes long, such as converting a network for the first time."""
@@ -233,15 +239,14 @@ def analyze_video(
     # Imported here: the engines take a third of a second, and listing the history needs none of them.
     from fitcli.network import checkpoint_folder
     from fitcli.network.ensemble import Reading
-    from fitcli.pose.tracker import track
-    from fitcli.video import frames, probe
+    from fitcli.video import probe
 
     began = time.perf_counter()
     video = probe(path)
     with ThreadPoolExecutor(1) as beside:
         # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
         loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
-        model = _blazepose()
+        _blazepose()
         ensemble = loading.result()
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     if first >= video.duration_s:
@@ -250,11 +255,14 @@ def analyze_video(
     # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
     looking = _Looking(reading)
     listener = looking.listener if ensemble.reads_pictures else None
-    decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener))
-    watching = time.perf_counter()
-    person = track(_reported(decoding, first, last, progress), model=model)
-    watched_s = time.perf_counter() - watching
-    answer = _answer(path, person, reading)
+    followed = _follow(
+        path,
+        start_s=start_s,
+        end_s=end_s,
+        listener=listener,
+        progress=progress and (lambda time_s: progress(min(1.0, (time_s - first) / max(last - first, 1e-6)))),
+    )
+    answer = _answer(path, followed.person, reading)
     return replace(
         answer,
         duration_s=video.duration_s,
@@ -264,12 +272,13 @@ def analyze_video(
         device=ensemble.device,
         timings=replace(
             answer.timings,
-            decode_s=decoding.elapsed_s - looking.elapsed_s,
-            pose_s=watched_s - decoding.elapsed_s,
+            decode_s=followed.decode_s - looking.elapsed_s,
+            pose_s=followed.pose_s,
             network_s=answer.timings.network_s + looking.elapsed_s,
             total_s=time.perf_counter() - began,
         ),
-        track=person,
+        picture_stretch=followed.stretch,
+        track=followed.person,
     )
 
 
@@ -317,11 +326,49 @@ def load_ensemble(*, checkpoints: Path | None = None, device: str = "auto", trus
 
 def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
     """Follow the person in a whole video file, as `analyze_video` does; a `reading` sees its pictures on the way."""
+    return _follow(path, listener=_Looking(reading).listener if reading and reading.wants_frames else None).person
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """The person of a video, how many times its true width the picture is shown, and the seconds that it took."""
+
+    person: PoseTrack
+    stretch: float
+    decode_s: float
+    pose_s: float
+
+
+def _follow(
+    path: Path,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    listener: Listener | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> _Followed:
+    """Follow the person in a video, and once more in its true shape where the picture turns out to be stretched.
+
+    listener: hears the frames of the first time only, as the file shows them. progress: called with each frame's time,
+    which begins again where the video is followed again.
+    """
+    from fitcli.pose.shape import Spread, picture_stretch
     from fitcli.pose.tracker import track
     from fitcli.video import frames
 
-    listener = _Looking(reading).listener if reading and reading.wants_frames else None
-    return track(frames(path, rate_hz=POSE_RATE_HZ, listener=listener), model=_blazepose())
+    model = _blazepose()
+    began = time.perf_counter()
+    decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener))
+    spread = Spread()
+    person = track(_reported(spread.through(decoding), progress), model=model)
+    decode_s, stretch = decoding.elapsed_s, 1.0
+    if len(person) and float(person.presence.mean()) < WELL_FOUND:
+        stretch = picture_stretch(spread.frames, model)
+    if stretch != 1:
+        decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, stretch=stretch))
+        person = track(_reported(decoding, progress), model=model)
+        decode_s += decoding.elapsed_s
+    return _Followed(person, stretch, decode_s, time.perf_counter() - began - decode_s)
 
 
 def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
@@ -536,8 +583,8 @@ class _Stopwatch:
             self.elapsed_s += time.perf_counter() - began
 
 
-def _reported(frames: Iterable[Frame], first: float, last: float, progress: Progress | None) -> Iterator[Frame]:
+def _reported(frames: Iterable[Frame], progress: Callable[[float], None] | None) -> Iterator[Frame]:
     for frame in frames:
         yield frame
         if progress:
-            progress(min(1.0, (frame.time_s - first) / max(last - first, 1e-6)))
+            progress(frame.time_s)

@@ -385,6 +385,7 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
         ),
         consistent_with=tuple(fields.get("consistent_with", ())),
         muscle_scores=fields.get("muscle_scores", "sigmoid"),
+        picture_stretch=float(fields.get("picture_stretch", 1.0)),
     )
 
 

@@ -160,6 +160,7 @@ def frames(
     start_s: float | None = None,
     end_s: float | None = None,
     max_side: int | None = SAMPLE_MAX_SIDE_PX,
+    stretch: float = 1.0,
     listener: Listener | None = None,
 ) -> Iterator[Frame]:
     """Decode a video and give upright RGB frames, sampled by time, strictly rising, without holding more than a few.
@@ -168,6 +169,7 @@ def frames(
         video slower than this gives every frame too.
     start_s, end_s: only frames with `start_s <= time_s < end_s`; `time_s` still counts from the start of the file.
     max_side: longest side in pixels; frames are scaled down to it, never up.
+    stretch: how many times its true width the picture is shown, beyond what the file says of its pixels: undone here.
     listener: hears of the frames in full size and at its own rate, in the same pass over the file.
 
     What decodes of a damaged file is given; what does not is left out. Raises as `probe` does, at the first frame.
@@ -182,7 +184,7 @@ def frames(
         if listener:
             timed = _heard(timed, stream, begin_s, listener)
         for time_s, frame in _sampled(timed, begin_s, rate_hz):
-            picture = picture or _Picture.of(frame, stream, max_side)
+            picture = picture or _Picture.of(frame, stream, max_side, stretch)
             yield Frame(time_s, picture.render(frame))
             given += 1
     if not given:
@@ -294,13 +296,18 @@ class _Picture:
     flip_y: bool
 
     @classmethod
-    def of(cls, frame: VideoFrame, stream: VideoStream, max_side: int | None) -> _Picture:
+    def of(cls, frame: VideoFrame, stream: VideoStream, max_side: int | None, stretch: float = 1.0) -> _Picture:
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
         # some files claim nonsense pixels; no camera has them outside of this range
-        stretch = float(aspect) if aspect and 0.25 <= aspect <= 4 else 1.0
-        width, height = frame.width * stretch, float(frame.height)
+        pixel = float(aspect) if aspect and 0.25 <= aspect <= 4 else 1.0
+        width, height = frame.width * pixel, float(frame.height)
+        orientation = _orientation(frame)
+        if orientation[0]:  # it lies on its side: what is its width as people see it is stored as the height
+            height /= stretch
+        else:
+            width /= stretch
         scale = 1.0 if max_side is None else min(1.0, max_side / max(width, height))
-        return cls(max(1, round(width * scale)), max(1, round(height * scale)), *_orientation(frame))
+        return cls(max(1, round(width * scale)), max(1, round(height * scale)), *orientation)
 
     @property
     def upright_size(self) -> tuple[int, int]:

@@ -6,29 +6,52 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 SHARED = Path(__file__).parents[2] / "shared"
 
-pytestmark = pytest.mark.skipif(
+needs_poses = pytest.mark.skipif(
     not (SHARED / "poses" / "clips.tsv").exists(), reason="needs the validation sequences in ../shared/poses"
+)
+needs_clips = pytest.mark.skipif(
+    not (SHARED / "clips" / "dev.tsv").exists(), reason="needs the validation videos in ../shared/clips"
 )
 
 
-def test_the_shipped_networks_are_as_right_as_the_model_card_says() -> None:
+def evaluated(*what: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `fitcli evaluate` measures of the ensemble on the exercise and on the muscles."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "fitcli", "evaluate", str(SHARED / "poses"), "--json"],
+        [sys.executable, "-W", "ignore", "-m", "fitcli", "evaluate", *what, "--json"],
         capture_output=True,
         encoding="utf-8",
         check=True,
     )
-    report = json.loads(done.stdout)
-    exercise, muscle = report["ensemble"]["exercise"], report["ensemble"]["muscle"]
+    ensemble = json.loads(done.stdout)["ensemble"]
+    return ensemble["exercise"], ensemble["muscle"]
+
+
+@needs_poses
+def test_the_shipped_networks_are_as_right_as_the_model_card_says() -> None:
+    exercise, muscle = evaluated(str(SHARED / "poses"))
+
     assert exercise["clips"] == 80
     assert exercise["top1"] >= 0.70
-    assert exercise["top3"] >= 0.87
+    assert exercise["top3"] >= 0.85
     assert exercise["macro_top1"] >= 0.71
-    assert exercise["calibration_error"] <= 0.09
-    assert muscle["micro_accuracy"] >= 0.925 > muscle["predict_nothing"]
+    assert exercise["calibration_error"] <= 0.11
+    assert muscle["micro_accuracy"] >= 0.93 > muscle["predict_nothing"]
     assert muscle["mean_average_precision"] >= 0.87
+
+
+@needs_clips
+def test_the_whole_program_is_as_right_as_the_readme_says() -> None:
+    exercise, muscle = evaluated(str(SHARED / "clips" / "dev"), "--labels", str(SHARED / "clips" / "dev.tsv"))
+
+    assert exercise["clips"] == 82
+    assert exercise["top1"] >= 0.76
+    assert exercise["top3"] >= 0.90
+    assert exercise["macro_top1"] >= 0.76
+    assert muscle["micro_accuracy"] >= 0.94 > muscle["predict_nothing"]
+    assert muscle["mean_average_precision"] >= 0.89

@@ -37,6 +37,8 @@ def assemble(
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import ENSEMBLE_FILE, EnsembleConfig
 
+    for path in networks:
+        load_checkpoint(path)  # what is wrong with one is said before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     for path in networks:
         target = folder / path.name

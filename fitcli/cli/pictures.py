@@ -198,7 +198,7 @@ def _draw_report(
         from fitcli.report.annotated import key_picture  # Pillow
 
         exercise_set = analysis.sets[moment.set_number - 1] if moment.set_number else None
-        picture = key_picture(source, moment, exercise_set)
+        picture = key_picture(source, moment, exercise_set, stretch=analysis.picture_stretch)
     remembered = Remembered(
         session.created if session else datetime.now().astimezone(),
         session_id=session.id if session else "",

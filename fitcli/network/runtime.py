@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from fitcli.network.checkpoint import load_checkpoint, sha256
 from fitcli.network.ir import Announce, has_ir, ready_ir
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel
 
 BATCH = 8
 """Windows of points that one call reads: bounds memory for long videos. Windows of pictures are read one by one."""
@@ -105,7 +108,10 @@ def _nvidia_driver() -> bool:
 
 
 class OpenVinoRuntime:
-    """Runs the IR beside the checkpoint (or in the user's cache, made once) on the CPU."""
+    """Runs the IR beside the checkpoint (or in the user's cache, made once) on the CPU.
+
+    It is compiled in the background: one that is damaged raises `CheckpointError` when it is first run.
+    """
 
     def __init__(
         self,
@@ -121,13 +127,19 @@ class OpenVinoRuntime:
         path, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
         half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
         self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
-        try:
-            self._compiled = engine.compiled(path, precision="bf16" if half else "f32")
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}."
-            ) from error
+        self._damaged = f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}."
+        # Compiling releases the interpreter: a video is decoded meanwhile.
+        beside = ThreadPoolExecutor(1, thread_name_prefix="compile")
+        self._compiling = beside.submit(engine.compiled, path, precision="bf16" if half else "f32")
+        beside.shutdown(wait=False)
         self._batch = BATCH if self.spec.input == "pose" else 1
+
+    @property
+    def _compiled(self) -> CompiledModel:
+        try:
+            return self._compiling.result()
+        except RuntimeError as error:
+            raise CheckpointError(self._damaged) from error
 
     def __call__(self, clips: FloatArray) -> Logits:
         outputs = [self._compiled(clips[i : i + self._batch]).to_tuple() for i in range(0, len(clips), self._batch)]

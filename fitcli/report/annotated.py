@@ -54,6 +54,7 @@ def annotate(
 ) -> None:
     """Write the part of `source` that was analysed to the MP4 `target`, every frame at its own time, drawn upon.
 
+    A stretched picture is shown in its true shape, in which the person was followed.
     `target` must not exist; a video that is not finished is removed. Raises a `FitcliError` where the source cannot be
     read or the target not be written.
     """
@@ -64,6 +65,7 @@ def annotate(
         start_s=analysis.start_s or None,
         end_s=None if whole else analysis.end_s,
         max_side=MAX_SIDE_PX,
+        stretch=analysis.picture_stretch,
     )
     span_s = max(analysis.end_s - analysis.start_s, 1e-6)
     writer: VideoWriter | None = None
@@ -89,13 +91,17 @@ def annotate(
         raise
 
 
-def key_picture(source: Path, pose: KeyPose, exercise_set: ExerciseSet | None) -> bytes:
-    """The frame of a key pose as a JPEG file, with skeleton and joint angle drawn on it."""
+def key_picture(source: Path, pose: KeyPose, exercise_set: ExerciseSet | None, *, stretch: float = 1.0) -> bytes:
+    """The frame of a key pose as a JPEG file, with skeleton and joint angle drawn on it.
+
+    stretch: how many times its true width the source shows its picture, as in `Analysis.picture_stretch`.
+    """
     from PIL import Image as PillowImage
     from PIL import ImageDraw
 
     # half a sample early: times of the track are those of frames, but a seek may land beside
-    frame = next(frames(source, rate_hz=None, start_s=max(pose.time_s - 1e-3, 0.0) or None, max_side=PICTURE_SIDE_PX))
+    begin_s = max(pose.time_s - 1e-3, 0.0) or None
+    frame = next(frames(source, rate_hz=None, start_s=begin_s, max_side=PICTURE_SIDE_PX, stretch=stretch))
     picture = PillowImage.fromarray(frame.image)
     draw = ImageDraw.Draw(picture, "RGBA")
     landmarks = np.array(pose.landmarks, np.float32) * (picture.height / picture.width, 1, 1)

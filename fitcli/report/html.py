@@ -23,7 +23,7 @@ from fitcli.keypose import START, TURN, KeyPose
 from fitcli.progress import TrainingProgress, one_repetition_max_kg
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
-from fitcli.report.terminal import clock, counted, kilograms, length, percent, printable, title
+from fitcli.report.terminal import clock, counted, kilograms, length, percent, printable, title, undone_stretch
 
 if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
     from jinja2 import Template
@@ -344,6 +344,8 @@ def _facts(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
         ("video", printable(analysis.file)),
         ("analysed", f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}, {windows}"),
     ]
+    if shape := undone_stretch(analysis):
+        facts.append(("picture", shape))
     facts += [
         (
             network.architecture,

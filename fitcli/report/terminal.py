@@ -165,6 +165,14 @@ def working(analysis: Analysis) -> str:
     return ", ".join(muscle.name for muscle in sorted(active, key=_activation, reverse=True))
 
 
+def undone_stretch(analysis: Analysis) -> str:
+    """What became of a picture that was not of its true shape; nothing of an ordinary one."""
+    if analysis.picture_stretch == 1:
+        return ""
+    how = "stretched" if analysis.picture_stretch > 1 else "squeezed"
+    return f"{how} to {analysis.picture_stretch:.2g} times its width; fitcli undid that"
+
+
 def short_path(path: str | Path) -> str:
     """A path as short as it can be said: from the current folder or from ~ where it lies below them."""
     absolute = Path(path).absolute()
@@ -303,6 +311,8 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
     windows = len(analysis.windows)
     seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
     table.add_row("analysed", f"{seen}, {counted(windows, 'window')}" if windows else seen)
+    if shape := undone_stretch(analysis):
+        table.add_row("picture", shape)
     took = analysis.timings
     spent = f"{took.total_s:.1f} s on {analysis.device}" if analysis.device else f"{took.total_s:.1f} s"
     if verbose:
