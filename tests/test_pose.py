@@ -237,7 +237,7 @@ def test_a_person_who_was_lost_for_a_moment_is_found_again_among_others(
 ) -> None:
     image = sample[0].image
     small, large = person(image, 220), person(image, 330)
-    assert tracker.update(on_canvas(image, [(small, 20)])) is not None
+    assert tracker.update(on_canvas(image, [(small, 30)])) is not None
     assert tracker.update(on_canvas(image, [])) is None
     both = on_canvas(image, [(small, 30), (large, 350)])
     found = tracker.update(both)

@@ -60,3 +60,29 @@ def test_analysis_on_a_cpu_loads_neither_torch_nor_opencv(tmp_path: Path) -> Non
     modules = loaded("analyze", SAMPLE, "--device", "cpu", "--json", "--no-save", cwd=tmp_path)
     assert modules & ENGINES >= {"openvino", "av"}
     assert not modules & {"torch", "torchvision", "pytorchvideo", "cv2", "lightning", "sounddevice", "pyttsx3"}
+
+
+TOGETHER = """
+import os, sys, threading
+sys.setswitchinterval(1e-6)
+from fitcli import engine
+openvino = engine.openvino()
+ready = threading.Barrier(8)
+
+def ask():
+    ready.wait()
+    openvino.Type.f32.to_dtype()
+
+threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(2)
+os._exit(any(thread.is_alive() for thread in threads))
+"""
+"""OpenVINO's table of number types is asked for by several threads at once; it must have been made before."""
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_threads_that_ask_openvino_at_the_same_moment_all_get_an_answer(attempt: int) -> None:
+    assert subprocess.run([sys.executable, "-c", TOGETHER], timeout=LIMIT_S, check=False).returncode == 0
