@@ -87,6 +87,22 @@ def test_a_tenth_of_the_true_exercises_may_be_refused_and_no_more(
     assert (other > fitted.other_from).mean() == pytest.approx(ACCEPTED_REFUSAL, abs=0.02)
 
 
+@pytest.mark.parametrize(("mistaken", "least", "most"), [(0.002, 0.0, 0.0), (0.4, 0.5, 1.0)])
+def test_the_exercise_speaks_for_the_muscles_only_where_the_muscle_heads_are_worse(
+    mistaken: float, least: float, most: float
+) -> None:
+    rng = np.random.default_rng(1)
+    clips = []
+    for number in range(160):
+        exercise = np.where(np.arange(EXERCISES + 1) == number % EXERCISES, 6.0, 0.0)
+        ideal = [float(name in catalog().exercises[number % EXERCISES].muscles) for name in catalog().muscles]
+        told = np.abs(np.array(ideal) - (rng.random(MUSCLES) < mistaken))
+        logits = Logits(exercise[None].astype(np.float32), (8 * told - 4)[None].astype(np.float32))
+        labels = Labels(number % EXERCISES, tuple(ideal))
+        clips.append(ScoredClip(str(number), "", labels, (logits,), np.ones(1, np.float32)))
+    assert least <= calibrate(clips, ("one.ckpt",)).muscle_from_exercise <= most
+
+
 def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:
     logits = Logits(np.linspace(0, 2, EXERCISES + 1, dtype=np.float32)[None], np.zeros((1, MUSCLES), np.float32))
     plain = EnsembleConfig((Member("one.ckpt", 1.0, 1.0),))

@@ -70,10 +70,16 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
             _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights)), len(names)),
         )
     config = _honest(clips, config)
-    config = max(
-        (replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES), key=lambda c: _muscle_score(clips, c)
-    )
-    return _thresholds(clips, config)
+    return _thresholds(clips, replace(config, muscle_from_exercise=_least_implied(clips, config)))
+
+
+def _least_implied(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+    """The least share of the muscles that the exercise implies which is as good as the best, give or take `NOISE`.
+
+    What it implies is its own ideal: the more of it, the less the comparison with that ideal says.
+    """
+    scores = {share: _muscle_score(clips, replace(config, muscle_from_exercise=share)) for share in MUSCLE_SHARES}
+    return min(share for share, score in scores.items() if score >= max(scores.values()) - NOISE)
 
 
 def _most_even(score: Callable[[tuple[float, ...]], float], count: int) -> tuple[float, ...]:
