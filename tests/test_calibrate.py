@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 from commandline import ROOT, fitcli
 
 from fitcli.catalog import catalog
-from fitcli.network.ensemble import EnsembleConfig, Member, combine
+from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
 from fitcli.network.runtime import Logits
-from fitcli.training.calibrate import ACCEPTED_REFUSAL, calibrate
+from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate
 from fitcli.training.evaluate import ScoredClip, answers
 from fitcli.training.sequences import Labels
 
@@ -101,6 +102,73 @@ def test_the_exercise_speaks_for_the_muscles_only_where_the_muscle_heads_are_wor
         labels = Labels(number % EXERCISES, tuple(ideal))
         clips.append(ScoredClip(str(number), "", labels, (logits,), np.ones(1, np.float32)))
     assert least <= calibrate(clips, ("one.ckpt",)).muscle_from_exercise <= most
+
+
+def test_the_refusal_of_an_exercise_is_set_on_other_sources_where_there_are_some(clips: list[ScoredClip]) -> None:
+    shown = [clip for clip in clips if clip.labels.exercise != EXERCISES]
+    less = np.zeros((1, EXERCISES + 1), np.float32)
+    less[0, EXERCISES] = 1.5  # what "none of these" gets elsewhere, where it was never learnt
+    unlike = [
+        replace(clip, logits=tuple(Logits(part.exercise - less, part.muscle) for part in clip.logits)) for clip in shown
+    ]
+    fitted = calibrate(clips, ("good.ckpt", "alike.ckpt", "guesses.ckpt"), unlike)
+    _, other = named(unlike, fitted)
+    assert (other > fitted.other_from).mean() == pytest.approx(ACCEPTED_ELSEWHERE, abs=0.02)
+    _, at_home = named(shown, fitted)
+    assert (at_home > fitted.other_from).mean() > 2 * ACCEPTED_REFUSAL
+
+
+def test_windows_that_agree_are_surer_than_one_and_others_are_not() -> None:
+    agreeing = np.zeros((4, EXERCISES), np.float32)
+    agreeing[:, 0], agreeing[:, 1] = 0.6, 0.3
+    muscle = np.full((4, MUSCLES), 0.4, np.float32)
+    scores = WindowScores(agreeing, np.full(4, 0.1, np.float32), muscle)
+    plain, surer = (scores.pooled(np.ones(4, np.float32), agreement) for agreement in (0.0, 0.5))
+    odds = [float(pooled.exercise[0, 0] / pooled.exercise[0, 1]) for pooled in (plain, surer)]
+    assert odds == pytest.approx([2.0, 2.0 ** (1 + 0.5 * np.log(4))], rel=1e-4)
+    assert float(surer.exercise.sum()) == pytest.approx(0.9, rel=1e-5)
+    assert surer.other == pytest.approx(plain.other)
+    assert surer.muscle == pytest.approx(plain.muscle)
+    alone = scores.pooled(np.array([1, 0, 0, 0], np.float32), 0.5)  # the others show nobody
+    assert alone.exercise == pytest.approx(plain.exercise)
+
+
+def test_many_windows_that_are_right_more_often_than_sure_become_surer() -> None:
+    rng = np.random.default_rng(2)
+    short, long = [], []
+    for number in range(240):
+        windows = 1 if number % 2 else 8
+        truth = number % EXERCISES
+        sure = rng.normal(0, 0.2, (windows, EXERCISES + 1))
+        sure[:, -1] = -6
+        # Each window is right six times in ten, and says so; eight of them together are right nearly always.
+        guesses = np.where(rng.random(windows) < 0.6, truth, rng.integers(EXERCISES, size=windows))
+        sure[np.arange(windows), guesses] += 3.0
+        logits = Logits(sure.astype(np.float32), np.zeros((windows, MUSCLES), np.float32))
+        labels = Labels(truth, (float("nan"),) * MUSCLES)
+        clip = ScoredClip(str(number), "", labels, (logits,), np.ones(windows, np.float32))
+        (short if windows == 1 else long).append(clip)
+    fitted = calibrate(short + long, ("one.ckpt",))
+    assert fitted.agreement > 0.1
+    plain, _ = named(long, replace(fitted, agreement=0.0))
+    surer, _ = named(long, fitted)
+    assert plain.mean() < 0.8
+    assert surer.mean() > plain.mean() + 0.1
+    assert calibrate(short, ("one.ckpt",)).agreement == 0
+
+
+def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "checkpoints", tmp_path / "mine", ignore=shutil.ignore_patterns("ensemble.json", "*.md"))
+    command = ("checkpoints", "calibrate", poses, "--fold", ROOT / "checkpoints", "--folds", "2", "--to", "mine")
+    done = fitcli(*command, "--elsewhere", "dev", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = EnsembleConfig.load(tmp_path / "mine")
+    assert [member.checkpoint for member in config.members] == ["slowfast.ckpt", "tcn.ckpt", "x3d.ckpt"]
+    assert sum(member.weight_exercise for member in config.members) == pytest.approx(1, abs=1e-5)
+    wrong = fitcli(*command, "--elsewhere", "nowhere", cwd=tmp_path)
+    assert wrong.returncode != 0
+    assert "no split nowhere" in wrong.stderr
+    assert EnsembleConfig.load(tmp_path / "mine") == config
 
 
 def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:

@@ -41,6 +41,7 @@ class EnsembleConfig:
 
     temperature: divides the exercise logits before the softmax; fitted, with the thresholds, on held-out series.
     other_shift: added to the divided logit of "none of these": training shows that more often than users film it.
+    agreement: how much surer several windows that agree are than one of them; see `WindowScores.pooled`.
     muscle_from_exercise: share, 0..1, of the muscle answer that is the exercise's probability times its ideal muscles.
     certain_from: the least confidence with which an exercise is named; below it the answer is "not sure".
     other_from: the probability of "none of these" from which that is the answer.
@@ -49,6 +50,7 @@ class EnsembleConfig:
     members: tuple[Member, ...]
     temperature: float = 1.0
     other_shift: float = 0.0
+    agreement: float = 0.0
     muscle_from_exercise: float = 0.0
     certain_from: float = 0.4
     other_from: float = 0.5
@@ -117,12 +119,20 @@ class WindowScores:
     other: FloatArray
     muscle: FloatArray
 
-    def pooled(self, weights: FloatArray) -> WindowScores:
-        """The weighted mean over the windows, as one window. weights: (N,); where all are 0, every window counts."""
+    def pooled(self, weights: FloatArray, agreement: float = 0.0) -> WindowScores:
+        """The weighted mean over the windows, as one window. weights: (N,); where all are 0, every window counts.
+
+        agreement: the mean's odds among the exercises are raised to 1 + agreement * ln(windows that count), since the
+        mean of many windows is right more often than it is sure; 0 leaves it as it is.
+        """
         if not weights.sum() > 0:
             weights = np.ones_like(weights)
         share = (weights / weights.sum()).astype(np.float32)[None]
-        return WindowScores(share @ self.exercise, share @ self.other, share @ self.muscle)
+        exercise = share @ self.exercise
+        counting = 1 / float((share**2).sum())
+        surer = exercise ** (1 + agreement * np.log(counting))
+        surer *= exercise.sum(1, keepdims=True) / np.maximum(surer.sum(1, keepdims=True), np.finfo(np.float32).tiny)
+        return WindowScores(surer.astype(np.float32), share @ self.other, share @ self.muscle)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from fitcli.analysis import Status, repeats, verdict, watch
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, Reading, WindowScores, combine, window_weights
+from fitcli.network.ensemble import (
+    Ensemble,
+    EnsembleConfig,
+    Member,
+    Reading,
+    Windows,
+    WindowScores,
+    combine,
+    window_weights,
+)
 from fitcli.network.runtime import Logits, Runtime, TorchRuntime
 from fitcli.network.spec import OTHER
 from fitcli.pose.clip import ClipSpec, track_clips
@@ -27,13 +37,19 @@ SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """What each member of an ensemble said of each window of a clip, before any weighting; `weights` is (N,)."""
+    """What each member of an ensemble said of each window of a clip, before any weighting; `weights` is (N,).
+
+    track, starts_s, window_s: whom they watched, and where the windows are; without, nobody asks for repetitions.
+    """
 
     id: str
     group: str
     labels: Labels
     logits: tuple[Logits, ...]
     weights: FloatArray
+    track: PoseTrack | None = None
+    starts_s: tuple[float, ...] = ()
+    window_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,9 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     named = (exercises >= 0) & (exercises < count) & (scores.exercise.shape[1] > 0)
     none = exercises == count
     other = scores.other >= config.other_from
-    unsure = ~other & (scores.exercise.max(1, initial=0.0) < config.certain_from)
+    unsure = ~other & ~np.array(
+        [_named(c, e, float(o), config) for c, e, o in zip(clips, scores.exercise, scores.other, strict=True)], bool
+    )
     evidence = ~np.isnan(muscles).all(1)
     return Evaluation(
         name,
@@ -179,9 +197,34 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     )
 
 
+def _named(clip: ScoredClip, exercise: FloatArray, other: float, config: EnsembleConfig) -> bool:
+    """Whether the program names an exercise, whose probabilities are (16,), or (0,) where it never does."""
+    best = float(exercise.max(initial=0.0))
+    named = verdict(best, other, True, config) is Status.OK
+    if not named or clip.track is None or verdict(best, other, False, config) is Status.OK:
+        return named
+    read = Windows(clip.starts_s, clip.window_s, combine(clip.logits, config))
+    return repeats(clip.track, read, clip.weights, catalog().exercise_names[int(exercise.argmax())], config)
+
+
 def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScores, np.ndarray, np.ndarray]:
     """Pooled scores of the clips, their exercise ids (N,) with -1 for unknown, and muscle targets (N, 11)."""
-    pooled = [combine(clip.logits, config).pooled(clip.weights) for clip in clips]
+    # Combined all at once: calibration asks this hundreds of times.
+    heads = zip(*(clip.logits for clip in clips), strict=True)
+    every = combine(
+        [
+            Logits(np.concatenate([part.exercise for part in parts]), np.concatenate([part.muscle for part in parts]))
+            for parts in heads
+        ],
+        config,
+    )
+    ends = np.cumsum([len(clip.weights) for clip in clips])
+    pooled = [
+        WindowScores(
+            *(part[end - len(clip.weights) : end] for part in (every.exercise, every.other, every.muscle))
+        ).pooled(clip.weights, config.agreement)
+        for clip, end in zip(clips, ends, strict=True)
+    ]
     scores = WindowScores(
         np.concatenate([p.exercise for p in pooled]),
         np.concatenate([p.other for p in pooled]),
@@ -228,8 +271,9 @@ def score_windows(identity: str, group: str, labels: Labels, track: PoseTrack, r
     for runtime in runtimes:
         starts, points = track_clips(track, ClipSpec(runtime.spec.frames, runtime.spec.window_s))
         logits.append(runtime(points))
-    weights = window_weights(track, starts, runtimes[0].spec.window_s)
-    return ScoredClip(identity, group, labels, tuple(logits), weights)
+    window_s = runtimes[0].spec.window_s
+    weights = window_weights(track, starts, window_s)
+    return ScoredClip(identity, group, labels, tuple(logits), weights, track, starts, window_s)
 
 
 def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, member: int) -> Iterator[SweepPoint]:
@@ -273,8 +317,6 @@ def _scored(
         return
     if fold:
         raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
-    from fitcli.analysis import watch
-
     videos = _listed(folder, table) if table else _foldered(folder)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
@@ -283,7 +325,10 @@ def _scored(
             read = reading.read(person)
             weights = window_weights(person, read.starts_s, read.window_s)
             # Where nobody was followed, networks that read pictures still have something to say.
-            yield ScoredClip(path.name, group, labels_of(name), read.logits, weights if weights.any() else weights + 1)
+            weights = weights if weights.any() else weights + 1
+            yield ScoredClip(
+                path.name, group, labels_of(name), read.logits, weights, person, read.starts_s, read.window_s
+            )
         except FitcliError as error:
             failed.append(str(error))
         progress(i / len(videos))
