@@ -60,7 +60,7 @@ def muscle_advice(analysis: Analysis) -> list[str]:
     if analysis.status is Status.NO_PERSON:
         return ["Place the camera so that your whole body stays in the picture, and have the light in front of you."]
     if analysis.status is Status.UNCERTAIN:
-        return ["Film one exercise from the side or at an angle, whole body in the picture, for a surer answer."]
+        return ["Film a few repetitions of one exercise from the side or at an angle, whole body in the picture."]
     if analysis.exercise is None or analysis.muscle_scores == "softmax":  # shares of one whole say nothing of "enough"
         return []
     if len(analysis.performed) > 1:  # the muscles are those of all of them together, and fit the ideal of none
