@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -173,6 +174,27 @@ def test_two_processes_follow_the_loss_curve_of_one(run: tuple[Path, str], video
     assert said.count("Trained:") == 1
     assert len(curve(run[0])) == 6
     # The same clips in the same pieces; only sums are rounded in another order.
+    assert curve(tmp_path) == pytest.approx(curve(run[0]), abs=2e-3)
+
+
+def test_two_machines_that_torchrun_joins_follow_the_same_curve(
+    run: tuple[Path, str], videos: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    joined = ("--nnodes", 2, "--nproc-per-node", 1, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}")
+    command = train_command(videos, tmp_path, "--devices", 1, "--nodes", 2)
+    # As the documentation says it: python -m torch.distributed.run is torchrun.
+    command = [command[0], "-m", "torch.distributed.run", *map(str, joined), "-m", "--", *command[2:]]
+    machines = [
+        subprocess.Popen(
+            command, env=environment(OMP_NUM_THREADS="1"), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [machine.communicate(timeout=600)[1] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
     assert curve(tmp_path) == pytest.approx(curve(run[0]), abs=2e-3)
 
 
