@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commandline import ROOT, fitcli
+from commandline import ROOT, SAMPLE, fitcli
 
 from fitcli.catalog import catalog
 from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
 from fitcli.network.runtime import Logits
-from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate
+from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
 from fitcli.training.evaluate import ScoredClip, answers
 from fitcli.training.sequences import Labels
 
@@ -104,18 +104,21 @@ def test_the_exercise_speaks_for_the_muscles_only_where_the_muscle_heads_are_wor
     assert least <= calibrate(clips, ("one.ckpt",)).muscle_from_exercise <= most
 
 
-def test_the_refusal_of_an_exercise_is_set_on_other_sources_where_there_are_some(clips: list[ScoredClip]) -> None:
+def test_the_refusal_of_an_exercise_is_set_on_other_sources_where_there_are_some(
+    clips: list[ScoredClip], fitted: EnsembleConfig
+) -> None:
     shown = [clip for clip in clips if clip.labels.exercise != EXERCISES]
     less = np.zeros((1, EXERCISES + 1), np.float32)
     less[0, EXERCISES] = 1.5  # what "none of these" gets elsewhere, where it was never learnt
     unlike = [
         replace(clip, logits=tuple(Logits(part.exercise - less, part.muscle) for part in clip.logits)) for clip in shown
     ]
-    fitted = calibrate(clips, ("good.ckpt", "alike.ckpt", "guesses.ckpt"), unlike)
-    _, other = named(unlike, fitted)
-    assert (other > fitted.other_from).mean() == pytest.approx(ACCEPTED_ELSEWHERE, abs=0.02)
-    _, at_home = named(shown, fitted)
-    assert (at_home > fitted.other_from).mean() > 2 * ACCEPTED_REFUSAL
+    refusing = with_refusal(fitted, unlike)
+    assert replace(refusing, other_from=fitted.other_from) == fitted
+    _, other = named(unlike, refusing)
+    assert (other > refusing.other_from).mean() == pytest.approx(ACCEPTED_ELSEWHERE, abs=0.02)
+    _, at_home = named(shown, refusing)
+    assert (at_home > refusing.other_from).mean() > 2 * ACCEPTED_REFUSAL
 
 
 def test_windows_that_agree_are_surer_than_one_and_others_are_not() -> None:
@@ -160,15 +163,22 @@ def test_many_windows_that_are_right_more_often_than_sure_become_surer() -> None
 def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "checkpoints", tmp_path / "mine", ignore=shutil.ignore_patterns("ensemble.json", "*.md"))
     command = ("checkpoints", "calibrate", poses, "--fold", ROOT / "checkpoints", "--folds", "2", "--to", "mine")
-    done = fitcli(*command, "--elsewhere", "dev", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    config = EnsembleConfig.load(tmp_path / "mine")
-    assert [member.checkpoint for member in config.members] == ["slowfast.ckpt", "tcn.ckpt", "x3d.ckpt"]
-    assert sum(member.weight_exercise for member in config.members) == pytest.approx(1, abs=1e-5)
-    wrong = fitcli(*command, "--elsewhere", "nowhere", cwd=tmp_path)
-    assert wrong.returncode != 0
-    assert "no split nowhere" in wrong.stderr
-    assert EnsembleConfig.load(tmp_path / "mine") == config
+    config = []
+    for elsewhere in ((), ("--elsewhere", poses)):
+        done = fitcli(*command, *elsewhere, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        config.append(EnsembleConfig.load(tmp_path / "mine"))
+    assert [member.checkpoint for member in config[0].members] == ["slowfast.ckpt", "tcn.ckpt", "x3d.ckpt"]
+    assert sum(member.weight_exercise for member in config[0].members) == pytest.approx(1, abs=1e-5)
+    assert config[1] == replace(config[0], other_from=config[1].other_from)
+    assert config[1].other_from != config[0].other_from
+
+    (tmp_path / "videos" / "other").mkdir(parents=True)
+    shutil.copy(SAMPLE, tmp_path / "videos" / "other")
+    for wrong, why in (("nowhere", "does not exist"), ("videos", "None of the clips")):
+        done = fitcli(*command, "--elsewhere", wrong, cwd=tmp_path)
+        assert done.returncode != 0
+        assert why in " ".join(done.stderr.split())
 
 
 def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:

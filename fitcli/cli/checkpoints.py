@@ -14,7 +14,7 @@ from rich.text import Text
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
 from fitcli.cli.train import needs_training_extra
-from fitcli.errors import CheckpointError, MissingInputError
+from fitcli.errors import CheckpointError
 from fitcli.report.terminal import printable
 
 app = typer.Typer(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
@@ -135,23 +135,35 @@ def calibrate(
     ],
     folds: Annotated[int | None, typer.Option(min=2, help="N of these folds; default: how many are given.")] = None,
     elsewhere: Annotated[
-        str | None,
-        typer.Option(metavar="SPLIT", help="A split of POSES from other sources, to set when an exercise is refused."),
+        Path | None,
+        typer.Option(
+            metavar="DATA",
+            exists=True,
+            help="Labelled clips of other sources, as for `fitcli evaluate`: they set when an exercise is refused.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="TSV", help="Table of the videos in --elsewhere, as for `fitcli evaluate`.")
     ] = None,
     folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of the ensemble.")] = Path("checkpoints"),
 ) -> None:
     """Choose the ensemble's weights, temperature and thresholds on series that the --fold networks never saw."""
     with needs_training_extra():
+        from fitcli.network.ensemble import Ensemble
         from fitcli.training.calibrate import calibrate as choose
-        from fitcli.training.calibrate import cross_validated, scored
+        from fitcli.training.calibrate import cross_validated, with_refusal
+        from fitcli.training.evaluate import scored
     clips = cross_validated(poses, runs, folds or len(runs))
-    networks = sorted(folder.glob("*.ckpt"))
-    unseen = scored(poses, elsewhere, networks) if elsewhere else []
-    if elsewhere and not unseen:
-        raise MissingInputError(f"{poses} has no split {elsewhere}: leave --elsewhere out, or name one of its splits.")
-    config = choose(clips, [path.name for path in networks], unseen)
+    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))])
     config.save(folder)
     note(f"Chosen on {len(clips)} clips: {folder / 'ensemble.json'}")
+    if elsewhere:
+        unread: list[str] = []
+        unseen = list(scored(elsewhere, Ensemble(folder, "cpu"), unread, labels=labels))
+        for sentence in unread:
+            note(sentence)
+        with_refusal(config, unseen).save(folder)
+        note(f"When an exercise is refused: chosen on {len(unseen)} clips in {elsewhere}")
 
 
 @app.command()

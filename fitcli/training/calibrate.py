@@ -1,7 +1,7 @@
 """From networks that each left a part of the training series out: temperature, ensemble weights, honest thresholds.
 
 Every number here is chosen on clips of series that the scoring networks never saw. No validation split is touched, but
-for the one threshold of "none of these" where the caller gives clips of other sources (`elsewhere`).
+for the one threshold of "none of these" where the caller gives clips of other sources (`with_refusal`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fitcli.catalog import catalog
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, MissingInputError
 from fitcli.network.ensemble import EnsembleConfig, Member
 from fitcli.network.runtime import TorchRuntime
 from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
@@ -65,17 +65,8 @@ def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip
     return clips
 
 
-def scored(poses: Path, split: str, networks: Seq[Path]) -> list[ScoredClip]:
-    """Score every clip of a split with the networks of an ensemble."""
-    runtimes = [TorchRuntime(path, "cpu") for path in networks]
-    return [score_windows(s.id, "", s.labels, s.track, runtimes) for s in load_sequences(poses, split)]
-
-
-def calibrate(clips: Seq[ScoredClip], names: Seq[str], elsewhere: Seq[ScoredClip] = ()) -> EnsembleConfig:
-    """Choose the ensemble's numbers on cross-validated clips. names: checkpoint files in the order of the logits.
-
-    elsewhere: clips of sources that training has nothing of, scored by the ensemble itself: they set `other_from`.
-    """
+def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
+    """Choose the ensemble's numbers on cross-validated clips. names: checkpoint files in the order of the logits."""
     config = EnsembleConfig(tuple(Member(name, 1 / len(names), 1 / len(names)) for name in names))
     if len(names) > 1:
         config = weighted(
@@ -84,8 +75,19 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str], elsewhere: Seq[ScoredClip
             _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights)), len(names)),
         )
     config = _honest(clips, config)
-    config = _thresholds(clips, replace(config, muscle_from_exercise=_least_implied(clips, config)))
-    return replace(config, other_from=_refusal(elsewhere, config, ACCEPTED_ELSEWHERE)) if elsewhere else config
+    return _thresholds(clips, replace(config, muscle_from_exercise=_least_implied(clips, config)))
+
+
+def with_refusal(config: EnsembleConfig, elsewhere: Seq[ScoredClip]) -> EnsembleConfig:
+    """The same with `other_from` set on clips of sources that training has nothing of, scored by the ensemble itself.
+
+    Raises `MissingInputError` where none of them shows an exercise.
+    """
+    if not any(clip.labels.exercise in range(len(catalog().exercises)) for clip in elsewhere):
+        raise MissingInputError(
+            "None of the clips of other sources shows an exercise: when to refuse one stays as it was."
+        )
+    return replace(config, other_from=_refusal(elsewhere, config, ACCEPTED_ELSEWHERE))
 
 
 def _least_implied(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:

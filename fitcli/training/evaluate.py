@@ -121,7 +121,7 @@ def evaluate(
     fold: (k, n) measures on what training with that fold left out, as far as somebody moves in it, instead of a split.
     """
     failed: list[str] = []
-    clips = list(_scored(folder, ensemble, split, labels, fold, failed, progress or (lambda share: None)))
+    clips = list(scored(folder, ensemble, failed, split=split, labels=labels, fold=fold, progress=progress))
     if not clips:
         raise MissingInputError(f"{folder} holds nothing to evaluate: pose sequences or folders of videos by exercise.")
     return report(clips, ensemble.config, tuple(failed))
@@ -297,15 +297,19 @@ def _mistakes(clips: Seq[ScoredClip], scores: WindowScores, exercises: np.ndarra
             yield Mistake(clip.id, names[truth], names[best], float(probabilities[best]))
 
 
-def _scored(
+def scored(
     folder: Path,
     ensemble: Ensemble,
-    split: str | None,
-    table: Path | None,
-    fold: tuple[int, int] | None,
     failed: list[str],
-    progress: Callable[[float], None],
+    *,
+    split: str | None = "dev",
+    labels: Path | None = None,
+    fold: tuple[int, int] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Iterator[ScoredClip]:
+    """What the ensemble's networks say of each labelled clip; see `evaluate`. failed: gets a sentence for each that
+    cannot be read."""
+    progress = progress or (lambda share: None)
     if (folder / "clips.tsv").is_file():
         if ensemble.reads_pictures:
             raise CheckpointError(f"{folder} holds pose sequences, and networks here read pictures: name videos.")
@@ -317,7 +321,7 @@ def _scored(
         return
     if fold:
         raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
-    videos = _listed(folder, table) if table else _foldered(folder)
+    videos = _listed(folder, labels) if labels else _foldered(folder)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
             reading = Reading(ensemble)

@@ -11,7 +11,6 @@ One angle stays (a number) or goes from the start of a repetition to its turning
 | spread, splay | thigh on pelvis | parallel | out to the side; turned outwards about the trunk's axis |
 | knee | shin on thigh | straight | flexed |
 | ankle | foot on shin | square | toes pointed; a flat foot ignores it |
-| shrug | collarbone on chest | level | raised |
 | lift, plane | upper arm on chest | hanging; forwards | up, in a plane that turns outwards (90 is sideways) |
 | spin | upper arm about itself | a bent elbow points the hand the lifted plane's way up | hand outwards |
 | elbow | forearm on upper arm | straight | flexed |
@@ -63,7 +62,7 @@ STANDING: Angles = MappingProxyType(
     {
         "lean": 2, "curve": 2, "tip": 0, "twist": 0, "nod": 5,
         "hip": 2, "spread": 2, "splay": 8, "knee": 6, "ankle": 0,
-        "shrug": 0, "lift": 7, "plane": 65, "spin": -14, "elbow": 18,
+        "lift": 7, "plane": 65, "spin": -14, "elbow": 18,
     }
 )  # fmt: skip
 
@@ -359,11 +358,6 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
 )  # fmt: skip
 """Variants of each exercise of the catalogue, each as likely as the next."""
 
-_FOREARM_PLANK = {
-    "lean": 86, "curve": 2, "nod": -8, "hip": 4, "knee": 4, "spread": 0, "splay": 2, "lift": 88, "plane": 10,
-    "elbow": 88, "spin": -12,
-}  # fmt: skip
-
 POSTURES: tuple[Movement, ...] = (
     Movement("standing", {}),
     Movement("standing, arms crossed", {"lift": 26, "plane": 20, "elbow": 112, "spin": -62}),
@@ -374,7 +368,9 @@ POSTURES: tuple[Movement, ...] = (
         "lean": -14, "curve": 12, "hip": 92, "knee": 60, "lift": 40, "plane": 10, "elbow": 24}, "hips"),
     Movement("lying", _ON_FLOOR | _ARMS_ALONG | {"hip": 6, "knee": 6}, "hips", flat_feet=False),
     Movement("lying on a bench", _ON_BENCH | {"lift": 30, "plane": 30, "elbow": 60}, "hips"),
-    Movement("forearm plank", _FOREARM_PLANK, "toes", flat_feet=False),
+    Movement("forearm plank", {
+        "lean": 86, "curve": 2, "nod": -8, "hip": 4, "knee": 4, "spread": 0, "splay": 2, "lift": 88, "plane": 10,
+        "elbow": 88, "spin": -12}, "toes", flat_feet=False),
     Movement("hanging", _HANGING | {"hip": 4, "knee": 10}, "wrists", flat_feet=False),
 )  # fmt: skip
 """People between exercises."""
@@ -390,9 +386,6 @@ _IN_PLANK = {
 _ON_FOURS = {
     "lean": 84, "curve": 0, "nod": -14, "hip": 86, "knee": 88, "ankle": 30, "spread": 0, "splay": 2, "lift": 82,
     "plane": 8, "elbow": 5, "spin": -14,
-}  # fmt: skip
-_PRONE = {
-    "lean": 90, "curve": -14, "nod": -18, "hip": -6, "knee": 8, "ankle": 30, "spread": 2, "splay": 4,
 }  # fmt: skip
 _LUNGE_BACK_LEG: Angles = {"hip": (-8, -14), "knee": (18, 92), "ankle": -20}
 _STEP_BACK_LEG: Angles = {"hip": (3, -16), "knee": (6, 90), "ankle": -20}
@@ -510,104 +503,5 @@ OTHER_MOVEMENTS: tuple[Movement, ...] = (
     Movement("punch", _SPLIT_STANCE | {
         "lift": (30, 84), "plane": (12, 2), "elbow": (128, 12), "spin": -24}, sides="alternate",
         repetition_s=(0.35, 1.3)),
-    Movement("shrug, dumbbells", {"shrug": (-4, 27), "lift": 6, "elbow": 10}, repetition_s=(0.8, 3.0)),
-    Movement("shrug, bar", {
-        "lean": 6, "hip": 8, "shrug": (-4, 27), "lift": 12, "plane": 8, "elbow": 8}, repetition_s=(0.8, 3.0)),
-    Movement("shrug, seated", _SEATED | {"shrug": (-4, 27), "lift": 8, "elbow": 10}, "hips", repetition_s=(0.8, 3.0)),
-    Movement("hanging shrug", _HANGING | {"shrug": (26, -10), "knee": 14}, "wrists", flat_feet=False),
-    Movement("seated calf raise, leaning on it", _SEATED | {
-        "lean": 16, "curve": 10, "hip": (100, 106), "ankle": (-6, 36), "lift": 46, "plane": 10, "elbow": 44}, "hips",
-        flat_feet=False, repetition_s=(0.8, 3.0)),
-    Movement("lunge, left and right", {
-        "lean": (2, 6), "hip": (3, 84), "knee": (6, 88)}, "toes", sides="alternate", flat_feet=False),
-    Movement("running on the spot", {
-        "lean": 5, "hip": (-10, 44), "knee": (16, 84), "lift": (-22, 26), "plane": 8, "elbow": 88}, "shoulders",
-        sides="alternate", flat_feet=False, repetition_s=(0.25, 0.5)),
-    Movement("cross trainer", {
-        "hip": (-4, 48), "knee": (10, 62), "lift": (22, 62), "plane": 6, "elbow": (60, 24)}, "shoulders",
-        sides="alternate", flat_feet=False, repetition_s=(0.4, 1.0)),
-    Movement("bicycle", _SEATED | {
-        "lean": 32, "hip": (64, 108), "knee": (32, 104), "lift": 72, "plane": 8, "elbow": 20, "nod": -16}, "hips",
-        sides="alternate", flat_feet=False, repetition_s=(0.3, 0.8)),
-    Movement("squat jump, arms swinging", {
-        "lean": (36, -2), "hip": (84, 0), "knee": (84, 6), "ankle": (-6, 36), "lift": (-34, 136), "plane": 12,
-        "nod": (-14, 0)}, "toes", flat_feet=False, repetition_s=(1.0, 3.5)),
-    Movement("skipping rope", {
-        "knee": (8, 48), "hip": (4, 26), "ankle": (0, 34), "lift": 20, "plane": 70, "elbow": (68, 80)}, "toes",
-        flat_feet=False, repetition_s=(0.35, 0.7)),
-    Movement("skater", {
-        "lean": 30, "hip": (34, 62), "knee": (24, 74), "spread": (2, 26), "lift": (-10, 50), "plane": 10, "elbow": 50},
-        "hips", sides="alternate", flat_feet=False, repetition_s=(0.6, 1.5)),
-    Movement("seal jack", {
-        "spread": (1, 22), "lift": 84, "plane": (8, 98), "elbow": 8}, "hips", repetition_s=(0.6, 1.6)),
-    Movement("star jump", {
-        "lean": (24, 0), "hip": (46, 2), "knee": (44, 4), "spread": (2, 34), "lift": (24, 138), "plane": 80,
-        "elbow": (30, 8)}, "hips", flat_feet=False, repetition_s=(0.7, 2.2)),
-    Movement("plank with hip dips", _FOREARM_PLANK | {"twist": (24, -24)}, "toes", flat_feet=False,
-        repetition_s=(0.8, 2.5)),
-    Movement("plank, rocking", _FOREARM_PLANK | {"lift": (72, 106)}, "wrists", flat_feet=False,
-        repetition_s=(0.8, 2.5)),
-    Movement("pike from a plank", _IN_PLANK | {
-        "lean": (74, 118), "hip": (5, 86), "lift": (71, 156)}, "wrists", flat_feet=False),
-    Movement("dog to cobra", _IN_PLANK | {
-        "lean": (116, 66), "hip": (84, -12), "curve": (0, -18), "nod": (0, -24), "lift": (158, 44)}, "wrists",
-        flat_feet=False, repetition_s=(1.8, 5.0)),
-    Movement("cobra", _PRONE | {
-        "lean": (90, 64), "curve": (0, -24), "hip": (0, -24), "lift": (36, 62), "plane": 20, "elbow": (112, 16)},
-        "hips", flat_feet=False, repetition_s=(1.8, 5.0)),
-    Movement("cat and cow", _ON_FOURS | {"curve": (-22, 36), "nod": (-24, 22)}, "wrists", flat_feet=False,
-        repetition_s=(1.8, 5.0)),
-    Movement("bear crawl", _ON_FOURS | {
-        "hip": (68, 106), "knee": (64, 92), "lift": (70, 100)}, "hips", sides="alternate", flat_feet=False,
-        repetition_s=(0.4, 1.4)),
-    Movement("crab", {
-        "lean": -52, "nod": 14, "hip": (44, 74), "knee": (86, 60), "spread": 6, "lift": -52, "plane": 4, "elbow": 8},
-        "wrists", sides="alternate", flat_feet=False, repetition_s=(0.5, 1.8)),
-    Movement("walking up a wall", _IN_PLANK | {
-        "lean": (92, 164), "lift": (88, 172)}, "wrists", flat_feet=False, repetition_s=(3.0, 7.0)),
-    Movement("dead bug", _ON_FLOOR | {
-        "hip": (88, 10), "knee": (88, 10), "lift": (92, 164), "plane": 6, "elbow": 6}, "hips", sides="alternate",
-        flat_feet=False),
-    Movement("hollow rock", _ON_FLOOR | {
-        "lean": (-86, -66), "curve": 22, "hip": 26, "knee": 6, "lift": 150, "plane": 10, "elbow": 8}, "hips",
-        flat_feet=False, repetition_s=(0.8, 2.2)),
-    Movement("crunch on a decline", _KNEES_UP | _ARMS_CROSSED | {
-        "lean": -104, "hip": 58, "curve": (0, 42), "nod": (6, 20)}, "hips", flat_feet=False,
-        repetition_s=(1.0, 3.5)),
-    Movement("sit-up on a decline", _KNEES_UP | _HANDS_AT_HEAD | {
-        "lean": (-106, -34), "hip": 58, "curve": (2, 22)}, "hips", flat_feet=False),
-    Movement("crunch, turning", _KNEES_UP | _HANDS_AT_HEAD | {
-        "curve": (0, 36), "twist": (0, 34), "nod": (6, 18)}, "hips", repetition_s=(1.0, 3.5)),
-    Movement("kneeling cable crunch", {
-        "lean": (16, 64), "curve": (4, 44), "nod": (0, 22), "hip": (34, 96), "knee": 98, "ankle": 30, "lift": 112,
-        "plane": 10, "elbow": 124}, "knees", flat_feet=False),
-    Movement("standing crunch", _HANDS_AT_HEAD | {
-        "curve": (0, 22), "hip": (4, 98), "knee": (8, 100)}, "shoulders", sides="alternate", flat_feet=False,
-        repetition_s=(0.6, 2.2)),
-    Movement("knee raise", _HANDS_ON_HIPS | {"hip": (4, 98), "knee": (6, 96)}, "shoulders", sides="one",
-        flat_feet=False, repetition_s=(0.7, 2.5)),
-    Movement("arm circles", {"lift": (78, 98), "plane": (68, 108), "elbow": 5}, repetition_s=(0.3, 1.4)),
-    Movement("outward rotation", {"lift": 8, "elbow": 90, "spin": (-66, 30)}),
-    Movement("outward rotation, arms raised", {"lift": 86, "plane": 88, "elbow": 90, "spin": (-4, 84)}),
-    Movement("battle rope", {
-        "lean": 26, "hip": 44, "knee": 44, "spread": 8, "lift": (16, 62), "plane": 6, "elbow": (44, 26)},
-        sides="alternate", repetition_s=(0.2, 0.6)),
-    Movement("halo", {
-        "lift": (98, 128), "plane": (0, 74), "elbow": (112, 134), "spin": (-30, 20)}, repetition_s=(0.9, 2.5)),
-    Movement("windmill", {
-        "lean": (0, 24), "tip": (0, 54), "hip": (4, 34), "spread": 10, "lift": (166, 150), "plane": 84, "elbow": 6},
-        trailing={"lift": (10, 30), "plane": 40}),
-    Movement("side stretch", {"tip": (-26, 26), "lift": 168, "plane": 84, "elbow": 20}, repetition_s=(1.8, 5.0)),
-    Movement("turning the trunk", {
-        "twist": (42, -42), "lift": 76, "plane": 60, "elbow": 96, "spin": -50}, repetition_s=(0.8, 3.0)),
-    Movement("nodding", {"nod": (-26, 40)}, repetition_s=(1.5, 4.0)),
-    Movement("heel to the seat", _HANDS_ON_HIPS | {
-        "knee": (50, 122), "hip": -6}, "shoulders", trailing={"knee": 5, "hip": 2}, flat_feet=False,
-        repetition_s=(2.0, 6.0)),
-    Movement("superman, pulling down", _PRONE | {
-        "lift": (172, 44), "plane": 84, "elbow": (8, 112)}, "hips", flat_feet=False),
-    Movement("swimming", _PRONE | {
-        "hip": (2, -18), "lift": (150, 178), "plane": 50, "elbow": 6}, "hips", sides="alternate", flat_feet=False,
-        repetition_s=(0.3, 0.9)),
 )  # fmt: skip
 """What people train that is none of the 16, each as likely as the next."""

@@ -21,7 +21,7 @@ LENGTHS_M = {
 }  # fmt: skip
 """BlazePose's own proportions (measured): its shoulders and hips lie inside the body's outline."""
 
-LIMB_ANGLES = {"hip", "spread", "splay", "knee", "ankle", "shrug", "lift", "plane", "spin", "elbow"}
+LIMB_ANGLES = {"hip", "spread", "splay", "knee", "ankle", "lift", "plane", "spin", "elbow"}
 """Angles that left and right have of their own."""
 
 _HEAD_M = {
@@ -78,8 +78,7 @@ def pose(angles: Mapping[str, Array], body: Mapping[str, float], flat_feet: bool
     for column, (side, sign) in enumerate(SIDES):
         angle = {name: angles[name][:, column] for name in LIMB_ANGLES}
 
-        collarbone = chest @ rotation("z", sign * angle["shrug"])
-        shoulder = place(f"{side} shoulder", neck, collarbone, (sign * body["shoulders"] / 2, 0.0, 0.0))
+        shoulder = place(f"{side} shoulder", neck, chest, (sign * body["shoulders"] / 2, 0.0, 0.0))
         plane = sign * angle["plane"]
         lifted = rotation("y", plane) @ rotation("x", -angle["lift"]) @ rotation("y", -plane)
         upper_arm = chest @ lifted @ rotation("y", sign * angle["spin"])
