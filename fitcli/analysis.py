@@ -16,7 +16,7 @@ from fitcli.errors import CheckpointError, InvalidVideoError
 
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
-    from fitcli.network.ensemble import Ensemble, EnsembleConfig, Reading, Windows
+    from fitcli.network.ensemble import Ensemble, Reading
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
     from fitcli.video import Frame, Image, Listener
@@ -35,13 +35,6 @@ LEAST_FOUND = 0.05
 
 WELL_FOUND = 0.98
 """Mean presence of the person over all frames from which the picture is taken to have its true shape."""
-
-UNREPEATED_CERTAIN = 0.7
-"""Confidence from which an exercise is named that nobody repeats in the video: of less sure answers of that kind, half
-were right on series that training never saw, and none of five on other sources (docs/accuracy.md)."""
-
-REPETITION_S = 4.5
-"""A video that is shorter than this may end before a repetition does."""
 
 LIKELY = 0.5
 """Probability of a set's exercise from which the video is said to show it, when it shows several."""
@@ -396,19 +389,27 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     weights = window_weights(person, read.starts_s, read.window_s)
     pooled = read.scores.pooled(weights, ensemble.config.agreement)
     network_s = time.perf_counter() - began
-    windows = _windows(person, read, weights)
+    windows = tuple(
+        WindowScore(
+            start,
+            min(start + read.window_s, float(person.times_s[-1])),
+            tuple(read.scores.exercise[i].tolist()),
+            float(read.scores.other[i]),
+            tuple(read.scores.muscle[i].tolist()),
+            float(weights[i]),
+        )
+        for i, start in enumerate(read.starts_s)
+    )
     ranked: list[ExerciseScore] = []
     consistent: tuple[str, ...] = ()
+    exact = False
     if ensemble.names_exercises:
         names = catalog().exercise_names
         ranked = sorted(
             (ExerciseScore(name, float(p)) for name, p in zip(names, pooled.exercise[0], strict=True)),
             key=lambda score: -score.probability,
         )
-        sets = _sets(person, windows, None, ensemble.config.other_from)
-        repeated = _repeated(person, sets, ranked[0].name)
-        status = verdict(ranked[0].probability, float(pooled.other[0]), repeated, ensemble.config)
-        message = _said(status, ranked, float(pooled.other[0]), repeated, ensemble.config)
+        status, message = _verdict(ranked, float(pooled.other[0]), ensemble)
     else:
         consistent, exact = _fitting(pooled.muscle[0], shares=reading.reference)
         listed = ", ".join(consistent)
@@ -419,11 +420,11 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
             message = f"The muscles that work are consistent with: {listed}."
         else:
             message = f"No exercise works exactly these muscles; the nearest: {listed}."
-        # Muscles alone say how to count only where they are just those of a single exercise.
-        by_muscles = consistent[0] if exact and len(consistent) == 1 else None
-        sets = _sets(person, windows, by_muscles, ensemble.config.other_from)
     named = ranked[0] if ranked and status is Status.OK else None
     ideal = catalog().exercise(named.name).muscles if named else ()
+    # Muscles alone say how to count only where they are just those of a single exercise.
+    by_muscles = consistent[0] if exact and len(consistent) == 1 else None
+    sets = _sets(person, windows, by_muscles, ensemble.config.other_from)
     answer = Analysis(
         str(path),
         status,
@@ -469,55 +470,21 @@ def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...],
     return tuple(exercise.name for exercise in alike), bool(((activations >= 0.5) == ideal[nearest]).all())
 
 
-def verdict(best: float, other: float, repeated: bool, config: EnsembleConfig) -> Status:
-    """Whether the exercise of probability `best` is named ("ok"), where "none of these" has the probability `other`.
-
-    repeated: whether somebody does a whole repetition of it, or the video is too short for one.
-    """
-    if other >= config.other_from or best < config.certain_from or (best < UNREPEATED_CERTAIN and not repeated):
-        return Status.UNCERTAIN
-    return Status.OK
-
-
-def repeats(person: PoseTrack, read: Windows, weights: FloatArray, exercise: str, config: EnsembleConfig) -> bool:
-    """Whether somebody does a whole repetition of an exercise, or the video is too short for one.
-
-    read, weights: what the ensemble says of the windows of this track, and how much each counts.
-    """
-    if not person.found:
-        return False
-    return _repeated(person, _sets(person, _windows(person, read, weights), None, config.other_from), exercise)
-
-
-def _repeated(person: PoseTrack, sets: Iterable[ExerciseSet], exercise: str) -> bool:
-    short = float(person.times_s[-1] - person.times_s[0]) < REPETITION_S
-    return short or any(one.exercise == exercise for one in sets)
-
-
-def _windows(person: PoseTrack, read: Windows, weights: FloatArray) -> tuple[WindowScore, ...]:
-    return tuple(
-        WindowScore(
-            start,
-            min(start + read.window_s, float(person.times_s[-1])),
-            tuple(read.scores.exercise[i].tolist()),
-            float(read.scores.other[i]),
-            tuple(read.scores.muscle[i].tolist()),
-            float(weights[i]),
-        )
-        for i, start in enumerate(read.starts_s)
-    )
-
-
-def _said(status: Status, ranked: list[ExerciseScore], other: float, repeated: bool, config: EnsembleConfig) -> str:
+def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> tuple[Status, str]:
     best, second = ranked[:2]
-    told = f"{best.name} ({_percent(best.probability)})"
-    if status is Status.OK:
-        return f"This is {told}."
+    config = ensemble.config
     if other >= config.other_from:
-        return f"This looks like none of the exercises I know; the nearest is {told}."
-    if best.probability >= config.certain_from and not repeated:
-        return f"Not sure: it looks most like {told}, but shows no whole repetition of it."
-    return f"Not sure: it looks most like {told}, then {second.name} ({_percent(second.probability)})."
+        return (
+            Status.UNCERTAIN,
+            f"This looks like none of the exercises I know; the nearest is {best.name} ({_percent(best.probability)}).",
+        )
+    if best.probability < config.certain_from:
+        return (
+            Status.UNCERTAIN,
+            f"Not sure: it looks most like {best.name} ({_percent(best.probability)}), then {second.name} "
+            f"({_percent(second.probability)}).",
+        )
+    return Status.OK, f"This is {best.name} ({_percent(best.probability)})."
 
 
 def _percent(probability: float) -> str:

@@ -59,7 +59,7 @@ def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip
             raise CheckpointError(f"There is no checkpoint in {run}: train with --fold {k}/{folds} first.")
         runtimes = [TorchRuntime(path, "cpu") for path in networks]
         clips += [
-            replace(score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes), track=None)
+            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes)
             for s in held_out(sequences, k, folds)
         ]
     return clips

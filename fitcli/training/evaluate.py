@@ -10,19 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fitcli.analysis import Status, repeats, verdict, watch
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import (
-    Ensemble,
-    EnsembleConfig,
-    Member,
-    Reading,
-    Windows,
-    WindowScores,
-    combine,
-    window_weights,
-)
+from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, Reading, WindowScores, combine, window_weights
 from fitcli.network.runtime import Logits, Runtime, TorchRuntime
 from fitcli.network.spec import OTHER
 from fitcli.pose.clip import ClipSpec, track_clips
@@ -37,19 +27,13 @@ SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """What each member of an ensemble said of each window of a clip, before any weighting; `weights` is (N,).
-
-    track, starts_s, window_s: whom they watched, and where the windows are; without, nobody asks for repetitions.
-    """
+    """What each member of an ensemble said of each window of a clip, before any weighting; `weights` is (N,)."""
 
     id: str
     group: str
     labels: Labels
     logits: tuple[Logits, ...]
     weights: FloatArray
-    track: PoseTrack | None = None
-    starts_s: tuple[float, ...] = ()
-    window_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -180,9 +164,7 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     named = (exercises >= 0) & (exercises < count) & (scores.exercise.shape[1] > 0)
     none = exercises == count
     other = scores.other >= config.other_from
-    unsure = ~other & ~np.array(
-        [_named(c, e, float(o), config) for c, e, o in zip(clips, scores.exercise, scores.other, strict=True)], bool
-    )
+    unsure = ~other & (scores.exercise.max(1, initial=0.0) < config.certain_from)
     evidence = ~np.isnan(muscles).all(1)
     return Evaluation(
         name,
@@ -195,16 +177,6 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
             uncertain=float(unsure[named].mean()) if named.any() else float("nan"),
         ),
     )
-
-
-def _named(clip: ScoredClip, exercise: FloatArray, other: float, config: EnsembleConfig) -> bool:
-    """Whether the program names an exercise, whose probabilities are (16,), or (0,) where it never does."""
-    best = float(exercise.max(initial=0.0))
-    named = verdict(best, other, True, config) is Status.OK
-    if not named or clip.track is None or verdict(best, other, False, config) is Status.OK:
-        return named
-    read = Windows(clip.starts_s, clip.window_s, combine(clip.logits, config))
-    return repeats(clip.track, read, clip.weights, catalog().exercise_names[int(exercise.argmax())], config)
 
 
 def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScores, np.ndarray, np.ndarray]:
@@ -271,9 +243,8 @@ def score_windows(identity: str, group: str, labels: Labels, track: PoseTrack, r
     for runtime in runtimes:
         starts, points = track_clips(track, ClipSpec(runtime.spec.frames, runtime.spec.window_s))
         logits.append(runtime(points))
-    window_s = runtimes[0].spec.window_s
-    weights = window_weights(track, starts, window_s)
-    return ScoredClip(identity, group, labels, tuple(logits), weights, track, starts, window_s)
+    weights = window_weights(track, starts, runtimes[0].spec.window_s)
+    return ScoredClip(identity, group, labels, tuple(logits), weights)
 
 
 def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, member: int) -> Iterator[SweepPoint]:
@@ -321,6 +292,8 @@ def scored(
         return
     if fold:
         raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
+    from fitcli.analysis import watch
+
     videos = _listed(folder, labels) if labels else _foldered(folder)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
@@ -329,10 +302,7 @@ def scored(
             read = reading.read(person)
             weights = window_weights(person, read.starts_s, read.window_s)
             # Where nobody was followed, networks that read pictures still have something to say.
-            weights = weights if weights.any() else weights + 1
-            yield ScoredClip(
-                path.name, group, labels_of(name), read.logits, weights, person, read.starts_s, read.window_s
-            )
+            yield ScoredClip(path.name, group, labels_of(name), read.logits, weights if weights.any() else weights + 1)
         except FitcliError as error:
             failed.append(str(error))
         progress(i / len(videos))
