@@ -75,6 +75,7 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
             _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights)), len(names)),
         )
     config = _honest(clips, config)
+    config = replace(config, agreement=_agreement(clips, config))
     return _thresholds(clips, replace(config, muscle_from_exercise=_least_implied(clips, config)))
 
 
@@ -114,35 +115,40 @@ def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
 
 
 def _honest(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
-    """The least shift as honest as the best, give or take `CALIBRATION_NOISE`, with its temperature and agreement."""
-    tried = [
-        replace(config, agreement=agreement, temperature=temperature, other_shift=shift)
-        for agreement, temperature, shift in product(AGREEMENTS, TEMPERATURES, OTHER_SHIFTS)
-    ]
+    """The least shift that is as honest as the best, give or take `CALIBRATION_NOISE`, with its best temperature."""
+    tried = [replace(config, temperature=t, other_shift=shift) for t in TEMPERATURES for shift in OTHER_SHIFTS]
     errors = [_calibration_error(clips, one) for one in tried]
     good = [i for i, error in enumerate(errors) if error <= min(errors) + CALIBRATION_NOISE]
     return tried[min(good, key=lambda i: (abs(tried[i].other_shift), errors[i]))]
 
 
 def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
-    """Expected calibration error among users' videos: an exercise named in one that shows none is wrong.
-
-    Clips of one window and of several are judged apart, and count alike: most of what trains is short, what users film
-    is not.
-    """
+    """Expected calibration error among users' videos: an exercise named in one that shows none is wrong."""
     scores, targets, _ = answers(clips, config)
     count = scores.exercise.shape[1]
     confidence, right = scores.exercise.max(1), scores.exercise.argmax(1) == targets
-    several = np.array([len(clip.weights) > 1 for clip in clips])
-    errors = []
-    for group in (several, ~several):
-        named, none = group & (targets >= 0) & (targets < count), group & (targets == count)
-        if named.any():
-            share = EXPECTED_OTHER if none.any() else 0.0
-            weights = named * (1 - share) / named.sum() + none * share / max(1, none.sum())
-            bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-            errors.append(np.abs(np.bincount(bins, weights * (confidence - right), CALIBRATION_BINS)).sum())
-    return float(np.mean(errors)) if errors else 0.0
+    named, none = (targets >= 0) & (targets < count), targets == count
+    share = EXPECTED_OTHER if none.any() else 0.0
+    weights = named * (1 - share) / max(1, named.sum()) + none * share / max(1, none.sum())
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return float(np.abs(np.bincount(bins, weights * (confidence - right), CALIBRATION_BINS)).sum())
+
+
+def _agreement(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+    """The least agreement that is as honest as the best, give or take `CALIBRATION_NOISE`.
+
+    Clips of one window and of several are judged apart and count alike: most of what trains is short, what users film
+    is not.
+    """
+    count = len(catalog().exercises)
+    groups = [[c for c in clips if (len(c.weights) > 1) == several] for several in (False, True)]
+    groups = [group for group in groups if any(c.labels.exercise in range(count) for c in group)]
+    errors = {
+        agreement: sum(_calibration_error(group, replace(config, agreement=agreement)) for group in groups)
+        for agreement in AGREEMENTS
+    }
+    enough = min(errors.values()) + CALIBRATION_NOISE * len(groups)
+    return min(agreement for agreement, error in errors.items() if error <= enough)
 
 
 def _class_weights(targets: np.ndarray) -> np.ndarray:
