@@ -175,8 +175,12 @@ def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Pa
 
     (tmp_path / "videos" / "other").mkdir(parents=True)
     shutil.copy(SAMPLE, tmp_path / "videos" / "other")
-    for wrong, why in (("nowhere", "does not exist"), ("videos", "None of the clips")):
-        done = fitcli(*command, "--elsewhere", wrong, cwd=tmp_path)
+    for wrong, why in (
+        (("--elsewhere", "nowhere"), "does not exist"),
+        (("--elsewhere", "videos"), "None of the clips"),
+        (("--labels", "clips.tsv"), "name their folder"),
+    ):
+        done = fitcli(*command, *wrong, cwd=tmp_path)
         assert done.returncode != 0
         assert why in " ".join(done.stderr.split())
 

@@ -148,6 +148,8 @@ def calibrate(
     folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of the ensemble.")] = Path("checkpoints"),
 ) -> None:
     """Choose the ensemble's weights, temperature and thresholds on series that the --fold networks never saw."""
+    if labels and not elsewhere:
+        raise typer.BadParameter("it lists the videos of --elsewhere: name their folder.", param_hint="--labels")
     with needs_training_extra():
         from fitcli.network.ensemble import Ensemble
         from fitcli.training.calibrate import calibrate as choose
