@@ -178,7 +178,7 @@ def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Pa
     for wrong, why in (
         (("--elsewhere", "nowhere"), "does not exist"),
         (("--elsewhere", "videos"), "None of the clips"),
-        (("--labels", "clips.tsv"), "name their folder"),
+        (("--labels", "clips.tsv"), "it lists the videos of --elsewhere"),
     ):
         done = fitcli(*command, *wrong, cwd=tmp_path)
         assert done.returncode != 0
