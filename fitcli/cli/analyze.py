@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import typer
 import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.cli import options
-from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
+from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, interruptible, progress, stdout
 from fitcli.cli.console import note as tell
 from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, plan_pictures
 from fitcli.cli.present import Presentation, present, print_json, speak
@@ -69,31 +69,38 @@ def analyze(
     batch = _Batch(how)
     files: dict[Path, FitcliError | None] = {}
     try:
-        files = _files(videos)
-        good = [file for file, error in files.items() if error is None]
-        pictures = dict(zip(good, plan_pictures(good, save_video, report), strict=True))
-        for number, (file, error) in enumerate(files.items(), 1):
-            try:
-                if error:
-                    raise error
-                name = terminal.printable(file.name)
-                label = name if len(files) == 1 else f"{number}/{len(files)} {name}"
-                with progress(label, shown=not (json or quiet)) as share:
-                    analysis = fitcli.analyze(
-                        file,
-                        checkpoints=checkpoints,
-                        device=device.value,
-                        start_s=start,
-                        end_s=end,
-                        trust_checkpoint=trust_checkpoint,
-                        reference_scores=reference_scores,
-                        progress=share,
-                        announce=tell,
-                    )
-            except Exception as problem:  # whatever is wrong with one file, the others are still analysed
-                batch.fail(file, problem)
-            else:
-                batch.add(analysis, pictures.get(file, NO_PICTURES))
+        with interruptible() as check:
+            files = _files(videos)
+            good = [file for file, error in files.items() if error is None]
+            pictures = dict(zip(good, plan_pictures(good, save_video, report), strict=True))
+            for number, (file, error) in enumerate(files.items(), 1):
+                try:
+                    if error:
+                        raise error
+                    name = terminal.printable(file.name)
+                    label = name if len(files) == 1 else f"{number}/{len(files)} {name}"
+                    with progress(label, shown=not (json or quiet)) as share:
+
+                        def watched(done: float, share: Callable[[float], None] = share) -> None:
+                            check()
+                            share(done)
+
+                        analysis = fitcli.analyze(
+                            file,
+                            checkpoints=checkpoints,
+                            device=device.value,
+                            start_s=start,
+                            end_s=end,
+                            trust_checkpoint=trust_checkpoint,
+                            reference_scores=reference_scores,
+                            progress=watched,
+                            announce=tell,
+                        )
+                except Exception as problem:  # whatever is wrong with one file, the others are still analysed
+                    batch.fail(file, problem)
+                else:
+                    batch.add(analysis, pictures.get(file, NO_PICTURES))
+                check()
     except KeyboardInterrupt:
         batch.summarise()
         tell(f"Stopped: {batch.done} of {len(files)} files were analysed" + (" and stored." if how.save else "."))

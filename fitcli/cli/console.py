@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -64,6 +65,32 @@ def exit_code(codes: Iterable[int]) -> int:
     """The exit code of a batch: 0 if all went well, the failures' own code if they share one, else 1."""
     failures = set(codes) - {0}
     return failures.pop() if len(failures) == 1 else int(bool(failures))
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Ctrl-C is kept until the function that this gives is called, which then raises `KeyboardInterrupt`.
+
+    Raised wherever the program happens to be, it is lost where a C library has called Python, as FFmpeg does to read a
+    file. A second Ctrl-C is not waited for.
+    """
+    pressed = False
+
+    def hear(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
