@@ -269,6 +269,27 @@ def test_ctrl_c_ends_with_130_and_one_line_and_keeps_what_is_done(tmp_path: Path
     assert len(list(SessionStore(tmp_path / "kept").sessions())) >= len(printed)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_while_a_video_is_drawn_stops_it_at_once_and_leaves_no_half_of_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "analyze", str(SAMPLE), "--save-video", "drawn.mp4", "--sessions", "kept"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdout
+    while "squat" not in process.stdout.readline().lower():  # the answer comes before its pictures
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130
+    assert errors == "Stopped: 1 of 1 files were analysed and stored.\n"
+    assert not (tmp_path / "drawn.mp4").exists()
+    assert len(list(SessionStore(tmp_path / "kept").sessions())) == 1
+
+
 def test_file_names_may_hold_anything(tmp_path: Path) -> None:
     name = "[red]ünï🏋 \x1b[31m' \"$(x)\n.mp4"
     shutil.copy(SAMPLE, tmp_path / name)

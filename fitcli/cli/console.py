@@ -72,25 +72,29 @@ def interruptible() -> Iterator[Callable[[], None]]:
     """Ctrl-C is kept until the function that this gives is called, which then raises `KeyboardInterrupt`.
 
     Raised wherever the program happens to be, it is lost where a C library has called Python, as FFmpeg does to read a
-    file. A second Ctrl-C is not waited for.
+    file. A second Ctrl-C is not waited for. A block within another also heeds what was pressed before it.
     """
-    pressed = False
-
-    def hear(number: int, frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    def check() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, hear)
+    before = signal.signal(signal.SIGINT, _keep)
+    if before is not _keep:
+        _kept.clear()
     try:
-        yield check
+        yield _heed
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+_kept: list[int] = []
+"""Ctrl-C that was pressed and not yet heeded."""
+
+
+def _keep(number: int, frame: object) -> None:
+    _heed()
+    _kept.append(number)
+
+
+def _heed() -> None:
+    if _kept:
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from fitcli.analysis import Analysis
-from fitcli.cli.console import complain, progress, stdout
+from fitcli.cli.console import complain, interruptible, progress, stdout
 from fitcli.errors import FitcliError, StorageError
 from fitcli.history import Session
 from fitcli.report.terminal import printable, short_path
@@ -176,8 +176,13 @@ def _draw_video(analysis: Analysis, source: Path | None, path: Path, *, shown: b
 
     if source is None:
         raise StorageError(f"{path} is not written: nothing was filmed.")
-    with progress(f"drawing {printable(path.name)}", shown=shown) as report:
-        annotate(analysis, source, path, progress=report)
+    with interruptible() as check, progress(f"drawing {printable(path.name)}", shown=shown) as report:
+
+        def drawn(share: float) -> None:
+            check()
+            report(share)
+
+        annotate(analysis, source, path, progress=drawn)
 
 
 def _draw_report(
