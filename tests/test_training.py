@@ -159,13 +159,49 @@ def test_no_series_is_on_both_sides_of_a_fold(poses: Path) -> None:
 
 def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
     track = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
-    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0)
+    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0)
     shapes = []
     for augmentation in (still, replace(still, aspect=1, squeeze=(2, 2))):
         clip = augmented_clip(track, DEFAULT_SPECS["slowfast"], np.random.default_rng(5), augmentation)
         width, height = np.ptp(clip[:, : len(JOINTS), :2].reshape(-1, 2), axis=0)
         shapes.append(width / height)
     assert shapes[1] == pytest.approx(2 * shapes[0], rel=0.05)
+
+
+def test_neither_the_length_of_a_clip_nor_its_pace_tells_what_is_done() -> None:
+    track = synthesize("squat", np.random.default_rng(1), repetitions=6, surroundings=False, noise=Noise.none()).track
+    spec = DEFAULT_SPECS["slowfast"]
+    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0)
+
+    def moved(augmentation: Augmentation) -> list[float]:
+        clips = [augmented_clip(track, spec, np.random.default_rng(i), augmentation) for i in range(12)]
+        return [float(np.ptp(clip[:, :, 1], axis=0).max()) for clip in clips]
+
+    # A squat of which a second is left goes less deep, most of the time, than one of four seconds.
+    assert np.median(moved(replace(still, trim=1, kept_s=(0.9, 1.0)))) < 0.9 * np.median(moved(still))
+    plain = augmented_clip(track, spec, np.random.default_rng(5), still)
+    warped = augmented_clip(track, spec, np.random.default_rng(5), replace(still, warp=0.4))
+    nearest = np.abs(warped[:, None, :, :2] - plain[None, :, :, :2]).max((2, 3)).argmin(1)
+    assert (nearest != np.arange(len(plain))).sum() > len(plain) // 3  # other moments of the same movement
+
+
+def test_every_pair_of_photos_is_swept_alike(poses: Path, tmp_path: Path) -> None:
+    shutil.copytree(poses, tmp_path / "poses")
+    table = tmp_path / "poses" / "clips.tsv"
+    with table.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    swept, pair = rows[0], rows[1]
+    swept["kind"] = pair["kind"] = "still-pair"
+    pair["frames"] = "2"
+    with table.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, rows[0].keys(), delimiter="\t")
+        writer.writeheader()
+        writer.writerows(rows)
+    one, other = (s.track for s in load_sequences(tmp_path / "poses") if s.kind == "still-pair")
+    assert np.allclose(one.times_s, other.times_s)
+    there = np.abs(one.world - one.world[:1]).max((1, 2))
+    assert there[len(there) // 2] == pytest.approx(there.max(), rel=0.01)  # there and back, once
+    assert there[-1] < 0.01 * there.max()
 
 
 def test_rare_classes_are_drawn_more_often_than_they_occur(poses: Path) -> None:

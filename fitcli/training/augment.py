@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.clip import POINTS, VIEWS, ClipSpec, Moments, clip_points, clip_times, read_moments
@@ -18,6 +19,10 @@ class Augmentation:
     tempo: the window's time is stretched by up to this factor either way. reproject: share of clips whose image view is
     replaced by the metric landmarks seen from a new camera. drop_view: share of clips in which one view is blank.
     aspect, squeeze: share of clips whose picture somebody stretched to another shape, and the range of its factors.
+    trim, kept_s: share of clips that are cut to a part of themselves, and how long that is at least and at most: some
+    sources show one repetition of a second, others minutes, which must not tell what is done. warp: standard deviation
+    of the logarithm of the speed, which changes some seven times a window; it also makes what runs back over a short
+    clip differ from the way there.
     """
 
     tempo: float = 1.5
@@ -35,17 +40,51 @@ class Augmentation:
     swap: float = 0.03
     aspect: float = 0.2
     squeeze: tuple[float, float] = (0.6, 2.0)
+    trim: float = 0.5
+    kept_s: tuple[float, float] = (0.9, 5.0)
+    warp: float = 0.4
+
+
+_SPEEDS = 7
+"""Speeds of a window, between which it changes evenly."""
+_FEWEST_SEEN = 5
+"""Samples with a person in a part of a clip, under which it shows nothing."""
 
 
 def augmented_clip(track: PoseTrack, spec: NetworkSpec, rng: np.random.Generator, a: Augmentation) -> FloatArray:
     """A random window of the track, augmented: points (T, P, 3)."""
     clip = ClipSpec(spec.frames, spec.window_s * float(np.exp(rng.uniform(-1, 1) * np.log(a.tempo))))
+    if rng.random() < a.trim:
+        track = _part(track, rng, *a.kept_s)
     first, last = track.times_s[0], track.times_s[-1]
     start = rng.uniform(first, max(last - clip.window_s, first)) + rng.uniform(-0.25, 0.25)
-    moments = read_moments(track, start + clip_times(clip))
+    moments = read_moments(track, start + _warped(clip_times(clip), rng, a.warp))
     if rng.random() < 0.5:
         moments = mirror(moments)
     return _disturb_points(clip_points(_disturb(moments, rng, a)), rng, a)
+
+
+def _part(track: PoseTrack, rng: np.random.Generator, shortest_s: float, longest_s: float) -> PoseTrack:
+    """A part of the track, its length between the two (evenly in its logarithm); the whole where there is no more."""
+    first, last = float(track.times_s[0]), float(track.times_s[-1])
+    longest_s = min(longest_s, last - first)
+    if longest_s <= shortest_s:
+        return track
+    length_s = float(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s))))
+    start = rng.uniform(first, last - length_s)
+    part = track.between(start, start + length_s)
+    return part if (part.presence > 0).sum() >= _FEWEST_SEEN else track
+
+
+def _warped(times_s: npt.NDArray[np.float64], rng: np.random.Generator, strength: float) -> npt.NDArray[np.float64]:
+    """The same stretch of time, gone through at a speed that changes: (T,)."""
+    speeds = np.exp(rng.normal(0, strength, _SPEEDS))
+    speed = np.interp(np.linspace(0, _SPEEDS - 1, len(times_s)), np.arange(_SPEEDS), speeds)
+    passed = np.cumsum(speed)
+    warped: npt.NDArray[np.float64] = times_s[0] + (times_s[-1] - times_s[0]) * (passed - passed[0]) / (
+        passed[-1] - passed[0]
+    )
+    return warped
 
 
 def mirror(moments: Moments) -> Moments:

@@ -166,12 +166,17 @@ def _rows(row: dict[str, str], arrays: PoseArrays) -> slice:
 
 
 def _stored_track(arrays: PoseArrays, rows: slice, still_pair: bool, width: int, height: int) -> PoseTrack:
-    """The landmarks of some rows; a still pair is swept from one photo to the other and back."""
+    """The landmarks of some rows; a still pair is swept from one photo to the other and back.
+
+    Pairs that come already swept are taken apart and swept again: the pace of a sweep must not tell its origin.
+    """
     times = arrays.times[rows].astype(np.float64)
     landmarks = arrays.landmarks[rows].astype(np.float32)
     world = arrays.world[rows].astype(np.float32)
     presence = arrays.presence[rows].astype(np.float32)
-    if still_pair and len(times) == 2:
+    if still_pair:
+        there = np.linalg.norm(world - world[0], axis=-1).sum(-1).argmax()
+        landmarks, world, presence = landmarks[[0, there]], world[[0, there]], presence[[0, there]]
         times = np.linspace(0, SWEEP_S, SWEEP_FRAMES)
         share = ((1 - np.cos(2 * np.pi * times / SWEEP_S)) / 2).astype(np.float32)
         landmarks, world = (a[0] + share[:, None, None] * (a[1] - a[0]) for a in (landmarks, world))
