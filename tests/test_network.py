@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from commandline import fitcli
 
 from fitcli.errors import CheckpointError, DeviceError
 from fitcli.network import checkpoint_folder, shipped_folders
 from fitcli.network.builders import Heatmaps, build
-from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sha256
 from fitcli.network.depthwise import DepthwiseConv3d
 from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, combine, softmax
 from fitcli.network.runtime import Logits, OpenVinoRuntime, TorchRuntime, load_runtime
@@ -124,6 +125,33 @@ def test_a_checkpoint_keeps_weights_metrics_and_spec(tmp_path: Path) -> None:
     assert loaded.spec == spec
     assert loaded.metrics == {"top1": 0.5}
     assert all(torch.equal(loaded.weights[name], tensor) for name, tensor in weights.items())
+
+
+def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Path) -> None:
+    shipped = SHIPPED / "tcn.ckpt"
+    start = load_checkpoint(shipped)
+    assert start.provenance
+    further = {name: w * 3 if w.is_floating_point() else w for name, w in start.weights.items()}
+    save_checkpoint(tmp_path / "further.ckpt", replace(start, weights=further))
+    command = ("checkpoints", "average", shipped)
+    done = fitcli(*command, "further.ckpt", "--to", "mean.ckpt", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "mean.ckpt\n"), done.stderr
+    mean = load_checkpoint(tmp_path / "mean.ckpt")
+    weights = start.weights["exercise.weight"]
+    assert np.allclose(mean.weights["exercise.weight"], weights * 2, rtol=2e-3)
+    assert mean.provenance == replace(start.provenance, parts=(sha256(shipped), sha256(tmp_path / "further.ckpt")))
+    fold = replace(start, provenance=replace(start.provenance, left_out="fold 0 of 3 by series"))
+    save_checkpoint(tmp_path / "fold.ckpt", fold)
+    for others, why in (
+        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt would be overwritten"),
+        ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "another network"),
+        (("fold.ckpt", "--to", "new.ckpt"), "other series"),
+        (("--to", "new.ckpt"), "two networks or more"),
+    ):
+        done = fitcli(*command, *others, cwd=tmp_path)
+        assert done.returncode != 0
+        assert why in " ".join(done.stderr.replace("│", " ").split())
+        assert not (tmp_path / "new.ckpt").exists()
 
 
 def test_folders_are_searched_in_the_documented_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,25 @@ def convert_command(
             shutil.copyfile(weights, folder / ENSEMBLE_FILE)
 
 
+@app.command("average")
+def average_command(
+    networks: Annotated[
+        list[Path], typer.Argument(metavar="CKPT CKPT", help="One network, and what more training made of it.")
+    ],
+    target: Annotated[Path, typer.Option("--to", metavar="CKPT", help="Where the mean goes.")],
+) -> None:
+    """Write the mean of the weights of several networks that were trained on from one start."""
+    from fitcli.network.average import average
+    from fitcli.network.checkpoint import save_checkpoint
+
+    if len(networks) < 2:
+        raise typer.BadParameter("A mean needs two networks or more.", param_hint="CKPT")
+    mean = average(networks)
+    if target.exists():
+        raise CheckpointError(f"{target} would be overwritten: name another file with --to.")
+    stdout().print(str(save_checkpoint(target, mean, half=mean.spec.input == "pose")), soft_wrap=True)
+
+
 @app.command("verify")
 def verify_command(
     checkpoint: Chosen = None,

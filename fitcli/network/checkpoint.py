@@ -28,7 +28,10 @@ FORMAT, VERSION = "fitcli", 1
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a checkpoint was trained on and how; `teachers` are the SHA-256 of the checkpoints that taught it."""
+    """What a checkpoint was trained on and how.
+
+    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is.
+    """
 
     epochs: int
     draws: int
@@ -40,6 +43,11 @@ class Provenance:
     left_out: str = ""
     synthetic: int = 0
     teachers: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+_LISTS = ("sources", "teachers", "parts")
+"""Fields of `Provenance` that are lists in the file."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool = True) ->
         "metrics": dict(checkpoint.metrics),
         "training": None
         if checkpoint.provenance is None
-        else asdict(checkpoint.provenance)
-        | {"sources": list(checkpoint.provenance.sources), "teachers": list(checkpoint.provenance.teachers)},
+        else {name: list(value) if name in _LISTS else value for name, value in asdict(checkpoint.provenance).items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -116,9 +123,7 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
         provenance = (
             None
             if training is None
-            else Provenance(
-                **training | {"sources": tuple(training["sources"]), "teachers": tuple(training.get("teachers", ()))}
-            )
+            else Provenance(**training | {name: tuple(training.get(name, ())) for name in _LISTS})
         )
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}.") from error
