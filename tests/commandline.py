@@ -38,6 +38,18 @@ def fitcli(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) 
     )
 
 
+def started(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """A fitcli that runs on, its output in pipes."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
 def answers(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """The objects that `fitcli analyze --json` prints, one a line."""
     done = fitcli("analyze", *arguments, "--json", cwd=cwd, env=env)

@@ -14,7 +14,7 @@ from fitcli.catalog import catalog
 from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
 from fitcli.network.runtime import Logits
 from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
-from fitcli.training.evaluate import ScoredClip, answers
+from fitcli.training.evaluate import ScoredClip, answers, measure
 from fitcli.training.sequences import Labels
 
 EXERCISES, MUSCLES = len(catalog().exercises), len(catalog().muscles)
@@ -183,6 +183,29 @@ def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Pa
         done = fitcli(*command, *wrong, cwd=tmp_path)
         assert done.returncode != 0
         assert why in " ".join(done.stderr.split())
+
+
+def test_evaluate_counts_what_a_user_is_told() -> None:
+    config = EnsembleConfig((Member("one.ckpt", 1.0, 1.0),), certain_from=0.5, other_from=0.5)
+    told = []  # the class that is true, the logit of exercise 3 and that of none of these
+    for truth, third, none in (
+        (3, 9, 0),
+        (3, 8, 0),
+        (4, 9, 0),
+        (3, 0, 9),
+        (3, 1, 0),
+        (16, 0, 9),
+        (16, 9, 0),
+        (16, 1, 0),
+    ):
+        exercise = np.where(np.arange(EXERCISES + 1) == 3, third, 0).astype(np.float32)
+        exercise[-1] = none
+        logits = Logits(exercise[None], np.zeros((1, MUSCLES), np.float32))
+        labels = Labels(truth, (float("nan"),) * MUSCLES)
+        told.append(ScoredClip(str(len(told)), "", labels, (logits,), np.ones(1, np.float32)))
+    other = measure("", told, config).other
+    assert (other.named, other.right, other.clips, other.misnamed) == (3, 2, 3, 1)
+    assert (other.recognised, other.refused, other.uncertain) == pytest.approx((1 / 3, 1 / 5, 1 / 5))
 
 
 def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:

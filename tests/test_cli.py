@@ -7,12 +7,11 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, LIMIT_S, SAMPLE, answers, environment, fitcli, in_terminal
+from commandline import LIMIT_S, SAMPLE, answers, fitcli, in_terminal, started
 from conftest import MakeVideo
 
 import fitcli as library
@@ -250,14 +249,7 @@ def test_ctrl_c_ends_with_130_and_one_line_and_keeps_what_is_done(tmp_path: Path
     videos = [tmp_path / f"{number:02}.mp4" for number in range(20)]
     for video in videos:
         shutil.copy(SAMPLE, video)
-    process = subprocess.Popen(
-        [*COMMAND, "analyze", *map(str, videos), "--json", "--sessions", "kept"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    process = started("analyze", *videos, "--json", "--sessions", "kept", cwd=tmp_path)
     assert process.stdout
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -271,14 +263,7 @@ def test_ctrl_c_ends_with_130_and_one_line_and_keeps_what_is_done(tmp_path: Path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_ctrl_c_while_a_video_is_drawn_stops_it_at_once_and_leaves_no_half_of_it(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "analyze", str(SAMPLE), "--save-video", "drawn.mp4", "--sessions", "kept"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    process = started("analyze", SAMPLE, "--save-video", "drawn.mp4", "--sessions", "kept", cwd=tmp_path)
     assert process.stdout
     while "squat" not in process.stdout.readline().lower():  # the answer comes before its pictures
         assert process.poll() is None

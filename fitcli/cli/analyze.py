@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -80,11 +80,6 @@ def analyze(
                     name = terminal.printable(file.name)
                     label = name if len(files) == 1 else f"{number}/{len(files)} {name}"
                     with progress(label, shown=not (json or quiet)) as share:
-
-                        def watched(done: float, share: Callable[[float], None] = share) -> None:
-                            check()
-                            share(done)
-
                         analysis = fitcli.analyze(
                             file,
                             checkpoints=checkpoints,
@@ -93,7 +88,7 @@ def analyze(
                             end_s=end,
                             trust_checkpoint=trust_checkpoint,
                             reference_scores=reference_scores,
-                            progress=watched,
+                            progress=share,
                             announce=tell,
                         )
                 except Exception as problem:  # whatever is wrong with one file, the others are still analysed

@@ -80,8 +80,7 @@ def convert_command(
         loaded = load_checkpoint(path, trust=trust_checkpoint)
         target = folder / path.name
         if not target.exists():
-            # Shipped networks are halved; a reference checkpoint stays what it is to the bit.
-            save_checkpoint(target, loaded, half=loaded.spec.input == "pose")
+            save_checkpoint(target, loaded)
         elif not target.samefile(path) or loaded.origin != FORMAT:
             raise CheckpointError(f"{target} would be overwritten: name another folder with --to.")
         note(f"Converting {path} ...")
@@ -98,6 +97,7 @@ def average_command(
         list[Path], typer.Argument(metavar="CKPT CKPT", help="One network, and what more training made of it.")
     ],
     target: Annotated[Path, typer.Option("--to", metavar="CKPT", help="Where the mean goes.")],
+    trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Write the mean of the weights of several networks that were trained on from one start."""
     from fitcli.network.average import average
@@ -105,10 +105,10 @@ def average_command(
 
     if len(networks) < 2:
         raise typer.BadParameter("A mean needs two networks or more.", param_hint="CKPT")
-    mean = average(networks)
+    mean = average(networks, trust=trust_checkpoint)
     if target.exists():
         raise CheckpointError(f"{target} would be overwritten: name another file with --to.")
-    stdout().print(str(save_checkpoint(target, mean, half=mean.spec.input == "pose")), soft_wrap=True)
+    stdout().print(str(save_checkpoint(target, mean)), soft_wrap=True)
 
 
 @app.command("verify")

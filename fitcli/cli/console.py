@@ -71,14 +71,14 @@ def exit_code(codes: Iterable[int]) -> int:
 def interruptible() -> Iterator[Callable[[], None]]:
     """Ctrl-C is kept until the function that this gives is called, which then raises `KeyboardInterrupt`.
 
-    Raised wherever the program happens to be, it is lost where a C library has called Python, as FFmpeg does to read a
-    file. A second Ctrl-C is not waited for. A block within another also heeds what was pressed before it.
+    So do a bar of `progress` that is told how far the work is, and the block's end. Raised wherever the program happens
+    to be, it is lost where a C library has called Python, as FFmpeg does to read a file. A second Ctrl-C is not waited
+    for. Blocks may stand within each other.
     """
     before = signal.signal(signal.SIGINT, _keep)
-    if before is not _keep:
-        _kept.clear()
     try:
         yield _heed
+        _heed()
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -94,6 +94,7 @@ def _keep(number: int, frame: object) -> None:
 
 def _heed() -> None:
     if _kept:
+        _kept.clear()
         raise KeyboardInterrupt
 
 
@@ -120,8 +121,13 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
     ) as bar:
         task = bar.add_task(label, total=1.0)
         _under_bar.append(bar.console)
+
+        def report(share: float) -> None:
+            _heed()
+            bar.update(task, completed=share)
+
         try:
-            yield lambda share: bar.update(task, completed=share)
+            yield report
         finally:
             _under_bar.pop()
 

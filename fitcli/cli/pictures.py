@@ -176,13 +176,8 @@ def _draw_video(analysis: Analysis, source: Path | None, path: Path, *, shown: b
 
     if source is None:
         raise StorageError(f"{path} is not written: nothing was filmed.")
-    with interruptible() as check, progress(f"drawing {printable(path.name)}", shown=shown) as report:
-
-        def drawn(share: float) -> None:
-            check()
-            report(share)
-
-        annotate(analysis, source, path, progress=drawn)
+    with interruptible(), progress(f"drawing {printable(path.name)}", shown=shown) as report:
+        annotate(analysis, source, path, progress=report)
 
 
 def _draw_report(

@@ -16,12 +16,13 @@ from fitcli.errors import CheckpointError
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, sha256
 
 
-def average(paths: Sequence[Path]) -> Checkpoint:
+def average(paths: Sequence[Path], *, trust: bool = False) -> Checkpoint:
     """The network whose weights are the mean of those of `paths`; its provenance is the last one's, and names all.
 
+    trust: as for `load_checkpoint`.
     Raises `CheckpointError` for networks of different kinds, or that left different series out of their training.
     """
-    parts = [load_checkpoint(path) for path in paths]
+    parts = [load_checkpoint(path, trust=trust) for path in paths]
     last = parts[-1]
     for path, part in zip(paths, parts, strict=True):
         if part.spec != last.spec or part.weights.keys() != last.weights.keys():

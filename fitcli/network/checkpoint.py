@@ -72,9 +72,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool = True) -> Path:
-    """Write `path` through a temporary file; `half` stores the weights in float16, half the size."""
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
+    """Write `path` through a temporary file.
+
+    half: store the weights in float16, half the size; by default those of networks on pose. Published weights on
+    pictures are float32, and their batch norm's variances leave float16's range.
+    """
     import torch
+
+    if half is None:
+        half = checkpoint.spec.input == "pose"
 
     weights = {
         name: tensor.half() if half and tensor.is_floating_point() else tensor

@@ -99,9 +99,15 @@ def _exercises(report: Report) -> Table:
     other = report.ensemble.other
     told = []
     if other.clips:
-        told.append(f"none of the exercises: {other.recognised:.0%} of {other.clips} recognised")
+        told.append(
+            f"none of the exercises: {other.recognised:.0%} of {other.clips} recognised, "
+            f"{other.misnamed} get a wrong name"
+        )
     if report.ensemble.exercise:
-        told.append(f"of true ones {other.refused:.0%} are called none of them, {other.uncertain:.0%} are not sure")
+        told.append(
+            f"of true ones {other.refused:.0%} are called none of them, {other.uncertain:.0%} are not sure; "
+            f"{other.named} are named, {other.right} of them rightly"
+        )
     table.caption, table.caption_justify = "\n".join(told), "left"
     return table
 

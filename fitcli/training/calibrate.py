@@ -28,8 +28,8 @@ ACCEPTED_ACCURACY = 0.5
 ACCEPTED_REFUSAL = 0.1
 """Share of true exercises of the training sources that may be called none of these."""
 ACCEPTED_ELSEWHERE = 0.07
-"""The same on clips of other sources. Less, as a few sources say little of the next: of the seven of the default data's
-`dev`, a tenth of six refuses 16 % of the one left out, this 6 % (each in turn)."""
+"""The same on clips of other sources. Less, as a few sources say little of the next: more of it is refused than of them
+(`benchmarks/refusal.py`)."""
 NEAR = 0.1
 """Answers within this confidence of a threshold are judged together."""
 TEMPERATURES = tuple(np.geomspace(0.3, 2.0, 25).round(3).tolist())

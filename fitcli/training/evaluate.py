@@ -40,13 +40,18 @@ class ScoredClip:
 class OtherMetrics:
     """How "none of these" is told. `recognised` of the clips of no exercise, `refused` of those of one; shares 0..1.
 
-    `refused` counts true exercises that were called none of these, `uncertain` those that were called "not sure".
+    `refused` counts true exercises that were called none of these, `uncertain` those that were called "not sure". In
+    clips: `named` of the true exercises got a name, `right` the right one; of the clips of no exercise `misnamed` got a
+    name as well, and the rest that is not recognised was called "not sure".
     """
 
     clips: int
     recognised: float
     refused: float
     uncertain: float
+    named: int
+    right: int
+    misnamed: int
 
 
 @dataclass(frozen=True)
@@ -161,20 +166,25 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     scores, exercises, muscles = answers(clips, config)
     count = len(catalog().exercises)
     # Networks with a muscle head alone name no exercise.
-    named = (exercises >= 0) & (exercises < count) & (scores.exercise.shape[1] > 0)
+    known = (exercises >= 0) & (exercises < count) & (scores.exercise.shape[1] > 0)
     none = exercises == count
     other = scores.other >= config.other_from
     unsure = ~other & (scores.exercise.max(1, initial=0.0) < config.certain_from)
+    named = ~other & ~unsure
+    right = scores.exercise[known].argmax(1) == exercises[known] if known.any() else np.zeros(0, bool)
     evidence = ~np.isnan(muscles).all(1)
     return Evaluation(
         name,
-        exercise_metrics(scores.exercise[named], exercises[named], catalog().exercise_names) if named.any() else None,
+        exercise_metrics(scores.exercise[known], exercises[known], catalog().exercise_names) if known.any() else None,
         muscle_metrics(scores.muscle[evidence], muscles[evidence]) if evidence.any() else None,
         OtherMetrics(
             clips=int(none.sum()),
             recognised=float(other[none].mean()) if none.any() else float("nan"),
-            refused=float(other[named].mean()) if named.any() else float("nan"),
-            uncertain=float(unsure[named].mean()) if named.any() else float("nan"),
+            refused=float(other[known].mean()) if known.any() else float("nan"),
+            uncertain=float(unsure[known].mean()) if known.any() else float("nan"),
+            named=int(named[known].sum()),
+            right=int((named[known] & right).sum()),
+            misnamed=int(named[none].sum()),
         ),
     )
 

@@ -275,5 +275,4 @@ def _save(target: Path, module: RgbModule, best: str, options: RgbOptions, clips
                 sources=(str(options.videos.resolve().name),),
             ),
         ),
-        half=False,  # published weights are float32, and batch norm's variances leave float16's range
     )
