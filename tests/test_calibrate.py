@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commandline import ROOT, SAMPLE, fitcli
+from rich.console import Console
 
 from fitcli.catalog import catalog
 from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
 from fitcli.network.runtime import Logits
+from fitcli.report.metrics import report_table
 from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
-from fitcli.training.evaluate import ScoredClip, answers, measure
+from fitcli.training.evaluate import Report, ScoredClip, answers, measure, report
 from fitcli.training.sequences import Labels
 
 EXERCISES, MUSCLES = len(catalog().exercises), len(catalog().muscles)
@@ -206,6 +208,19 @@ def test_evaluate_counts_what_a_user_is_told() -> None:
     other = measure("", told, config).other
     assert (other.named, other.right, other.clips, other.misnamed) == (3, 2, 3, 1)
     assert (other.recognised, other.refused, other.uncertain) == pytest.approx((1 / 3, 1 / 5, 1 / 5))
+    assert "Of 5 clips of the exercises 3 are named, 2 of them rightly" in printed(report(told, config))
+    # Clips of other exercises alone leave nothing to tabulate.
+    assert printed(report(told[5:], config)).strip() == (
+        "Of 3 clips of other exercises 33% are recognised as such; a wrong name is given to 1."
+    )
+
+
+def printed(measured: Report) -> str:
+    """What `fitcli evaluate` prints of it, in a wide terminal."""
+    console = Console(width=200)
+    with console.capture() as kept:
+        console.print(report_table(measured))
+    return kept.get()
 
 
 def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 
 
 def report_table(report: Report) -> Group:
-    """Every table of a report: exercises, muscles, classes, groups, the sweeps, mistakes."""
-    parts: list[Any] = [_exercises(report), "", _muscles(report), "", _classes(report)]
-    for network, points in groupby(report.sweep, lambda point: point.network):
-        parts += ["", _sweep(network, list(points))]
-    if report.mistakes:
-        parts += ["", _mistakes(report)]
-    parts += [Text(f"failed: {sentence}", style="red") for sentence in report.failed]
-    return Group(*parts)
+    """What there is to tell of exercises, groups, answers, muscles, classes, the sweeps and mistakes."""
+    tables = [_exercises(report), _muscles(report), _classes(report)]
+    # Where no exercise and no muscle is known, no weight is better than another.
+    if report.ensemble.exercise or report.ensemble.muscle:
+        tables += [_sweep(network, list(p)) for network, p in groupby(report.sweep, lambda point: point.network)]
+    tables.append(_mistakes(report))
+    parts: list[Any] = []
+    for table in tables:
+        parts += [table, ""] if table.row_count else []
+    answers = [Text(sentence) for sentence in _answers(report)]
+    failed = [Text(f"failed: {sentence}", style="red") for sentence in report.failed]
+    return Group(*parts, *answers, *failed)
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -96,20 +101,22 @@ def _exercises(report: Report) -> Table:
                 f"{low:.2f}-{high:.2f}",
                 *map(_number, figures),
             )
-    other = report.ensemble.other
-    told = []
-    if other.clips:
-        told.append(
-            f"none of the exercises: {other.recognised:.0%} of {other.clips} recognised, "
-            f"{other.misnamed} get a wrong name"
-        )
-    if report.ensemble.exercise:
-        told.append(
-            f"of true ones {other.refused:.0%} are called none of them, {other.uncertain:.0%} are not sure; "
-            f"{other.named} are named, {other.right} of them rightly"
-        )
-    table.caption, table.caption_justify = "\n".join(told), "left"
     return table
+
+
+def _answers(report: Report) -> Iterator[str]:
+    """What a user is told of the clips, in sentences."""
+    other = report.ensemble.other
+    if exercise := report.ensemble.exercise:
+        yield (
+            f"Of {exercise.clips} clips of the exercises {other.named} are named, {other.right} of them rightly; "
+            f"{other.uncertain:.0%} are not sure, {other.refused:.0%} are called none of them."
+        )
+    if other.clips:
+        yield (
+            f"Of {other.clips} clips of other exercises {other.recognised:.0%} are recognised as such; "
+            f"a wrong name is given to {other.misnamed}."
+        )
 
 
 def _muscles(report: Report) -> Table:
