@@ -9,7 +9,8 @@ The default networks on labelled videos of exercises (a table `file`, `class`, `
     python benchmarks/refusal.py clips/dev clips/dev.tsv clips/dev_other clips/dev_other.tsv [POSES K/N FOLDER]
 
 FOLDER: networks that were trained with --fold K/N on POSES, assembled. Then the threshold that refuses a tenth of what
-that fold left out is judged on the videos too.
+that fold left out is judged on the videos too, and what it left out within the sources that show both exercises and
+others: there the look of a source tells nothing.
 """
 
 from __future__ import annotations
@@ -20,14 +21,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from fitcli.catalog import catalog
 from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble, EnsembleConfig
 from fitcli.training.calibrate import ACCEPTED_ELSEWHERE
 from fitcli.training.evaluate import ScoredClip, answers, measure, scored
+from fitcli.training.folds import held_out
+from fitcli.training.sequences import Sequence, load_sequences
 
 MANY_WINDOWS = 5
+
+
+SHORT_S = 1.0
+"""Three in ten clips of other exercises last this long: a preview in which hardly anybody moves."""
+
+
+def length_s(sequence: Sequence) -> float:
+    """From the first frame to the last."""
+    return float(sequence.track.times_s[-1] - sequence.track.times_s[0])
 
 
 def series_of(clips: list[ScoredClip], table: Path) -> np.ndarray:
@@ -85,17 +98,27 @@ def main(arguments: list[str]) -> None:
                 f"calibration error {exercise.calibration_error:.3f}"
             )
     if len(arguments) > 4:
-        poses, fold, networks = Path(arguments[4]), arguments[5].split("/"), Path(arguments[6])
-        left = scored(poses, Ensemble(networks, "cpu"), [], fold=(int(fold[0]), int(fold[1])))
+        poses, (k, n), networks = Path(arguments[4]), map(int, arguments[5].split("/")), Path(arguments[6])
+        sequences = {sequence.id: sequence for sequence in held_out(load_sequences(poses, "train"), k, n)}
+        left = scored(poses, Ensemble(networks, "cpu"), [], fold=(k, n))
         kept = [clip for clip in left if clip.labels.exercise is not None]
         true = np.array([clip.labels.exercise != len(catalog().exercises) for clip in kept])
-        held_out = others(kept, config)
-        threshold = np.quantile(held_out[true], 0.9)
+        unseen = others(kept, config)
+        threshold = np.quantile(unseen[true], 0.9)
         print(
             f"set on what fold {arguments[5]} left out ({true.sum()} clips, a tenth refused): {threshold:.3f}, "
-            f"{(held_out[~true] > threshold).mean():.0%} of {(~true).sum()} others recognised; of the videos "
+            f"{(unseen[~true] > threshold).mean():.0%} of {(~true).sum()} others recognised; of the videos "
             f"{(shown > threshold).mean():.0%} refused, {(other > threshold).mean():.0%} of others recognised"
         )
+        sources = np.array([sequences[clip.id].source for clip in kept])
+        lasting = np.array([length_s(sequences[clip.id]) > SHORT_S for clip in kept])
+        for source in sorted(set(sources[true]) & set(sources[~true])):
+            one, another = (unseen[(sources == source) & lasting & side] for side in (true, ~true))
+            above = roc_auc_score(np.arange(len(one) + len(another)) >= len(one), [*one, *another])
+            print(
+                f"within {source}, clips of more than {SHORT_S:g} s ({len(one)}, a tenth refused): "
+                f"{(another > np.quantile(one, 0.9)).mean():.0%} of {len(another)} others recognised, AUC {above:.3f}"
+            )
 
 
 if __name__ == "__main__":

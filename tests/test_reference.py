@@ -289,11 +289,12 @@ def test_half_precision_in_torch_stays_within_a_hundredth(written: Written) -> N
     assert 0 < largest_difference(half.start(clip[0])(), exact) < 0.01
 
 
+@pytest.mark.parametrize("command", ["convert", "assemble"])
 def test_a_reference_checkpoint_becomes_one_of_fitclis_that_verifies(
-    written: Written, tmp_path: Path, shared_cache: None
+    command: str, written: Written, tmp_path: Path, shared_cache: None
 ) -> None:
     done = fitcli(
-        "checkpoints", "convert", written.muscles / NEEDS_TRUST, "--to", tmp_path / "mine", "--trust-checkpoint",
+        "checkpoints", command, written.muscles / NEEDS_TRUST, "--to", tmp_path / "mine", "--trust-checkpoint",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -157,6 +157,27 @@ def test_no_series_is_on_both_sides_of_a_fold(poses: Path) -> None:
     assert seen == {s.id for s in sequences}
 
 
+def test_a_clip_that_is_listed_twice_is_on_one_side_of_a_fold(poses: Path, tmp_path: Path) -> None:
+    shutil.copytree(poses, tmp_path / "poses")
+    table = tmp_path / "poses" / "clips.tsv"
+    header, *rows = table.read_text().splitlines()
+    names = header.split("\t")
+    copies = []
+    for row in rows:
+        cells = dict(zip(names, row.split("\t"), strict=True))
+        cells |= {"id": f"copy of {cells['id']}", "series": f"copied {cells['series']}", "exercise": "ambiguous"}
+        copies.append("\t".join(cells[name] for name in names))
+    table.write_text("\n".join([header, *rows, *copies, ""]))
+    twice = load_sequences(tmp_path / "poses", "train")
+    parted = 0
+    for k in range(3):
+        kept, left = fold_of(twice, k, 3)
+        originals, unseen = ({s.id.removeprefix("copy of ") for s in side} for side in (kept, left))
+        assert not originals & unseen
+        parted += len(twice) - len(kept) - len(left)
+    assert parted > 0  # some were in the way
+
+
 def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
     track = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
     still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0)

@@ -31,24 +31,26 @@ def assemble(
     poses: Annotated[
         Path | None, typer.Option(metavar="POSES", help="Measure each network on split dev and note it in its file.")
     ] = None,
+    trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Copy trained networks to a folder and convert them to OpenVINO IR; those of the same names keep their weights."""
-    from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
+    from fitcli.network.checkpoint import FORMAT, load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import ENSEMBLE_FILE, EnsembleConfig
 
-    for path in networks:
-        load_checkpoint(path)  # what is wrong with one is said before anything is written
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in networks:
-        target = folder / path.name
+    # What is wrong with one is said before anything is written.
+    loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in networks]
+    targets = [folder / path.name for path in networks]
+    for path, network, target in zip(networks, loaded, targets, strict=True):
+        if network.origin != FORMAT and path.resolve() == target.resolve():
+            raise CheckpointError(f"{target} would be overwritten: name another folder with --to.")
+    for path, network, target in zip(networks, loaded, targets, strict=True):
         if path.resolve() != target.resolve():
-            shutil.copyfile(path, target)
+            save_checkpoint(target, network)
         if poses:
             with needs_training_extra():
                 from fitcli.training.evaluate import network_metrics
-            loaded = load_checkpoint(target)
-            save_checkpoint(target, replace(loaded, metrics=network_metrics(target, poses)))
+            save_checkpoint(target, replace(network, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"))
         note(f"Converted {target}")
     config = EnsembleConfig.load(folder)

@@ -11,14 +11,18 @@ MOVING = ("real", "avatar")
 
 
 def fold_of(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> tuple[list[Sequence], list[Sequence]]:
-    """(kept, left out) for the k-th (from 0) of n folds: no series is on both sides, classes spread evenly."""
+    """(kept, left out) for the k-th (from 0) of n folds: no series is on both sides, classes spread evenly.
+
+    Nor is any clip: of one that is listed under two series, the copy that would be kept is dropped.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(n, shuffle=True, random_state=seed)
     labels = [-1 if s.labels.exercise is None else s.labels.exercise for s in sequences]
     parts = list(splitter.split(labels, labels, [s.series for s in sequences]))
-    kept, left = parts[k]
-    return [sequences[i] for i in kept], [sequences[i] for i in left]
+    kept, left = ([sequences[i] for i in side] for side in parts[k])
+    unseen = {sequence.fingerprint for sequence in left}
+    return [sequence for sequence in kept if sequence.fingerprint not in unseen], left
 
 
 def held_out(sequences: Seq[Sequence], k: int, n: int) -> list[Sequence]:
