@@ -28,14 +28,11 @@ from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble, EnsembleConfig
 from fitcli.training.calibrate import ACCEPTED_ELSEWHERE
 from fitcli.training.evaluate import ScoredClip, answers, measure, scored
-from fitcli.training.folds import held_out
 from fitcli.training.sequences import Sequence, load_sequences
 
 MANY_WINDOWS = 5
-
-
 SHORT_S = 1.0
-"""Three in ten clips of other exercises last this long: a preview in which hardly anybody moves."""
+"""A quarter of the real training clips last no longer: previews, in some of which nobody moves."""
 
 
 def length_s(sequence: Sequence) -> float:
@@ -99,7 +96,7 @@ def main(arguments: list[str]) -> None:
             )
     if len(arguments) > 4:
         poses, (k, n), networks = Path(arguments[4]), map(int, arguments[5].split("/")), Path(arguments[6])
-        sequences = {sequence.id: sequence for sequence in held_out(load_sequences(poses, "train"), k, n)}
+        sequences = {sequence.id: sequence for sequence in load_sequences(poses, "train")}
         left = scored(poses, Ensemble(networks, "cpu"), [], fold=(k, n))
         kept = [clip for clip in left if clip.labels.exercise is not None]
         true = np.array([clip.labels.exercise != len(catalog().exercises) for clip in kept])

@@ -312,6 +312,21 @@ def test_a_reference_checkpoint_becomes_one_of_fitclis_that_verifies(
     assert all(torch.equal(ours.weights[name], tensor) for name, tensor in theirs.weights.items())
 
 
+def test_a_reference_checkpoint_that_is_assembled_where_it_lies_stays_as_it_is(
+    written: Written, tmp_path: Path
+) -> None:
+    kept = shutil.copy(written.muscles / NEEDS_TRUST, tmp_path)
+    before = Path(kept).read_bytes()
+    refused = fitcli("checkpoints", "assemble", kept, "--to", tmp_path, cwd=tmp_path)
+    assert refused.returncode == CheckpointError.exit_code
+    assert "--trust-checkpoint" in refused.stderr
+    done = fitcli("checkpoints", "assemble", kept, "--to", tmp_path, "--trust-checkpoint", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Path(kept).read_bytes() == before
+    assert Path(kept).with_suffix(".xml").is_file()
+    assert (tmp_path / "ensemble.json").is_file()
+
+
 def test_verify_finds_a_stale_conversion_and_a_damaged_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for suffix in (".ckpt", ".xml", ".bin"):

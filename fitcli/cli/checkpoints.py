@@ -34,31 +34,28 @@ def assemble(
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Copy trained networks to a folder and convert them to OpenVINO IR; those of the same names keep their weights."""
-    from fitcli.network.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+    from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import ENSEMBLE_FILE, EnsembleConfig
 
     # What is wrong with one is said before anything is written.
     loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in networks]
-    targets = [folder / path.name for path in networks]
-    for path, network, target in zip(networks, loaded, targets, strict=True):
-        if network.origin != FORMAT and path.resolve() == target.resolve():
-            raise CheckpointError(f"{target} would be overwritten: name another folder with --to.")
-    for path, network, target in zip(networks, loaded, targets, strict=True):
+    for path, network in zip(networks, loaded, strict=True):
+        target = folder / path.name
         if path.resolve() != target.resolve():
-            save_checkpoint(target, network)
+            save_checkpoint(target, network)  # of the reference system's files this makes plain data
         if poses:
             with needs_training_extra():
                 from fitcli.training.evaluate import network_metrics
             save_checkpoint(target, replace(network, metrics=network_metrics(target, poses)))
-        convert(target, target.with_suffix(".xml"))
+        convert(target, target.with_suffix(".xml"), trust=trust_checkpoint)
         note(f"Converted {target}")
     config = EnsembleConfig.load(folder)
     if {member.checkpoint for member in config.members} != {path.name for path in folder.glob("*.ckpt")}:
         (folder / ENSEMBLE_FILE).unlink()
         config = replace(config, members=EnsembleConfig.load(folder).members)
         note("Other networks than before, with the paper's weights: `fitcli checkpoints calibrate` fits them.")
-    specs = [load_checkpoint(folder / member.checkpoint).spec for member in config.members]
+    specs = [load_checkpoint(folder / member.checkpoint, trust=trust_checkpoint).spec for member in config.members]
     config.fitted(specs, folder).save(folder)
 
 

@@ -18,7 +18,7 @@ from fitcli.errors import CheckpointError
 from fitcli.network.builders import HybridNetwork, restore
 from fitcli.network.checkpoint import load_checkpoint
 from fitcli.network.spec import NetworkSpec
-from fitcli.training.folds import fold_of
+from fitcli.training import folds
 from fitcli.training.sequences import Sequence
 
 _FOLD = re.compile(r"fold (\d+) of (\d+) by series")
@@ -58,7 +58,7 @@ def load_teachers(
             raise CheckpointError(f"{path} reads other clips or has other heads than the network that it would teach.")
         networks.append(restore(checkpoint, path))
         left_out = _FOLD.search(checkpoint.provenance.left_out) if checkpoint.provenance else None
-        fold = fold_of(everything, int(left_out[1]), int(left_out[2]))[1] if left_out else []
+        fold = folds.left_out(everything, int(left_out[1]), int(left_out[2])) if left_out else []
         identities = {sequence.id for sequence in fold}
         unseen.append([float(sequence.id in identities) for sequence in taught])
     shares = torch.tensor(unseen).reshape(len(paths), len(taught)).T.contiguous()

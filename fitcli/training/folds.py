@@ -15,17 +15,26 @@ def fold_of(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> tuple[li
 
     Nor is any clip: of one that is listed under two series, the copy that would be kept is dropped.
     """
+    kept, left = _parted(sequences, k, n, seed)
+    unseen = {sequence.fingerprint for sequence in left}
+    return [sequence for sequence in kept if sequence.fingerprint not in unseen], left
+
+
+def left_out(sequences: Seq[Sequence], k: int, n: int, seed: int = 0) -> list[Sequence]:
+    """The second half of `fold_of`, which needs no clip to be read."""
+    return _parted(sequences, k, n, seed)[1]
+
+
+def _parted(sequences: Seq[Sequence], k: int, n: int, seed: int) -> tuple[list[Sequence], list[Sequence]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(n, shuffle=True, random_state=seed)
     labels = [-1 if s.labels.exercise is None else s.labels.exercise for s in sequences]
     parts = list(splitter.split(labels, labels, [s.series for s in sequences]))
     kept, left = ([sequences[i] for i in side] for side in parts[k])
-    unseen = {sequence.fingerprint for sequence in left}
-    return [sequence for sequence in kept if sequence.fingerprint not in unseen], left
+    return kept, left
 
 
 def held_out(sequences: Seq[Sequence], k: int, n: int) -> list[Sequence]:
     """What `fold_of` leaves out, as far as it moves: a still pair or a drawing is no video of a user."""
-    _, left = fold_of(sequences, k, n)
-    return [sequence for sequence in left if sequence.kind in MOVING]
+    return [sequence for sequence in left_out(sequences, k, n) if sequence.kind in MOVING]
