@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import ImageGrab
 
 from fitcli.pose.track import PoseTrack
 from fitcli.training.synthetic import synthesize
@@ -94,6 +97,38 @@ def make_video() -> MakeVideo:
         return path
 
     return make
+
+
+def near(image: npt.NDArray[np.uint8], colour: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+    """The pixels of an RGB image (height, width, 3) that have about that colour, (height, width)."""
+    close: npt.NDArray[np.bool_] = np.abs(image.astype(int) - colour).max(axis=2) < 40
+    return close
+
+
+class Screen:
+    """A display without a monitor; what it shows is asked of the display itself, as a screenshot is."""
+
+    def __init__(self, display: str) -> None:
+        self.display = display
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """(height, width, 3) RGB."""
+        return np.asarray(ImageGrab.grab(xdisplay=self.display).convert("RGB"))
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    if not shutil.which("Xvfb"):
+        pytest.skip("needs a display without a monitor: sudo apt install xvfb")
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert server.stdout
+        yield Screen(f":{server.stdout.readline().decode().strip()}")
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 POSE_COLUMNS = tuple(

@@ -45,7 +45,7 @@ def teachers(poses: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
 
 
 def test_exercises_that_nobody_filmed_are_learned_from_synthetic_people(poses: Path, tmp_path: Path) -> None:
-    path = trained(poses, tmp_path, "--synthetic", 12, "--epochs", 4, "--draws", 1600)
+    path = trained(poses, tmp_path, "--synthetic", 12, "--epochs", 6, "--draws", 1600)
     loaded = load_checkpoint(path)
     assert loaded.provenance is not None
     assert (loaded.provenance.clips, loaded.provenance.synthetic) == (21, (16 + 8) * 12 + 4)

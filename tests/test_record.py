@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commandline import COMMAND, LIMIT_S, SAMPLE, environment, fitcli
+from conftest import Screen, near
 
 from fitcli.video import VideoWriter, probe
 
@@ -278,30 +278,17 @@ def test_sound_that_is_missing_costs_one_line_and_no_exit_code(tmp_path: Path):
     assert sum("No sound" in line for line in done.stderr.splitlines()) == 1
 
 
-@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs a display without a monitor: sudo apt install xvfb")
-def test_the_preview_is_shown_on_a_display(tmp_path: Path):
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-fbdir", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+def test_the_preview_is_shown_on_a_display(tmp_path: Path, screen: Screen):
+    terminal = Terminal(
+        "record", "--camera", SAMPLE, "--countdown", "1", "--no-save", cwd=tmp_path, env={"DISPLAY": screen.display}
     )
-    assert server.stdout
-    display = f":{server.stdout.readline().decode().strip()}"
-    try:
-        terminal = Terminal(
-            "record", "--camera", SAMPLE, "--countdown", "1", "--duration", "5", "--no-save",
-            cwd=tmp_path, env={"DISPLAY": display},
-        )  # fmt: skip
-        orange = 0
-        deadline_s = time.monotonic() + LIMIT_S
-        while orange < 50 and "Analysing" not in terminal.sent and time.monotonic() < deadline_s:
-            screen = np.frombuffer((tmp_path / "Xvfb_screen0").read_bytes()[-1280 * 800 * 4 :], np.uint8)
-            distance = np.abs(screen.reshape(-1, 4)[:, :3].astype(int) - (38, 167, 255)).max(axis=1)
-            orange = max(orange, int((distance < 40).sum()))
-            time.sleep(0.05)
-        assert terminal.end() == 0, terminal.sent
-        assert orange >= 50, "no skeleton was seen on the screen"
-        assert "No preview" not in terminal.sent
-    finally:
-        server.terminate()
-        server.wait(10)
+    terminal.wait_for("Recording")
+    orange = 0
+    while orange < 50 and "Analysing" not in terminal.sent:
+        orange = max(orange, int(near(screen.pixels(), (255, 167, 38)).sum()))
+        time.sleep(0.05)
+    time.sleep(2)
+    terminal.press("q")
+    assert terminal.end() == 0, terminal.sent
+    assert "No preview" not in terminal.sent
+    assert orange >= 50, f"no skeleton was seen on the screen: {terminal.sent}"
