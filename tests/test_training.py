@@ -22,7 +22,7 @@ from fitcli.network.checkpoint import load_checkpoint
 from fitcli.network.spec import DEFAULT_SPECS
 from fitcli.pose.clip import JOINTS, POINTS, ClipSpec, Moments, clip_points, clip_times, read_moments, window_starts
 from fitcli.pose.track import LANDMARKS
-from fitcli.training.augment import Augmentation, augmented_clip, mirror
+from fitcli.training.augment import Augmentation, augmented_clip, cut_off, mirror
 from fitcli.training.dataset import draw_weights
 from fitcli.training.evaluate import labels_of
 from fitcli.training.folds import fold_of
@@ -180,7 +180,7 @@ def test_a_clip_that_is_listed_twice_is_on_one_side_of_a_fold(poses: Path, tmp_p
 
 def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
     track = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
-    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0)
+    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0, cut=0)
     shapes = []
     for augmentation in (still, replace(still, aspect=1, squeeze=(2, 2))):
         clip = augmented_clip(track, DEFAULT_SPECS["slowfast"], np.random.default_rng(5), augmentation)
@@ -192,7 +192,7 @@ def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
 def test_neither_the_length_of_a_clip_nor_its_pace_tells_what_is_done() -> None:
     track = synthesize("squat", np.random.default_rng(1), repetitions=6, surroundings=False, noise=Noise.none()).track
     spec = DEFAULT_SPECS["slowfast"]
-    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0)
+    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0, cut=0)
 
     def moved(augmentation: Augmentation) -> list[float]:
         clips = [augmented_clip(track, spec, np.random.default_rng(i), augmentation) for i in range(12)]
@@ -204,6 +204,28 @@ def test_neither_the_length_of_a_clip_nor_its_pace_tells_what_is_done() -> None:
     warped = augmented_clip(track, spec, np.random.default_rng(5), replace(still, warp=0.4))
     nearest = np.abs(warped[:, None, :, :2] - plain[None, :, :, :2]).max((2, 3)).argmin(1)
     assert (nearest != np.arange(len(plain))).sum() > len(plain) // 3  # other moments of the same movement
+
+
+def test_people_whom_the_pictures_edge_cuts_off_are_among_the_clips() -> None:
+    track = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
+    whole = read_moments(track, clip_times(ClipSpec()))
+    feet, head = ([LANDMARKS.index(f"{side} {part}") for side in ("left", "right")] for part in ("ankle", "ear"))
+    lost = []
+    for seed in range(60):
+        cut = cut_off(whole, np.random.default_rng(seed))
+        wrong_m = np.linalg.norm(cut.world - whole.world, axis=-1)
+        outside = wrong_m > 0
+        assert outside.any()
+        assert not outside.all()
+        assert np.array_equal(cut.visibility[~outside], whole.visibility[~outside])
+        assert (cut.visibility[outside] <= whole.visibility[outside]).all()
+        assert np.abs(cut.image - whole.image)[~outside].max() == 0
+        lost.append([outside[:, feet].all(), outside[:, head].all()])
+        if lost[-1][0] and not lost[-1][1]:  # a third of a body below the edge is a guess, hardly seen
+            assert cut.visibility[:, feet].mean() < 0.8 * whole.visibility[:, feet].mean()
+            assert 0.03 < np.median(wrong_m[:, feet]) < 0.6
+    assert np.mean(lost, axis=0)[0] > 0.3  # a laptop sees no feet
+    assert np.mean(lost, axis=0)[1] < 0.3
 
 
 def test_every_pair_of_photos_is_swept_alike(poses: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class Augmentation:
     trim, kept_s: share of clips that are cut to a part of themselves, and how long that is at least and at most: some
     sources show one repetition of a second, others minutes, which must not tell what is done. warp: standard deviation
     of the logarithm of the speed, which changes some seven times a window; it also makes what runs back over a short
-    clip differ from the way there.
+    clip differ from the way there. cut: share of clips in which the picture ends within the person, as before a laptop.
     """
 
     tempo: float = 1.5
@@ -43,10 +43,24 @@ class Augmentation:
     trim: float = 0.5
     kept_s: tuple[float, float] = (0.9, 5.0)
     warp: float = 0.4
+    cut: float = 0.3
 
 
 _SPEEDS = 7
 """Speeds of a window, between which it changes evenly."""
+_EDGES = ((1, 1), (1, -1), (0, 1), (0, -1))
+"""The picture's edges, the lower one first: the axis that each ends, and which end of it."""
+_EDGE_SHARES = (0.6, 0.1, 0.15, 0.15)
+"""How often each hides a part of somebody."""
+_LEFT_IN = (0.55, 0.95)
+"""Share of somebody's extent that such an edge leaves in the picture, at least and at most."""
+_GUESS_M, _GUESS_M_AN_EXTENT = 0.04, 0.3
+"""How wrong BlazePose's guess at what is outside is: at the edge, and how much more an extent of the person beyond it
+(standard deviation on each axis, metres; `benchmarks/cropped.py`)."""
+_PERSON_M = 1.7
+"""Extent of a person in metres, where a guess is about as wrong in the image as it is in space."""
+_GUESS_SEEN, _GUESS_SEEN_EXTENTS = 0.5, 0.12
+"""How visible it takes what is outside to be: on average at the edge, and within how many extents that falls by e."""
 _FEWEST_SEEN = 5
 """Samples with a person in a part of a clip, under which it shows nothing."""
 
@@ -127,7 +141,27 @@ def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Mom
     extent = np.ptp(image.reshape(-1, 2), axis=0).max()
     image = image * np.exp(rng.normal(0, a.stretch, 2)).astype(np.float32)
     image = image + _drifting(rng, frames, landmarks, 2) * a.noise_image * extent * rng.exponential(1)
-    return Moments(image.astype(np.float32), moments.visibility, world.astype(np.float32))
+    disturbed = Moments(image.astype(np.float32), moments.visibility, world.astype(np.float32))
+    return cut_off(disturbed, rng) if rng.random() < a.cut else disturbed
+
+
+def cut_off(moments: Moments, rng: np.random.Generator) -> Moments:
+    """The same movement before a camera whose picture ends within the person: what is outside is guessed."""
+    axis, end = _EDGES[rng.choice(len(_EDGES), p=_EDGE_SHARES)]
+    across = moments.image[..., axis] * end
+    first, last = np.percentile(across, [2, 98])
+    extent = max(float(last - first), 1e-6)
+    beyond = ((across - first) / extent - rng.uniform(*_LEFT_IN)).astype(np.float32)
+    outside, beyond = beyond > 0, beyond.clip(0, 1)
+    error_m = outside * (_GUESS_M + _GUESS_M_AN_EXTENT * beyond) * np.float32(rng.uniform(0.5, 1.5))
+    frames, landmarks = outside.shape
+    guess_m = _drifting(rng, frames, landmarks, 3) * error_m[..., None]
+    seen = rng.exponential(_GUESS_SEEN, (1, landmarks)) * np.exp(-beyond / _GUESS_SEEN_EXTENTS)
+    return Moments(
+        (moments.image + guess_m[..., :2] * np.float32(extent / _PERSON_M)).astype(np.float32),
+        np.where(outside, np.minimum(moments.visibility, seen), moments.visibility).astype(np.float32),
+        (moments.world + guess_m).astype(np.float32),
+    )
 
 
 def _disturb_points(points: FloatArray, rng: np.random.Generator, a: Augmentation) -> FloatArray:

@@ -1,0 +1,138 @@
+"""What answers are worth where the picture ends within the person, as before a laptop on a table.
+
+Every labelled video is copied without the lower part of the person (the farther part along the picture's width of one
+who lies), and both are told by the same networks. Then BlazePose's guesses at what lies outside are held against what
+it saw there: that is what `fitcli.training.augment` imitates.
+
+    python benchmarks/cropped.py clips/dev clips/dev.tsv [--keep .72] [--other clips/dev_other clips/dev_other.tsv]
+                                 [--checkpoints DIR --checkpoints DIR ...]
+
+A table names `file` and `class`.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections import defaultdict
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track as progress
+from rich.table import Table
+
+from fitcli.analysis import watch
+from fitcli.network import checkpoint_folder
+from fitcli.network.ensemble import Ensemble
+from fitcli.pose.track import PoseTrack
+from fitcli.training.evaluate import ScoredClip, labels_of, measure, score_windows
+from fitcli.video import VideoWriter, frames
+
+BANDS = (0.0, 0.1, 0.2, 0.3, 0.45)
+"""Distances beyond the picture's edge, in extents of the person, between which guesses are judged."""
+
+
+class Cut:
+    """Where a video's picture is to end: `keep` of the way through the person along the longer side of where they are.
+
+    axis: 0 to cut the width, 1 the height. edge: the new end, as a share of that side.
+    """
+
+    def __init__(self, person: PoseTrack, keep: float) -> None:
+        seen = person.landmarks[person.presence > 0][..., :2]
+        low, high = (np.percentile(end, q, axis=0) for end, q in ((seen.min(1), 5), (seen.max(1), 95)))
+        extent = (high - low) * (person.frame_width, person.frame_height)
+        self.axis = int(extent[1] >= extent[0])
+        self.extent = float((high - low)[self.axis])
+        self.edge = float(np.clip(low[self.axis] + keep * self.extent, 0.2, 1))
+
+    def copy(self, source: Path, target: Path) -> None:
+        """Write the video without what lies beyond the edge."""
+        pictures = frames(source, rate_hz=None, max_side=None)
+        first = next(pictures)
+        height, width = first.image.shape[:2]
+        rows, columns = (round(height * self.edge), width) if self.axis else (height, round(width * self.edge))
+        with VideoWriter(target, columns, rows) as writer:
+            for frame in chain([first], pictures):
+                writer.write(frame.image[:rows, :columns], frame.time_s)
+
+
+def guesses(whole: PoseTrack, cropped: PoseTrack, cut: Cut) -> np.ndarray:
+    """For each landmark outside of the cropped picture: how far, in extents, its error (m) and its visibility: (N, 3).
+
+    The error is the root mean square over the three axes, in metres about the hips.
+    """
+    count = min(len(whole), len(cropped))
+    both = (whole.presence[:count] > 0) & (cropped.presence[:count] > 0)
+    there, guessed = ((one.landmarks[:count][both], one.world[:count][both]) for one in (whole, cropped))
+    beyond = (there[0][..., cut.axis] - cut.edge) / cut.extent
+    error = np.sqrt(np.square(guessed[1] - there[1]).mean(-1))
+    return np.stack([beyond, error, guessed[0][..., 2]], -1)[beyond > 0]
+
+
+def main(
+    folder: Path,
+    labels: Path,
+    keep: Annotated[float, typer.Option(help="Share of the person that stays in the picture.")] = 0.72,
+    other: Annotated[tuple[Path, Path] | None, typer.Option(help="Videos of other exercises, and their table.")] = None,
+    checkpoints: Annotated[
+        list[Path] | None, typer.Option(help="Networks on pose; the default ones if left out.")
+    ] = None,
+) -> None:
+    """Measure, print."""
+    ensembles = {str(path): Ensemble(path, "cpu") for path in checkpoints or [checkpoint_folder(None)]}
+    answers: dict[tuple[str, str], list[ScoredClip]] = defaultdict(list)
+    seen: list[np.ndarray] = []
+    for videos, table in [(folder, labels), *([other] if other else [])]:
+        with table.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t"))
+        for row in progress(rows, f"Following people in {videos.name}"):
+            whole = watch(videos / row["file"])
+            cut = Cut(whole, keep)
+            with tempfile.TemporaryDirectory() as temporary:
+                cut.copy(videos / row["file"], Path(temporary) / "cropped.mp4")
+                cropped = watch(Path(temporary) / "cropped.mp4")
+            seen.append(guesses(whole, cropped, cut))
+            named = labels_of(row["class"])
+            for networks, ensemble in ensembles.items():
+                for kind, person in (("whole", whole), ("cropped", cropped)):
+                    clip = score_windows(row["file"], "", named, person, ensemble.runtimes)
+                    answers[networks, kind].append(
+                        clip if clip.weights.any() else replace(clip, weights=clip.weights + 1)
+                    )
+    console = Console()
+    result = Table(title=f"{keep:.0%} of the person in the picture", title_justify="left")
+    for heading in ("networks", "picture", "clips", "top-1", "top-3", "macro", "ECE", "others told", "refused"):
+        result.add_column(heading, justify="left" if heading in ("networks", "picture") else "right")
+    for (networks, kind), clips in answers.items():
+        told = measure(kind, clips, ensembles[networks].config)
+        assert told.exercise
+        result.add_row(
+            networks,
+            kind,
+            str(told.exercise.clips),
+            *(f"{value:.3f}" for value in (told.exercise.top1, told.exercise.top3, told.exercise.macro_top1)),
+            f"{told.exercise.calibration_error:.3f}",
+            f"{told.other.recognised:.2f}" if told.other.clips else "",
+            f"{told.other.refused:.2f}",
+        )
+    console.print(result)
+    outside = np.concatenate(seen)
+    guessed = Table(title="What is guessed outside", title_justify="left")
+    for heading in ("extents beyond the edge", "landmarks", "error, m (quartiles)", "visibility (quartiles)"):
+        guessed.add_column(heading, justify="right")
+    for low, high in zip(BANDS, (*BANDS[1:], np.inf), strict=True):
+        band = outside[(outside[:, 0] >= low) & (outside[:, 0] < high)]
+        if len(band):
+            quartiles = [" ".join(f"{q:.2f}" for q in np.quantile(band[:, i], (0.25, 0.5, 0.75))) for i in (1, 2)]
+            guessed.add_row(f"{low:g} to {high:g}", str(len(band)), *quartiles)
+    console.print(guessed)
+
+
+if __name__ == "__main__":
+    typer.run(main)
