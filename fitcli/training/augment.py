@@ -56,7 +56,7 @@ _LEFT_IN = (0.55, 0.95)
 """Share of somebody's extent that such an edge leaves in the picture, at least and at most."""
 _GUESS_M, _GUESS_M_AN_EXTENT = 0.04, 0.3
 """How wrong BlazePose's guess at what is outside is: at the edge, and how much more an extent of the person beyond it
-(standard deviation on each axis, metres; `benchmarks/cropped.py`)."""
+(standard deviation on each axis, metres), about as on the project's samples; `benchmarks/cropped.py` measures it."""
 _PERSON_M = 1.7
 """Extent of a person in metres, where a guess is about as wrong in the image as it is in space."""
 _GUESS_SEEN, _GUESS_SEEN_EXTENTS = 0.5, 0.12
