@@ -32,6 +32,9 @@ from fitcli.training.repair import OFFSET_M, is_offset, without_offset
 from fitcli.training.sequences import load_sequences
 from fitcli.training.synthetic import synthesize
 
+STILL = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0, cut=0)
+"""Changes nothing."""
+
 
 def fitcli(*arguments: object) -> list[str]:
     return [sys.executable, "-W", "ignore", "-m", "fitcli", *map(str, arguments)]
@@ -180,9 +183,8 @@ def test_a_clip_that_is_listed_twice_is_on_one_side_of_a_fold(poses: Path, tmp_p
 
 def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
     track = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
-    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0, cut=0)
     shapes = []
-    for augmentation in (still, replace(still, aspect=1, squeeze=(2, 2))):
+    for augmentation in (STILL, replace(STILL, aspect=1, squeeze=(2, 2))):
         clip = augmented_clip(track, DEFAULT_SPECS["slowfast"], np.random.default_rng(5), augmentation)
         width, height = np.ptp(clip[:, : len(JOINTS), :2].reshape(-1, 2), axis=0)
         shapes.append(width / height)
@@ -192,16 +194,15 @@ def test_pictures_that_somebody_stretched_are_among_the_clips() -> None:
 def test_neither_the_length_of_a_clip_nor_its_pace_tells_what_is_done() -> None:
     track = synthesize("squat", np.random.default_rng(1), repetitions=6, surroundings=False, noise=Noise.none()).track
     spec = DEFAULT_SPECS["slowfast"]
-    still = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0, cut=0)
 
     def moved(augmentation: Augmentation) -> list[float]:
         clips = [augmented_clip(track, spec, np.random.default_rng(i), augmentation) for i in range(12)]
         return [float(np.ptp(clip[:, :, 1], axis=0).max()) for clip in clips]
 
     # A squat of which a second is left goes less deep, most of the time, than one of four seconds.
-    assert np.median(moved(replace(still, trim=1, kept_s=(0.9, 1.0)))) < 0.9 * np.median(moved(still))
-    plain = augmented_clip(track, spec, np.random.default_rng(5), still)
-    warped = augmented_clip(track, spec, np.random.default_rng(5), replace(still, warp=0.4))
+    assert np.median(moved(replace(STILL, trim=1, kept_s=(0.9, 1.0)))) < 0.9 * np.median(moved(STILL))
+    plain = augmented_clip(track, spec, np.random.default_rng(5), STILL)
+    warped = augmented_clip(track, spec, np.random.default_rng(5), replace(STILL, warp=0.4))
     nearest = np.abs(warped[:, None, :, :2] - plain[None, :, :, :2]).max((2, 3)).argmin(1)
     assert (nearest != np.arange(len(plain))).sum() > len(plain) // 3  # other moments of the same movement
 
@@ -226,6 +227,13 @@ def test_people_whom_the_pictures_edge_cuts_off_are_among_the_clips() -> None:
             assert 0.03 < np.median(wrong_m[:, feet]) < 0.6
     assert np.mean(lost, axis=0)[0] > 0.3  # a laptop sees no feet
     assert np.mean(lost, axis=0)[1] < 0.3
+
+    def sure(augmentation: Augmentation) -> float:
+        spec = DEFAULT_SPECS["slowfast"]
+        clips = [augmented_clip(track, spec, np.random.default_rng(i), augmentation) for i in range(20)]
+        return float(np.mean([clip[..., 2] for clip in clips]))
+
+    assert sure(replace(STILL, cut=1)) < 0.95 * sure(STILL)
 
 
 def test_every_pair_of_photos_is_swept_alike(poses: Path, tmp_path: Path) -> None:
