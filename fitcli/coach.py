@@ -38,6 +38,7 @@ LET_IT_WORK = {
 def coach(analysis: Analysis) -> Analysis:
     """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
     from fitcli.cues import advice, judge  # numpy, which listing the history need not wait for
+    from fitcli.framing import usual_advice
 
     sets = tuple(
         judge(one) if analysis.probability_of(one) >= JUDGED_FROM else replace(one, cues=(), score=None)
@@ -48,7 +49,11 @@ def coach(analysis: Analysis) -> Analysis:
     form = advice(sure)
     for one in guessed[: not form]:
         form = [f"If this is the {one.exercise}: {sentence[0].lower()}{sentence[1:]}" for sentence in advice([one], 1)]
-    return replace(analysis, sets=sets, feedback=(*muscle_advice(analysis), *form))
+    # A sure answer needs no better picture; a doubtful one often comes of a body that is only partly in it.
+    exercise = analysis.exercise
+    doubtful = exercise.probability < SURE_OF_EXERCISE if exercise else analysis.status is Status.UNCERTAIN
+    film = usual_advice(analysis.track) if doubtful and analysis.track else None
+    return replace(analysis, sets=sets, feedback=(*muscle_advice(analysis), *([film] if film else []), *form))
 
 
 def muscle_advice(analysis: Analysis) -> list[str]:

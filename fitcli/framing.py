@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fitcli.pose.track import LANDMARKS, FloatArray
+from collections import Counter
+
+from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
 
 EDGE = 0.01
 """Share of the picture by which a landmark must lie outside of it to count: landmarks tremble by about this much."""
@@ -47,3 +49,10 @@ def framing_advice(landmarks: FloatArray | None, width: int, height: int) -> str
     if max((x.max() - x.min()) * width / height, y.max() - y.min()) < SMALLEST:
         return "Come closer: you are too far from the camera."
     return None
+
+
+def usual_advice(track: PoseTrack) -> str | None:
+    """The advice that fits more of a track's moments than any other; None where the whole body is in most pictures."""
+    seen = track.landmarks[track.presence > 0]
+    advice = Counter(framing_advice(landmarks, track.frame_width, track.frame_height) for landmarks in seen)
+    return max(advice, key=advice.__getitem__, default=None)

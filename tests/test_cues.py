@@ -307,6 +307,26 @@ def test_form_is_judged_only_where_the_exercise_is_known(
     assert [s[: len(begins)] for s in form] == ([begins] if begins else [])
 
 
+@pytest.mark.parametrize(("status", "probability"), [(Status.UNCERTAIN, None), (Status.OK, 0.6), (Status.OK, 0.95)])
+def test_a_doubtful_answer_says_what_is_out_of_the_picture(status: Status, probability: float | None) -> None:
+    whole = synthesize("squat", np.random.default_rng(1), surroundings=False, noise=Noise.none()).track
+    places = whole.landmarks[..., :2]
+    low, high = places.min((0, 1)), places.max((0, 1))
+    inside, outside = whole.landmarks.copy(), whole.landmarks.copy()
+    inside[..., :2] = (places - low) / (high - low) * 0.8 + 0.1
+    outside[..., :2] = (places - low) / (high - low) * (0.8, 1.1) + 0.1  # the feet are below the lower edge
+    exercise = ExerciseScore("squat", probability) if probability else None
+    muscles = tuple(MuscleScore(name, 0.9, ideal=bool(probability)) for name in ("quads", "glutes", "hamstrings"))
+    told = {}
+    for name, landmarks in (("whole", inside), ("cut", outside)):
+        track = replace(whole, landmarks=landmarks, presence=np.ones_like(whole.presence))
+        analysis = Analysis("squat.mp4", status, "", exercise=exercise, muscles=muscles, track=track)
+        told[name] = coach(analysis).feedback
+    advice = "Step back: your feet are out of the picture."
+    assert (advice in told["cut"]) == (probability != 0.95)
+    assert [sentence for sentence in told["cut"] if sentence != advice] == list(told["whole"])
+
+
 def test_an_unnamed_set_has_no_cues_and_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     unnamed = count_repetitions(perform(monkeypatch, "squat", "side"), None)
     assert unnamed is not None
