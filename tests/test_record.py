@@ -284,7 +284,8 @@ def test_the_preview_is_shown_on_a_display(tmp_path: Path, screen: Screen):
     )
     terminal.wait_for("Recording")
     orange = 0
-    while orange < 50 and "Analysing" not in terminal.sent:
+    deadline_s = time.monotonic() + LIMIT_S
+    while orange < 50 and "Analysing" not in terminal.sent and time.monotonic() < deadline_s:
         orange = max(orange, int(near(screen.pixels(), (255, 167, 38)).sum()))
         time.sleep(0.05)
     time.sleep(2)
