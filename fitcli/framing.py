@@ -52,7 +52,7 @@ def framing_advice(landmarks: FloatArray | None, width: int, height: int) -> str
 
 
 def usual_advice(track: PoseTrack) -> str | None:
-    """What is true of more of a track's moments than anything else: an advice, or None for the whole body in the picture."""
+    """What fits more of a track's moments than anything else: an advice, or None for a whole body in the picture."""
     seen = track.landmarks[track.presence > 0]
     advice = Counter(framing_advice(landmarks, track.frame_width, track.frame_height) for landmarks in seen)
     return max(advice, key=advice.__getitem__, default=None)
