@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -57,6 +58,22 @@ def test_the_shipped_ir_was_made_from_the_shipped_checkpoint(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path)
     assert done.stdout.strip() == str(len(list(SHIPPED.glob("*.ckpt")))), done.stderr
+
+
+def test_one_network_is_converted_while_another_is_compiled(tmp_path: Path) -> None:
+    for name in (
+        "ensemble.json",
+        *(f"{network}{end}" for network in ("slowfast", "tcn") for end in (".ckpt", ".xml", ".bin")),
+    ):
+        shutil.copy(SHIPPED / name, tmp_path)
+    shutil.copy(SHIPPED / "x3d.ckpt", tmp_path)
+    code = (
+        "from pathlib import Path; from fitcli.network.ensemble import Ensemble\n"
+        f"print(len(Ensemble(Path({str(tmp_path)!r}), 'cpu').runtimes))"
+    )
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=environment)
+    assert done.stdout.strip() == "3", done.stderr
 
 
 def test_a_changed_checkpoint_is_converted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

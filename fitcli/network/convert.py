@@ -20,12 +20,14 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
     be compared with their checkpoint, and for one clip at a time, for which they run quicker.
     """
     import torch
-    from openvino.tools.ovc import convert_model
 
     from fitcli import engine
     from fitcli.network.builders import Exported, restore
 
+    # First, for it holds the converter back while it imports: another network may be compiled at the same moment.
     ov = engine.openvino()
+    from openvino.tools.ovc import convert_model
+
     loaded = load_checkpoint(checkpoint, trust=trust)
     spec, on_pose = loaded.spec, loaded.spec.input == "pose"
     network = Exported(restore(loaded, checkpoint))
