@@ -22,7 +22,6 @@ from commandline import ROOT, SAMPLE, answers, fitcli
 from conftest import MakeVideo
 
 import fitcli as library
-from fitcli.engine import has_bf16
 from fitcli.errors import CheckpointError
 from fitcli.network import shipped_folders
 from fitcli.network.builders import restore
@@ -282,7 +281,6 @@ def test_a_video_without_a_person_is_said_to_be_one(
     assert answer["muscles"] == []
 
 
-@pytest.mark.skipif(not has_bf16(), reason="half precision is used on a CPU that computes in bfloat16")
 def test_half_precision_in_torch_stays_within_a_hundredth(written: Written) -> None:
     path = written.all / "slowfast.ckpt"
     clip = random_clip(rgb_spec("slowfast_r18"))
