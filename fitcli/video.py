@@ -18,7 +18,7 @@ from itertools import chain
 from math import floor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -398,11 +398,21 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
             # A file object, because FFmpeg reads some names as addresses; and with no protocol allowed a playlist or
             # a link inside of the file opens nothing else, neither on this machine nor on a network.
-            container = av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore")
+            container = av.open(file, "r", options={"protocol_whitelist": "none"}, **_lenient_metadata())
         except (av.FFmpegError, ValueError) as error:
             raise _not_a_video(path) from error
         with container:
             yield container, _video_stream(path, container)
+
+
+def _lenient_metadata() -> dict[str, Any]:
+    """Options of `av.open` with which tags in another encoding than UTF-8 do not fail the whole file.
+
+    PyAV up to 18 raises unless it is asked to ignore them; PyAV 19 always replaces them and has no such option.
+    """
+    from av.container import Container
+
+    return {"metadata_errors": "ignore"} if hasattr(Container, "metadata_errors") else {}
 
 
 def _not_a_video(path: Path) -> InvalidVideoError:
