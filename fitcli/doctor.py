@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Check:
             "name": self.name,
             "verdict": self.verdict.value,
             "found": self.found,
-            "remedy": asdict(self.remedy) if self.remedy else None,
+            "remedy": self.remedy.to_json() if self.remedy else None,
         }
 
 
@@ -73,6 +73,7 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
     parts = (
         _Part("Python", _python, Verdict.BROKEN, remedy.PYTHON),
         _Part("Platform", _platform, Verdict.LIMITED, remedy.PYTHON),
+        _Part("Packages", _packages, Verdict.LIMITED, remedy.REINSTALL),
         _Part("Video", _video, Verdict.BROKEN, remedy.PYAV),
         _Part("OpenVINO", _openvino, Verdict.BROKEN, remedy.OPENVINO),
         _Part("CUDA", _cuda, Verdict.LIMITED, remedy.CUDA),
@@ -105,6 +106,20 @@ def _python() -> Iterator[Check]:
 
 def _platform() -> Iterator[Check]:
     yield Check("Platform", Verdict.OK, f"{platform.platform(terse=True)}, {platform.machine()}, {os.cpu_count()} CPUs")
+
+
+def _packages() -> Iterator[Check]:
+    """Compare every package with the versions that fitcli is tested with; a row for each that differs."""
+    found = remedy.packages()
+    wrong = [package for package in found if not package.in_range]
+    for package in wrong:
+        here = f"{package.installed} is installed" if package.installed else "is not installed"
+        trouble = f"{here}; fitcli is tested with {package.tested}"
+        yield Check(package.name, Verdict.LIMITED, trouble, remedy.everywhere(package.command))
+    if not found:
+        yield Check("Packages", Verdict.ABSENT, "fitcli runs from a folder, so versions are not compared")
+    elif not wrong:
+        yield Check("Packages", Verdict.OK, f"{len(found)}, all in versions that fitcli is tested with")
 
 
 def _video() -> Iterator[Check]:
