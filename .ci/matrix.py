@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,22 +80,28 @@ def _examined(path: Path) -> Interpreter | None:
     ask = (
         "import sys, sysconfig; usual = sys.implementation.name == 'cpython' "
         "and sys.version_info.releaselevel == 'final' and not sysconfig.get_config_var('Py_GIL_DISABLED'); "
-        "print(*sys.version_info[:3]) if usual else None"
+        "usual and print(*sys.version_info[:3], sys._base_executable)"
     )
-    if not path.name.removeprefix("python").replace(".", "").isdigit() or not os.access(path, os.X_OK):
+    if not re.fullmatch(r"python(3(\.\d+)?)?", path.name) or not os.access(path, os.X_OK):
         return None
     done = subprocess.run([path, "-I", "-c", ask], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     if done.returncode or not done.stdout.strip():
         return None
-    major, minor, patch = map(int, done.stdout.split())
-    return Interpreter((major, minor, patch), path)
+    major, minor, patch, itself = done.stdout.split(maxsplit=3)
+    # Itself, not the virtual environment or the pyenv shim that leads to it and that may lead elsewhere tomorrow.
+    return Interpreter((int(major), int(minor), int(patch)), Path(itself.strip()))
 
 
 def requirements(kind: str, wheel: Path) -> list[list[str]]:
     """The arguments of `uv pip install`, call by call, that fill an environment."""
-    if kind == "pins":
-        return [["--require-hashes", "-r", str(ROOT / "requirements" / "run.txt")], ["--no-deps", str(wheel)]]
-    return [["--resolution", {"newest": "highest", "lowest": "lowest-direct"}[kind], str(wheel)]]
+    # From pyproject.toml and not with the wheel: "lowest-direct" is about what is asked for by name.
+    ranges = ["-r", str(ROOT / "pyproject.toml")]
+    wanted = {
+        "pins": ["--require-hashes", "-r", str(ROOT / "requirements" / "run.txt")],
+        "newest": ["--resolution", "highest", *ranges],
+        "lowest": ["--resolution", "lowest-direct", *ranges],
+    }
+    return [wanted[kind], ["--no-deps", str(wheel)]]
 
 
 def tried(interpreter: Interpreter, kind: str, wheel: Path, work: Path) -> Outcome:

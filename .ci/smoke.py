@@ -62,8 +62,7 @@ class Installed:
         return done.stdout
 
     def sessions(self, folder: str) -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = json.loads(self.run("history", "--json", "--sessions", folder))
-        return listed
+        return [json.loads(line) for line in self.run("history", "--json", "--sessions", folder).splitlines()]
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -120,7 +119,7 @@ def record(fitcli: Installed) -> None:
     camera = ("--camera", fitcli.samples / "squat.mp4", "--no-preview", "--no-voice", "--no-beep", "--countdown", 1)
     fitcli.run("record", *camera, "--duration", 5, "--sessions", "filmed")
     (session,) = fitcli.sessions("filmed")
-    assert session["exercise"]["name"] == "squat", session
+    assert session["analysis"]["exercise"]["name"] == "squat", session["analysis"]
 
 
 def history(fitcli: Installed) -> None:
