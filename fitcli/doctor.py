@@ -78,7 +78,7 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
         _Part("OpenVINO", _openvino, Verdict.BROKEN, remedy.OPENVINO),
         _Part("CUDA", _cuda, Verdict.LIMITED, remedy.CUDA),
         _Part("Pose models", _pose, Verdict.BROKEN, remedy.REINSTALL),
-        _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, remedy.REINSTALL),
+        _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, _checkpoints_cure(checkpoints)),
         _Part("Sessions", lambda: _sessions(sessions_folder(sessions)), Verdict.BROKEN, remedy.SESSIONS),
         _Part("Cameras", _cameras, Verdict.LIMITED, remedy.OPENCV),
         _Part("Display", _display, Verdict.LIMITED, remedy.OPENCV),
@@ -188,11 +188,17 @@ def _checkpoints(folder: Path | None) -> Iterator[Check]:
         try:
             runtime = load_runtime(path)
         except FitcliError as error:
-            yield Check(member.checkpoint, Verdict.BROKEN, str(error), remedy.REINSTALL)
+            yield Check(member.checkpoint, Verdict.BROKEN, str(error), _checkpoints_cure(folder))
             continue
         spec = runtime.spec
         facts = [f"{spec.architecture} on {spec.input}", f"sha256 {runtime.checkpoint_sha256[:12]}", runtime.device]
         yield Check(member.checkpoint, Verdict.OK, ", ".join(facts + _metrics(path)))
+
+
+def _checkpoints_cure(folder: Path | None) -> Remedy:
+    """What mends bad checkpoints: those that came with fitcli come back with it, those of a named folder do not."""
+    named = folder or os.environ.get("FITCLI_CHECKPOINTS")
+    return remedy.OTHER_CHECKPOINTS if named else remedy.REINSTALL
 
 
 def _metrics(checkpoint: Path) -> list[str]:

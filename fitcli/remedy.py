@@ -6,7 +6,10 @@ version in the range that fitcli is tested with.
 
 from __future__ import annotations
 
+import os
 import platform
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass, fields
 from functools import cache
@@ -42,7 +45,7 @@ class Package:
     @property
     def command(self) -> str:
         """The command that installs a tested version in this environment."""
-        return f'{_installer()} "{self.name}{self.tested}"'
+        return f"{_installer()} {_quoted(self.name + self.tested)}"
 
 
 def packages() -> list[Package]:
@@ -85,14 +88,19 @@ def _requirements() -> list[tuple[Requirement, bool]]:
 
 
 def _installer(*options: str) -> str:
-    """The command that installs packages in the environment of this interpreter, to be followed by requirements."""
-    python = _quoted(sys.executable)
-    if find_spec("pip"):
+    """The command that installs packages in the environment of this interpreter, to be followed by requirements.
+
+    An environment that is not activated is not the one of the `pip` on the path, and one that uv made has no pip.
+    """
+    python, found = _quoted(_shortest(sys.executable)), shutil.which("pip")
+    if found and Path(found).parent == Path(sys.executable).parent:
+        command = "pip install"
+    elif find_spec("pip"):
         command = f"{python} -m pip install"
-    elif find_spec("ensurepip"):
-        command = f"{python} -m ensurepip && {python} -m pip install"
-    else:
+    elif shutil.which("uv"):
         command = f"uv pip install --python {python}"
+    else:
+        command = f"{python} -m ensurepip && {python} -m pip install"
     if sys.prefix == sys.base_prefix and _managed_by_the_system():
         options = ("--break-system-packages", *options)  # as whoever installed fitcli there had to say
     return " ".join((command, *options))
@@ -105,9 +113,19 @@ def _managed_by_the_system() -> bool:
     return Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
 
 
-def _quoted(path: str) -> str:
-    """A path as one word of a command in sh, cmd and PowerShell alike."""
-    return path if path.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum() else f'"{path}"'
+def _shortest(path: str) -> str:
+    """A path as it is typed in the current folder."""
+    try:
+        return os.fspath(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
+
+
+def _quoted(argument: str) -> str:
+    """An argument for the shell; Windows' own takes double quotes only."""
+    if sys.platform == "win32":
+        return f'"{argument}"' if set(argument) & set(" []<>,") else argument
+    return shlex.quote(argument)
 
 
 def _reinstall(name: str) -> str:
@@ -115,8 +133,8 @@ def _reinstall(name: str) -> str:
     again = _installer("--force-reinstall", "--no-deps")
     if name == _DISTRIBUTION:
         return _reinstall_fitcli(again)
-    ranges = {requirement.name: requirement.specifier for requirement, _ in _requirements()}
-    return f'{again} "{name}{ranges.get(name, "")}"'
+    ranges = {requirement.name: str(requirement.specifier) for requirement, _ in _requirements()}
+    return f"{again} {_quoted(name + ranges.get(name, ''))}"
 
 
 def _reinstall_fitcli(again: str) -> str:
@@ -234,6 +252,8 @@ OPENCV = Remedy(
     macos=Reinstall("opencv-python"),
     windows=Reinstall("opencv-python"),
 )
+OPENCV_PACKAGE = everywhere(Reinstall("opencv-python"))
+OTHER_CHECKPOINTS = everywhere("leave out --checkpoints and FITCLI_CHECKPOINTS: fitcli brings networks of its own")
 DISPLAY = Remedy(
     debian="ssh -X, or sudo apt install xvfb && xvfb-run fitcli record",
     fedora="ssh -X, or sudo dnf install xorg-x11-server-Xvfb && xvfb-run fitcli record",
