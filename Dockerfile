@@ -18,8 +18,9 @@ RUN /opt/fitcli/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 COPY --from=build /opt/fitcli /opt/fitcli
-RUN useradd --create-home fitcli && install --directory --owner fitcli --mode 1777 /sessions
-USER fitcli
+# Writable for everybody, so that `docker run --user` stores sessions too.
+RUN useradd --uid 10001 --create-home fitcli && install --directory --mode 1777 /sessions
+USER 10001
 ENV PATH=/opt/fitcli/bin:$PATH FITCLI_SESSIONS=/sessions
 VOLUME /sessions
 WORKDIR /v

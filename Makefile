@@ -21,6 +21,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	[ ! -x $(BIN)/hadolint ] || $(BIN)/hadolint Dockerfile
 
 # build.txt: what builds fitcli. run.txt: what it runs with. dev.txt: everything, PyTorch and the tools included.
 lock: | $(BIN)/python

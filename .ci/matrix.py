@@ -2,8 +2,9 @@
 
     python .ci/matrix.py WHEEL
 
-Needs uv beside the Python that runs it. Each environment gets the wheel and passes `.ci/smoke.py` or fails. Ends with a
-table; the exit code is 0 if every environment passed.
+The lowest of them is also tried as pipx and uv install commands. Needs uv and pipx beside the Python that runs it.
+Each environment gets the wheel and passes `.ci/smoke.py` or fails. Ends with a table; the exit code is 0 if every
+environment passed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,12 +31,13 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = ("pins", "newest", "lowest")
+TOOLS = ("pipx", "uv tool")
 SHOWN = ("av", "numpy", "opencv-python", "openvino", "pillow", "typer")
 UV = Path(sys.executable).parent / "uv"
 AT_ONCE = 2
 """Most of a command's time is its start, which one core does."""
 
-LIMIT_S = 300
+LIMIT_S = 600
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,17 @@ def requirements(kind: str, wheel: Path) -> list[list[str]]:
     return [wanted[kind], ["--no-deps", str(wheel)]]
 
 
+def installed_as_tool(interpreter: Interpreter, tool: str, wheel: Path, folder: Path) -> Path:
+    """Install fitcli as a command of its own; the Python of the environment that it gets."""
+    if tool == "pipx":
+        homes = {"PIPX_HOME": folder, "PIPX_BIN_DIR": folder / "bin", "PIPX_MAN_DIR": folder / "man"}
+        _run(UV.with_name("pipx"), "install", "--python", interpreter.path, wheel, env=homes)
+        return folder / "venvs" / "fitcli" / "bin" / "python"
+    homes = {"UV_TOOL_DIR": folder, "UV_TOOL_BIN_DIR": folder / "bin"}
+    _run(UV, "tool", "install", "--quiet", "--python", interpreter.path, wheel, env=homes)
+    return folder / "fitcli" / "bin" / "python"
+
+
 def tried(interpreter: Interpreter, kind: str, wheel: Path, work: Path) -> Outcome:
     """Make an environment, install into it, and run the smoke test in it."""
     began_s = time.monotonic()
@@ -111,10 +124,13 @@ def tried(interpreter: Interpreter, kind: str, wheel: Path, work: Path) -> Outco
     python = folder / "bin" / "python"
     versions: dict[str, str] = {}
     try:
-        _run(UV, "venv", "--quiet", "--no-config", "--python", interpreter.path, folder)
-        for arguments in requirements(kind, wheel):
-            # Wheels only: what has to be compiled, nobody who installs fitcli could be asked to install.
-            _run(UV, "pip", "install", "--quiet", "--no-config", "--no-build", "--python", python, *arguments)
+        if kind in TOOLS:
+            python = installed_as_tool(interpreter, kind, wheel, folder)
+        else:
+            _run(UV, "venv", "--quiet", "--no-config", "--python", interpreter.path, folder)
+            for arguments in requirements(kind, wheel):
+                # Wheels only: what has to be compiled, nobody who installs fitcli could be asked to install.
+                _run(UV, "pip", "install", "--quiet", "--no-config", "--no-build", "--python", python, *arguments)
         listed = _run(UV, "pip", "list", "--format", "json", "--python", python).stdout
         versions = {package["name"]: package["version"] for package in json.loads(listed)}
         steps = json.loads(_run(python, "-I", ROOT / ".ci" / "smoke.py", ROOT / "samples", fails=True).stdout)
@@ -125,10 +141,13 @@ def tried(interpreter: Interpreter, kind: str, wheel: Path, work: Path) -> Outco
     return Outcome(interpreter, kind, versions, failures, time.monotonic() - began_s)
 
 
-def _run(*command: object, fails: bool = False) -> subprocess.CompletedProcess[str]:
+def _run(
+    *command: object, fails: bool = False, env: Mapping[str, Path] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command; raises SubprocessError with what it said where it fails and may not."""
     words = list(map(str, command))
-    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=2 * LIMIT_S, check=False)
+    environment = os.environ | {name: str(value) for name, value in (env or {}).items()}
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=LIMIT_S, env=environment, check=False)
     if done.returncode and not (fails and done.stdout):
         raise subprocess.SubprocessError(f"{' '.join(words[:3])}: {done.stderr.strip()[-1500:]}")
     return done
@@ -171,7 +190,8 @@ def main() -> int:
     here = interpreters()
     console.print("Pythons:", ", ".join(f"{interpreter.name} ({interpreter.path})" for interpreter in here))
     with tempfile.TemporaryDirectory() as folder, display(), ThreadPoolExecutor(AT_ONCE) as pool:
-        pending = [pool.submit(tried, each, kind, wheel, Path(folder)) for each in here for kind in SETS]
+        environments = [(each, kind) for each in here for kind in SETS] + [(here[0], tool) for tool in TOOLS]
+        pending = [pool.submit(tried, each, kind, wheel, Path(folder)) for each, kind in environments]
         outcomes = []
         for job in pending:
             outcome = job.result()
