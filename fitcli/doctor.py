@@ -119,7 +119,7 @@ def _packages() -> Iterator[Check]:
     if not found:
         yield Check("Packages", Verdict.ABSENT, "fitcli runs from a folder, so versions are not compared")
     elif not wrong:
-        yield Check("Packages", Verdict.OK, f"{len(found)}, all in versions that fitcli is tested with")
+        yield Check("Packages", Verdict.OK, f"{len(found)} installed, all in versions that fitcli is tested with")
 
 
 def _video() -> Iterator[Check]:
