@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
 from fitcli.errors import FitcliError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
+
+if TYPE_CHECKING:
+    from fitcli.network.device import Machine
 
 ENOUGH_DISK_BYTES = 500 * 1024**2
 """A minute of 720p takes some 20 MB, a session some 20 kB; less than this and a recording may fail half way."""
@@ -134,9 +137,19 @@ def _openvino() -> Iterator[Check]:
     yield Check("OpenVINO", Verdict.OK if "CPU" in devices else Verdict.BROKEN, found, remedy.OPENVINO)
 
 
-def _cuda() -> Iterator[Check]:
-    if shutil.which("nvidia-smi") is None:
+def _cuda(machine: Machine | None = None) -> Iterator[Check]:
+    from fitcli.network.device import Machine
+
+    machine = Machine.here() if machine is None else machine
+    if not machine.driver:
         yield Check("CUDA", Verdict.ABSENT, "no NVIDIA GPU here; the CPU does the work")
+        return
+    if not machine.torch:
+        found = (
+            "an NVIDIA GPU is here, PyTorch is not; the CPU does the work, and with PyTorch full-size networks on RGB "
+            "and hours of video would go to the GPU"
+        )
+        yield Check("CUDA", Verdict.LIMITED, found, remedy.everywhere(remedy.install("torch")))
         return
     import torch  # 2 s, so only where a GPU is
 

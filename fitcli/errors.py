@@ -53,3 +53,9 @@ class CameraError(FitcliError):
     """No camera, camera in use, permission denied, no frames."""
 
     exit_code = 9
+
+
+class MissingTrainingError(FitcliError):
+    """A package of the extra `train` is not installed."""
+
+    exit_code = 10

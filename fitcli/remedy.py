@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import platform
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,87 @@ def family() -> str:
 def everywhere(command: str) -> Remedy:
     """The same command on every platform."""
     return Remedy(command, command, command, command)
+
+
+EXTRAS = {
+    "torch": ("torch", "torchvision", "pytorchvideo"),
+    "train": (
+        *("torch", "torchvision", "pytorchvideo"),
+        *("filelock", "lightning", "matplotlib", "sklearn", "tensorboard", "torchmetrics"),
+    ),
+}
+"""The optional parts of fitcli, as `pyproject.toml` has them: the modules that each installs."""
+
+_PROJECTS = {"torch": "PyTorch", "sklearn": "scikit-learn"}
+
+
+def lacking(extra: str) -> str | None:
+    """The first module of an extra that is not installed, or None; nothing is imported to find out."""
+    return next((module for module in EXTRAS[extra] if not _is_installed(module)), None)
+
+
+def not_installed(what: str, extra: str) -> str:
+    """The sentence for `what`, which cannot be done because a package of `extra` is missing, with the command."""
+    module = lacking(extra) or EXTRAS[extra][0]
+    return f"{what} needs {_PROJECTS.get(module, module)}, which is not installed: run `{install(extra)}`."
+
+
+def install(extra: str) -> str:
+    """The shell command that adds an extra to the environment that this process runs in.
+
+    pipx and uv's tools keep fitcli in an environment of their own that `pip` on the path does not reach, an environment
+    made by uv has no pip, and a virtual environment that is not activated has another one.
+    """
+    wanted, prefix = f"fitcli[{extra}]", Path(sys.prefix)
+    if (prefix / "uv-receipt.toml").is_file():
+        # By its source: installed into the environment only, the extra would be gone with the next `uv tool upgrade`.
+        return f"uv tool install {_uv_source(wanted)}"
+    if (prefix / "pipx_metadata.json").is_file():
+        return f"pipx runpip {_quoted(prefix.name)} install {_quoted(wanted)}"
+    if not _is_installed("pip") and shutil.which("uv"):
+        return f"uv pip install --python {_quoted(_shortest(prefix))} {_quoted(wanted)}"
+    found = shutil.which("pip")
+    if found and Path(found).parent == Path(sys.executable).parent:
+        return f"pip install {_quoted(wanted)}"
+    return f"{_quoted(_shortest(Path(sys.executable)))} -m pip install {_quoted(wanted)}"
+
+
+def _uv_source(wanted: str) -> str:
+    """What names fitcli and its extra for `uv tool install`, from the source that PEP 610 records."""
+    import json
+    from importlib import metadata
+
+    try:
+        origin = json.loads(metadata.distribution("fitcli").read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        origin = {}
+    if "url" not in origin:  # from a package index
+        return _quoted(wanted)
+    source = f"{origin['vcs_info']['vcs']}+{origin['url']}" if "vcs_info" in origin else origin["url"]
+    editable = "--editable " if origin.get("dir_info", {}).get("editable") else ""
+    return editable + _quoted(f"{wanted} @ {source}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # whatever hides it, it cannot be imported
+        return False
+
+
+def _shortest(path: Path) -> str:
+    """A path as it is typed in the current folder."""
+    try:
+        return os.fspath(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return os.fspath(path)
+
+
+def _quoted(argument: str) -> str:
+    """An argument for the shell; Windows' own takes double quotes only."""
+    if sys.platform == "win32":
+        return f'"{argument}"' if set(argument) & set(" []") else argument
+    return shlex.quote(argument)
 
 
 REINSTALL = everywhere("pip install --force-reinstall fitcli-*.whl")
