@@ -9,13 +9,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import FitcliError
+from fitcli.errors import FitcliError, UnconvertibleCheckpointError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
 
@@ -59,7 +59,7 @@ class Check:
             "name": self.name,
             "verdict": self.verdict.value,
             "found": self.found,
-            "remedy": asdict(self.remedy) if self.remedy else None,
+            "remedy": self.remedy.to_json() if self.remedy else None,
         }
 
 
@@ -76,11 +76,12 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
     parts = (
         _Part("Python", _python, Verdict.BROKEN, remedy.PYTHON),
         _Part("Platform", _platform, Verdict.LIMITED, remedy.PYTHON),
+        _Part("Packages", _packages, Verdict.LIMITED, remedy.REINSTALL),
         _Part("Video", _video, Verdict.BROKEN, remedy.PYAV),
         _Part("OpenVINO", _openvino, Verdict.BROKEN, remedy.OPENVINO),
         _Part("CUDA", _cuda, Verdict.LIMITED, remedy.CUDA),
         _Part("Pose models", _pose, Verdict.BROKEN, remedy.REINSTALL),
-        _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, remedy.REINSTALL),
+        _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, _checkpoints_cure(checkpoints)),
         _Part("Sessions", lambda: _sessions(sessions_folder(sessions)), Verdict.BROKEN, remedy.SESSIONS),
         _Part("Cameras", _cameras, Verdict.LIMITED, remedy.OPENCV),
         _Part("Display", _display, Verdict.LIMITED, remedy.OPENCV),
@@ -108,6 +109,20 @@ def _python() -> Iterator[Check]:
 
 def _platform() -> Iterator[Check]:
     yield Check("Platform", Verdict.OK, f"{platform.platform(terse=True)}, {platform.machine()}, {os.cpu_count()} CPUs")
+
+
+def _packages() -> Iterator[Check]:
+    """Compare every package with the versions that fitcli is tested with; a row for each that differs."""
+    found = remedy.packages()
+    wrong = [package for package in found if not package.in_range]
+    for package in wrong:
+        here = f"{package.installed} is installed" if package.installed else "is not installed"
+        trouble = f"{here}; fitcli is tested with {package.tested}"
+        yield Check(package.name, Verdict.LIMITED, trouble, remedy.everywhere(package.command))
+    if not found:
+        yield Check("Packages", Verdict.ABSENT, "fitcli runs from a folder, so versions are not compared")
+    elif not wrong:
+        yield Check("Packages", Verdict.OK, f"{len(found)}, all in versions that fitcli is tested with")
 
 
 def _video() -> Iterator[Check]:
@@ -146,8 +161,8 @@ def _cuda(machine: Machine | None = None) -> Iterator[Check]:
         return
     if not machine.torch:
         found = (
-            "an NVIDIA GPU is here, PyTorch is not; the CPU does the work, and with PyTorch full-size networks on RGB "
-            "and hours of video would go to the GPU"
+            "an NVIDIA GPU, but no PyTorch: the CPU does the work; with PyTorch, full-size networks on RGB and long "
+            "videos run on the GPU, and --device cuda works"
         )
         yield Check("CUDA", Verdict.LIMITED, found, remedy.everywhere(remedy.install("torch")))
         return
@@ -186,11 +201,19 @@ def _checkpoints(folder: Path | None) -> Iterator[Check]:
         try:
             runtime = load_runtime(path)
         except FitcliError as error:
-            yield Check(member.checkpoint, Verdict.BROKEN, str(error), remedy.REINSTALL)
+            unconverted = isinstance(error, UnconvertibleCheckpointError)
+            cure = remedy.everywhere(remedy.install("torch")) if unconverted else _checkpoints_cure(folder)
+            yield Check(member.checkpoint, Verdict.BROKEN, str(error), cure)
             continue
         spec = runtime.spec
         facts = [f"{spec.architecture} on {spec.input}", f"sha256 {runtime.checkpoint_sha256[:12]}", runtime.device]
         yield Check(member.checkpoint, Verdict.OK, ", ".join(facts + _metrics(path)))
+
+
+def _checkpoints_cure(folder: Path | None) -> Remedy:
+    """What mends bad checkpoints: those that came with fitcli come back with it, those of a named folder do not."""
+    named = folder or os.environ.get("FITCLI_CHECKPOINTS")
+    return remedy.OTHER_CHECKPOINTS if named else remedy.REINSTALL
 
 
 def _metrics(checkpoint: Path) -> list[str]:

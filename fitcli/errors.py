@@ -37,6 +37,10 @@ class CheckpointError(FitcliError):
     exit_code = 6
 
 
+class UnconvertibleCheckpointError(CheckpointError):
+    """A checkpoint cannot be used before the extra `torch`, which reads and converts it, is installed."""
+
+
 class DeviceError(FitcliError):
     """The device that was asked for is not here."""
 

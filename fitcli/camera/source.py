@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fitcli.errors import CameraError
-from fitcli.remedy import CAMERA_ACCESS, OPENCV
+from fitcli.remedy import CAMERA_ACCESS, OPENCV, OPENCV_PACKAGE
 from fitcli.video import Frame, Image, frames
 
 DEFAULT_RESOLUTION = "1280x720"
@@ -91,7 +91,8 @@ def opencv() -> Any:
     try:
         import cv2  # here, because it needs system libraries that a bare server lacks
     except ImportError as error:
-        raise CameraError(f"OpenCV does not load ({error}): {OPENCV.here}") from error
+        cure = OPENCV_PACKAGE if isinstance(error, ModuleNotFoundError) else OPENCV
+        raise CameraError(f"OpenCV does not load ({error}): {cure.here}") from error
     return cv2
 
 

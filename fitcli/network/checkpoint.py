@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, UnconvertibleCheckpointError
 from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
 
@@ -74,9 +74,9 @@ def sha256(path: Path) -> str:
 
 
 def require_torch(what: str) -> None:
-    """Raises `CheckpointError` where the extra `torch`, which `what` needs, is not installed."""
+    """Raises `UnconvertibleCheckpointError` where the extra `torch`, which `what` needs, is not installed."""
     if remedy.lacking("torch"):
-        raise CheckpointError(remedy.not_installed(what, "torch"))
+        raise UnconvertibleCheckpointError(remedy.not_installed(what, "torch"))
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
