@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import FitcliError, UnconvertibleCheckpointError
+from fitcli.errors import FitcliError, MissingTorchError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
 
@@ -201,7 +201,7 @@ def _checkpoints(folder: Path | None) -> Iterator[Check]:
         try:
             runtime = load_runtime(path)
         except FitcliError as error:
-            unconverted = isinstance(error, UnconvertibleCheckpointError)
+            unconverted = isinstance(error, MissingTorchError)
             cure = remedy.everywhere(remedy.install("torch")) if unconverted else _checkpoints_cure(folder)
             yield Check(member.checkpoint, Verdict.BROKEN, str(error), cure)
             continue

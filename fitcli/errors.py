@@ -37,7 +37,7 @@ class CheckpointError(FitcliError):
     exit_code = 6
 
 
-class UnconvertibleCheckpointError(CheckpointError):
+class MissingTorchError(CheckpointError):
     """A checkpoint cannot be used before the extra `torch`, which reads and converts it, is installed."""
 
 

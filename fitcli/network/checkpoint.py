@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import CheckpointError, UnconvertibleCheckpointError
+from fitcli.errors import CheckpointError, MissingTorchError
 from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
 
@@ -74,9 +74,9 @@ def sha256(path: Path) -> str:
 
 
 def require_torch(what: str) -> None:
-    """Raises `UnconvertibleCheckpointError` where the extra `torch`, which `what` needs, is not installed."""
+    """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
     if remedy.lacking("torch"):
-        raise UnconvertibleCheckpointError(remedy.not_installed(what, "torch"))
+        raise MissingTorchError(remedy.not_installed(what, "torch"))
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
