@@ -114,7 +114,8 @@ class Analysis:
     name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
     "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
     "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was undone before
-    the person was followed; 1.0 ordinarily. `message` is one sentence for a person. `track` is what was followed, for
+    the person was followed; 1.0 ordinarily. `device_reason` says why the networks ran on `device`, and is empty where
+    there was no choice. `message` is one sentence for a person. `track` is what was followed, for
     pictures and further measuring; it is not part of the JSON.
     """
 
@@ -132,6 +133,7 @@ class Analysis:
     feedback: tuple[str, ...] = ()
     networks: tuple[NetworkUse, ...] = ()
     device: str = ""
+    device_reason: str = ""
     timings: Timings = field(default_factory=Timings)
     windows: tuple[WindowScore, ...] = ()
     consistent_with: tuple[str, ...] = ()
@@ -188,6 +190,7 @@ class Analysis:
                 for n in self.networks
             ],
             "device": self.device,
+            "device_reason": self.device_reason or None,
             "timings_s": {
                 "decode": round(self.timings.decode_s, 3),
                 "pose": round(self.timings.pose_s, 3),
@@ -227,27 +230,31 @@ def analyze_video(
     end_s: float | None = None,
     trust_checkpoint: bool = False,
     reference_scores: bool = False,
+    batch_s: float | None = None,
     progress: Progress | None = None,
     announce: Announce | None = None,
 ) -> Analysis:
     """Watch one video file and say which exercise it shows and which muscle groups work.
 
     reference_scores: read networks on RGB as the reference system does: the first two seconds, and muscles as shares of
-    one whole (softmax) instead of each for itself. announce: hears one sentence before something that takes long.
+    one whole (softmax) instead of each for itself. batch_s: seconds of video in all the files that are analysed one
+    after the other, by which "auto" chooses the device; by default this part's. announce: hears one sentence before
+    something that takes long.
     Raises a `FitcliError` for a file that cannot be read or is no video, a bad checkpoint, or a missing device.
     """
     # Imported here: the engines take a third of a second, and listing the history needs none of them.
-    from fitcli.network import checkpoint_folder
     from fitcli.network.ensemble import Reading
     from fitcli.video import probe
 
     began = time.perf_counter()
     video = probe(path)
+    if batch_s is None:
+        batch_s = part_s(video.duration_s, start_s, end_s, reference_scores=reference_scores)
     with ThreadPoolExecutor(1) as beside:
         # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
-        loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
+        loading = beside.submit(_loaded, checkpoints, device, trust_checkpoint, batch_s, announce)
         _blazepose()
-        ensemble = loading.result()
+        ensemble, device_reason = loading.result()
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     if first >= video.duration_s:
         raise InvalidVideoError(f"{path} lasts {video.duration_s:.1f} s: --start {first:g} is after its end.")
@@ -270,6 +277,7 @@ def analyze_video(
         end_s=last,
         networks=_networks(ensemble),
         device=ensemble.device,
+        device_reason=device_reason,
         timings=replace(
             answer.timings,
             decode_s=followed.decode_s - looking.elapsed_s,
@@ -297,7 +305,7 @@ def analyze_track(
     from fitcli.network.ensemble import Reading
 
     began = time.perf_counter()
-    ensemble = load_ensemble(checkpoints=checkpoints, device=device, trust_checkpoint=trust_checkpoint)
+    ensemble, device_reason = _loaded(checkpoints, device, trust_checkpoint)
     if ensemble.reads_pictures:
         raise CheckpointError(
             f"The networks in {ensemble.folder} read pictures: record first, then `fitcli analyze` the video."
@@ -312,16 +320,25 @@ def analyze_track(
         end_s=last,
         networks=_networks(ensemble),
         device=ensemble.device,
+        device_reason=device_reason,
         timings=replace(answer.timings, total_s=time.perf_counter() - began),
         track=person,
     )
 
 
 def load_ensemble(*, checkpoints: Path | None = None, device: str = "auto", trust_checkpoint: bool = False) -> Ensemble:
-    """The networks that answer, loaded once; raises a `FitcliError` for a bad checkpoint or a missing device."""
-    from fitcli.network import checkpoint_folder
+    """The networks for a camera, loaded once; raises a `FitcliError` for a bad checkpoint or a missing device."""
+    return _loaded(checkpoints, device, trust_checkpoint)[0]
 
-    return _ensemble(checkpoint_folder(checkpoints), device, trust_checkpoint)
+
+def part_s(
+    duration_s: float, start_s: float | None = None, end_s: float | None = None, *, reference_scores: bool = False
+) -> float:
+    """Seconds of a video that its networks read, of the part from `start_s` to `end_s`."""
+    from fitcli.network.reference import WINDOW_S
+
+    length_s = max(0.0, min(end_s or duration_s, duration_s) - (start_s or 0.0))
+    return min(length_s, WINDOW_S) if reference_scores else length_s
 
 
 def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
@@ -524,6 +541,22 @@ def _networks(ensemble: Ensemble) -> tuple[NetworkUse, ...]:
         )
         for member, runtime in zip(ensemble.config.members, ensemble.runtimes, strict=True)
     )
+
+
+def _loaded(
+    checkpoints: Path | None,
+    device: str,
+    trust: bool,
+    length_s: float | None = None,
+    announce: Announce | None = None,
+) -> tuple[Ensemble, str]:
+    """The networks for `length_s` seconds of video, None for a camera, and why they run where they do."""
+    from fitcli.network import checkpoint_folder
+    from fitcli.network.ensemble import device_for
+
+    folder = checkpoint_folder(checkpoints)
+    choice = device_for(folder, device, length_s=length_s, trust=trust)
+    return _ensemble(folder, choice.device, trust, announce), choice.reason
 
 
 @cache

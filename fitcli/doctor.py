@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import FitcliError
+from fitcli.errors import FitcliError, MissingTorchError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
+
+if TYPE_CHECKING:
+    from fitcli.network.device import Machine
 
 ENOUGH_DISK_BYTES = 500 * 1024**2
 """A minute of 720p takes some 20 MB, a session some 20 kB; less than this and a recording may fail half way."""
@@ -149,9 +152,19 @@ def _openvino() -> Iterator[Check]:
     yield Check("OpenVINO", Verdict.OK if "CPU" in devices else Verdict.BROKEN, found, remedy.OPENVINO)
 
 
-def _cuda() -> Iterator[Check]:
-    if shutil.which("nvidia-smi") is None:
+def _cuda(machine: Machine | None = None) -> Iterator[Check]:
+    from fitcli.network.device import Machine
+
+    machine = Machine.here() if machine is None else machine
+    if not machine.driver:
         yield Check("CUDA", Verdict.ABSENT, "no NVIDIA GPU here; the CPU does the work")
+        return
+    if not machine.torch:
+        found = (
+            "an NVIDIA GPU, but no PyTorch: the CPU does the work; with PyTorch, full-size networks on RGB and long "
+            "videos run on the GPU, and --device cuda works"
+        )
+        yield Check("CUDA", Verdict.LIMITED, found, remedy.everywhere(remedy.install("torch")))
         return
     import torch  # 2 s, so only where a GPU is
 
@@ -188,7 +201,9 @@ def _checkpoints(folder: Path | None) -> Iterator[Check]:
         try:
             runtime = load_runtime(path)
         except FitcliError as error:
-            yield Check(member.checkpoint, Verdict.BROKEN, str(error), _checkpoints_cure(folder))
+            unconverted = isinstance(error, MissingTorchError)
+            cure = remedy.everywhere(remedy.install("torch")) if unconverted else _checkpoints_cure(folder)
+            yield Check(member.checkpoint, Verdict.BROKEN, str(error), cure)
             continue
         spec = runtime.spec
         facts = [f"{spec.architecture} on {spec.input}", f"sha256 {runtime.checkpoint_sha256[:12]}", runtime.device]

@@ -371,6 +371,7 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
             for row in fields["networks"]
         ),
         device=fields["device"],
+        device_reason=fields.get("device_reason") or "",
         timings=Timings(took["decode"], took["pose"], took["network"], took["total"]),
         windows=tuple(
             WindowScore(

@@ -9,7 +9,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.cli.train import needs_training_extra
+from fitcli.cli.train import need_training_extra
 
 if TYPE_CHECKING:
     from fitcli.training.ablation import Plan
@@ -68,9 +68,10 @@ def ablate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
 ) -> None:
     """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
-    with needs_training_extra():
-        from fitcli.network.spec import RGB_NETWORKS
-        from fitcli.training import ablation
+    need_training_extra()
+    from fitcli.network.spec import RGB_NETWORKS
+    from fitcli.training import ablation
+
     both = _listed(networks, tuple(RGB_NETWORKS), "network")
     if len(both) != 2:
         raise typer.BadParameter("--networks takes two: the SlowFast and the X3D of the ensemble.")

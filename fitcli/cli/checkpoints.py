@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
-from fitcli.cli.train import needs_training_extra
+from fitcli.cli.train import need_training_extra
 from fitcli.errors import CheckpointError
 from fitcli.report.terminal import printable
 
@@ -38,6 +38,8 @@ def assemble(
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import ENSEMBLE_FILE, EnsembleConfig
 
+    if poses:
+        need_training_extra()
     # What is wrong with one is said before anything is written.
     loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in networks]
     for path, network in zip(networks, loaded, strict=True):
@@ -45,8 +47,8 @@ def assemble(
         if path.resolve() != target.resolve():
             save_checkpoint(target, network)  # of the reference system's files this makes plain data
         if poses:
-            with needs_training_extra():
-                from fitcli.training.evaluate import network_metrics
+            from fitcli.training.evaluate import network_metrics
+
             save_checkpoint(target, replace(network, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"), trust=trust_checkpoint)
         note(f"Converted {target}")
@@ -168,11 +170,12 @@ def calibrate(
     """Choose the ensemble's weights, temperature and thresholds on series that the --fold networks never saw."""
     if labels and not elsewhere:
         raise typer.BadParameter("it lists the videos of --elsewhere: name their folder.", param_hint="--labels")
-    with needs_training_extra():
-        from fitcli.network.ensemble import Ensemble
-        from fitcli.training.calibrate import calibrate as choose
-        from fitcli.training.calibrate import cross_validated, with_refusal
-        from fitcli.training.evaluate import scored
+    need_training_extra()
+    from fitcli.network.ensemble import Ensemble
+    from fitcli.training.calibrate import calibrate as choose
+    from fitcli.training.calibrate import cross_validated, with_refusal
+    from fitcli.training.evaluate import scored
+
     clips = cross_validated(poses, runs, folds or len(runs))
     config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))])
     config.save(folder)
@@ -198,7 +201,7 @@ def info(
 
     from fitcli.network.checkpoint import load_checkpoint, sha256
     from fitcli.network.ensemble import EnsembleConfig, Member
-    from fitcli.network.ir import has_ir
+    from fitcli.network.ir import converted_spec
 
     paths = _chosen(checkpoint, checkpoints)
     folder = paths[0].parent
@@ -224,7 +227,7 @@ def info(
                     for head, names in (("exercise", content.spec.exercises), ("muscle", content.spec.muscles))
                     if names
                 },
-                "converted": has_ir(path, digest),
+                "converted": converted_spec(path, digest) is not None,
                 "network": content.spec.to_plain(),
                 "metrics": content.metrics,
                 "training": content.provenance and asdict(content.provenance),

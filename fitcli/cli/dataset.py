@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitcli.cli.console import note, progress, stdout
-from fitcli.cli.train import needs_training_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,9 +61,9 @@ def split(
 ) -> None:
     """Cut labelled videos into train, val and test so that clips of one recording stay together."""
     wanted = _shares(shares)
-    with needs_training_extra():
-        from fitcli.training import split as splitting
-        from fitcli.training.videos import SPLITS
+    from fitcli.training import split as splitting  # numpy and the engines
+    from fitcli.training.videos import SPLITS
+
     with progress("reading", shown=True) as report:
         clips, left_out = splitting.read_clips(videos, labels=labels, pattern=group_regex, progress=report)
     placed = splitting.write(splitting.plan(clips, wanted, seed), to, "copy" if copy else "symlink")
@@ -83,8 +82,8 @@ def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with train|val|test/<exercise>/*.mp4.")],
 ) -> None:
     """Decode every file of a data set and report what is unreadable and what is in two parts at once."""
-    with needs_training_extra():
-        from fitcli.training.split import check as examine
+    from fitcli.training.split import check as examine  # numpy and the engines
+
     with progress("checking", shown=True) as report:
         found = examine(folder, progress=report)
     _counts(found.counts, found.groups)

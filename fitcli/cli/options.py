@@ -46,7 +46,10 @@ Checkpoints = Annotated[
         rich_help_panel=ENGINE,
     ),
 ]
-OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.", rich_help_panel=ENGINE)]
+OnDevice = Annotated[
+    Device,
+    typer.Option("--device", help="Where the networks run; auto takes the quicker device.", rich_help_panel=ENGINE),
+]
 TrustCheckpoint = Annotated[
     bool,
     typer.Option(

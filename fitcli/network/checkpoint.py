@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.errors import CheckpointError
+from fitcli import remedy
+from fitcli.errors import CheckpointError, MissingTorchError
 from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
 
@@ -72,6 +73,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def require_torch(what: str) -> None:
+    """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
+    if remedy.lacking("torch"):
+        raise MissingTorchError(remedy.not_installed(what, "torch"))
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
     """Write `path` through a temporary file.
 
@@ -110,6 +117,7 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     trust: let a file that holds more than data run code of its own, as Python's pickles do; only for files from people
     you would take a program from. Raises `CheckpointError` for anything else.
     """
+    require_torch(f"Reading {path}")
     content = _read(path, trust)
     if isinstance(content, dict) and content.get("format") != FORMAT and is_reference(content):
         try:

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from fitcli.errors import StorageError
-from fitcli.network.checkpoint import load_checkpoint, sha256
+from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
 from fitcli.network.ir import IR_CHECKPOINT, IR_NETWORK
 
 
@@ -20,6 +20,7 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
     probability by more than a thousandth. Networks on pose are for any batch size, networks on RGB for one clip at a
     time, for which they run quicker.
     """
+    require_torch(f"Converting {checkpoint}")
     import torch
 
     from fitcli import engine

@@ -11,8 +11,9 @@ import numpy as np
 
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError
+from fitcli.network.device import Choice
 from fitcli.network.ir import Announce
-from fitcli.network.runtime import Logits, Pending, Precision, Runtime, load_runtimes
+from fitcli.network.runtime import Logits, Pending, Precision, Runtime, decide, load_runtimes
 from fitcli.network.spec import OTHER, NetworkSpec
 from fitcli.pose.clip import POINTS, ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
@@ -151,6 +152,12 @@ class WindowLogits:
     starts_s: tuple[float, ...]
     window_s: float
     logits: tuple[Logits, ...]
+
+
+def device_for(folder: Path, device: str = "auto", *, length_s: float | None = None, trust: bool = False) -> Choice:
+    """The device for the networks of a folder on `length_s` seconds of video, None for a camera; see `decide`."""
+    paths = [folder / member.checkpoint for member in EnsembleConfig.load(folder).members]
+    return decide(paths, device, length_s=length_s, trust=trust)
 
 
 class Ensemble:

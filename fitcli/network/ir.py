@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from fitcli.errors import CheckpointError, StorageError
+from fitcli.network.checkpoint import require_torch
 from fitcli.network.spec import NetworkSpec
 
 IR_NETWORK, IR_CHECKPOINT = ["fitcli", "network"], ["fitcli", "checkpoint_sha256"]
@@ -47,6 +48,7 @@ def ready_ir(
     for path in (ir_beside(checkpoint), cached):
         if spec := ir_of(path, digest):
             return path, spec
+    require_converter(checkpoint)
     from fitcli.network.convert import convert  # torch: only for a checkpoint that was never converted
 
     with _converting:
@@ -62,9 +64,14 @@ def ready_ir(
     return path, spec
 
 
-def has_ir(checkpoint: Path, digest: str) -> bool:
-    """Whether the checkpoint with that SHA-256 was converted before."""
-    return any(path.exists() and ir_of(path, digest) for path in (ir_beside(checkpoint), cached_ir(digest)))
+def converted_spec(checkpoint: Path, digest: str) -> NetworkSpec | None:
+    """The network of the checkpoint with that SHA-256 where it was converted before, else None."""
+    return next(filter(None, (ir_of(path, digest) for path in (ir_beside(checkpoint), cached_ir(digest)))), None)
+
+
+def require_converter(checkpoint: Path) -> None:
+    """Raises `CheckpointError` where what converts a checkpoint is not installed."""
+    require_torch(f"{checkpoint} has not been converted for OpenVINO yet, and converting it")
 
 
 def ir_of(path: Path, digest: str) -> NetworkSpec | None:

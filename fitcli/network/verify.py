@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fitcli.errors import CheckpointError
-from fitcli.network.checkpoint import load_checkpoint, sha256
+from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
 from fitcli.network.ir import Announce, ir_beside, ir_of
 from fitcli.network.runtime import Logits, OpenVinoRuntime, Precision, TorchRuntime
 from fitcli.network.spec import OTHER, NetworkSpec
@@ -33,6 +33,7 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
 
     The classes are checked with the file: a checkpoint of another class list is refused when it is read.
     """
+    require_torch(f"Verifying {checkpoint}")  # what is missing here is no fault of the checkpoint
     try:
         loaded = load_checkpoint(checkpoint, trust=trust)
     except CheckpointError as error:

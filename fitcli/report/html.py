@@ -355,6 +355,7 @@ def _facts(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
         for network in analysis.networks
     ]
     took = f"{analysis.timings.total_s:.1f} s" + (f" on {analysis.device}" if analysis.device else "")
+    took += f", {analysis.device_reason}" if analysis.device_reason else ""
     facts += [("took", took), ("made by", f"fitcli {remembered.version}")]
     if remembered.session_id:
         facts.append(("session", remembered.session_id))

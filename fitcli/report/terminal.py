@@ -315,6 +315,8 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
         table.add_row("picture", shape)
     took = analysis.timings
     spent = f"{took.total_s:.1f} s on {analysis.device}" if analysis.device else f"{took.total_s:.1f} s"
+    if analysis.device_reason:
+        spent += f", {analysis.device_reason}"
     if verbose:
         spent += f" (decode {took.decode_s:.2f}, pose {took.pose_s:.2f}, network {took.network_s:.2f} s)"
     table.add_row("took", spent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
 from fitcli.training.folds import held_out
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
-from fitcli.training.sequences import AMBIGUOUS, Labels, load_sequences
+from fitcli.training.sequences import AMBIGUOUS, Labels, Sequence, load_sequences
 
 SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 """Weights of one network that the sweep tries; the others share the rest as they do in the ensemble."""
@@ -294,7 +295,7 @@ def scored(
     if (folder / "clips.tsv").is_file():
         if ensemble.reads_pictures:
             raise CheckpointError(f"{folder} holds pose sequences, and networks here read pictures: name videos.")
-        sequences = held_out(load_sequences(folder, "train"), *fold) if fold else load_sequences(folder, split)
+        sequences = _sequences(folder, split, fold)
         for i, sequence in enumerate(sequences, 1):
             group = f"{sequence.tier} {sequence.note}" if sequence.tier else ""
             yield score_windows(sequence.id, group, sequence.labels, sequence.track, ensemble.runtimes)
@@ -304,7 +305,7 @@ def scored(
         raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
     from fitcli.analysis import watch
 
-    videos = _listed(folder, labels) if labels else _foldered(folder)
+    videos = _videos(folder, labels)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
             reading = Reading(ensemble)
@@ -318,6 +319,22 @@ def scored(
         progress(i / len(videos))
 
 
+def total_s(
+    folder: Path, *, split: str | None = "dev", labels: Path | None = None, fold: tuple[int, int] | None = None
+) -> float:
+    """Seconds of video in all that `scored` would have the networks read; see `evaluate`."""
+    if (folder / "clips.tsv").is_file():
+        tracks = [sequence.track for sequence in _sequences(folder, split, fold)]
+        return sum(float(track.times_s[-1] - track.times_s[0]) for track in tracks if len(track))
+    from fitcli.video import probe
+
+    length_s = 0.0
+    for path, _, _ in _videos(folder, labels):
+        with suppress(FitcliError):  # reported when it is scored
+            length_s += probe(path).duration_s
+    return length_s
+
+
 def labels_of(name: str) -> Labels:
     """The labels of a class name; raises `KeyError` for a name that is no exercise, "other" or "ambiguous"."""
     if name in (OTHER, AMBIGUOUS):
@@ -325,6 +342,14 @@ def labels_of(name: str) -> Labels:
         return Labels(len(catalog().exercises) if name == OTHER else None, unknown)
     exercise = catalog().exercise(name)
     return Labels(exercise.id, tuple(float(m in exercise.muscles) for m in catalog().muscles))
+
+
+def _sequences(folder: Path, split: str | None, fold: tuple[int, int] | None) -> list[Sequence]:
+    return held_out(load_sequences(folder, "train"), *fold) if fold else load_sequences(folder, split)
+
+
+def _videos(folder: Path, labels: Path | None) -> list[tuple[Path, str, str]]:
+    return _listed(folder, labels) if labels else _foldered(folder)
 
 
 def _foldered(folder: Path) -> list[tuple[Path, str, str]]:
