@@ -21,6 +21,7 @@ from fitcli.cli.evaluate import evaluate
 from fitcli.cli.exercises import exercises
 from fitcli.cli.record import record
 from fitcli.cli.train import train
+from fitcli.isolation import isolate_children
 
 app = typer.Typer(
     name="fitcli",
@@ -58,6 +59,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of `fitcli` and of `python -m fitcli`."""
+    isolate_children()
     verbose = not {"-v", "--verbose"}.isdisjoint(sys.argv)
     prepare_streams()
     if not (verbose or sys.warnoptions):

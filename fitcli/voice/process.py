@@ -26,6 +26,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from fitcli import isolation
 from fitcli.voice.sound import RATE_HZ, Samples, read, tone, write
 
 RENDER_LIMIT_S = 6.0
@@ -154,10 +155,16 @@ def _rendered(text: str, lang: str) -> Samples:
     """The words as sound. A fresh process for each utterance: espeak's driver loses a second one."""
     with tempfile.TemporaryDirectory(prefix="fitcli-voice-") as folder:
         path = Path(folder) / "speech.wav"
-        command = [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process", "render", str(path), lang]
+        command = isolation.command("fitcli.voice.process", "render", str(path), lang)
         try:
             done = subprocess.run(
-                command, input=text, encoding="utf-8", stdout=subprocess.PIPE, timeout=RENDER_LIMIT_S, check=False
+                command,
+                env=isolation.environment(),
+                input=text,
+                encoding="utf-8",
+                stdout=subprocess.PIPE,
+                timeout=RENDER_LIMIT_S,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise SoundError("engine_hangs") from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from fitcli import isolation
 from fitcli.remedy import AUDIO_OUTPUT, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
 from fitcli.voice.process import RENDER_LIMIT_S, Sound
 from fitcli.voice.wording import spoken
@@ -73,7 +74,8 @@ class Voice:
         self._limit_s = 5.0
         self._troubles: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process"],
+            isolation.command("fitcli.voice.process"),
+            env=isolation.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -201,9 +203,15 @@ def find_voices() -> Found:
 
 def _ask(question: str, *, crashed: str, hangs: str) -> Found:
     """Let a child process look, because some of the libraries end the process that asks them."""
-    command = [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process", question]
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PROBE_LIMIT_S, check=False)
+        done = subprocess.run(
+            isolation.command("fitcli.voice.process", question),
+            env=isolation.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PROBE_LIMIT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return Found(trouble=hangs)
     if done.returncode:
