@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from openvino import CompiledModel, Core
 
 
-_CONVERTER = "openvino.tools.ovc"
+_CONVERTER, _TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 _importing = threading.Lock()
 
 
@@ -50,6 +53,34 @@ def openvino() -> ModuleType:
             # moment would wait for each other for ever.
             imported.Type.f32.to_dtype()
     return sys.modules["openvino"]
+
+
+@contextmanager
+def converter() -> Iterator[Callable[..., Any]]:
+    """OpenVINO's `convert_model`, kept from reporting its use over the internet for as long as the block runs.
+
+    CI=true is the converter's own switch, read whenever it sets up its telemetry. The package that sends is blocked
+    besides: the converter does without it where it is not installed. Where it was imported before, consent is withdrawn.
+    """
+    openvino()
+    before = os.environ.get("CI")
+    os.environ["CI"] = "true"
+    sender = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # as in `openvino`
+    try:
+        imported = importlib.import_module(_CONVERTER)
+        if sender:
+            imported.telemetry.consent = False
+        yield imported.convert_model
+    finally:
+        if sender:
+            sys.modules[_TELEMETRY] = sender
+        else:
+            del sys.modules[_TELEMETRY]
+        if before is None:
+            del os.environ["CI"]
+        else:
+            os.environ["CI"] = before
 
 
 @cache

@@ -27,12 +27,11 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
 
     # First, for it holds the converter back while it imports: another network may be compiled at the same moment.
     ov = engine.openvino()
-    from openvino.tools.ovc import convert_model
 
     loaded = load_checkpoint(checkpoint, trust=trust)
     spec, on_pose = loaded.spec, loaded.spec.input == "pose"
     network = Exported(restore(loaded, checkpoint))
-    with warnings.catch_warnings(), torch.inference_mode():
+    with engine.converter() as convert_model, warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         logging.getLogger("torch").setLevel(logging.ERROR)
         # Traced here: left to OpenVINO, the trace is checked by running the network three more times.
