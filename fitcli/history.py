@@ -91,7 +91,10 @@ class Skipped:
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:
-    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder."""
+    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder.
+
+    Raises `StorageError` for a user without a home folder.
+    """
     if explicit is not None:
         return explicit
     if named := os.environ.get("FITCLI_SESSIONS"):
@@ -101,7 +104,12 @@ def sessions_folder(explicit: Path | None = None) -> Path:
         return here
     from platformdirs import user_data_path  # only here: most runs name a folder or stand beside one
 
-    return user_data_path("fitcli", appauthor=False) / "sessions"
+    folder = user_data_path("fitcli", appauthor=False)
+    if not folder.is_absolute():  # without a home folder, `~` stands for no place
+        raise StorageError(
+            "This user has no home folder for sessions: name a folder with --sessions, or set FITCLI_SESSIONS."
+        )
+    return folder / "sessions"
 
 
 @dataclass

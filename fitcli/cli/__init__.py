@@ -15,7 +15,7 @@ import fitcli
 from fitcli.cli import checkpoints, dataset, history
 from fitcli.cli.ablate import ablate
 from fitcli.cli.analyze import analyze
-from fitcli.cli.console import complain, prepare_streams
+from fitcli.cli.console import complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
 from fitcli.cli.evaluate import evaluate
 from fitcli.cli.exercises import exercises
@@ -62,6 +62,8 @@ def main() -> None:
     isolate_children()
     verbose = not {"-v", "--verbose"}.isdisjoint(sys.argv)
     prepare_streams()
+    if verbose:
+        print_log()
     if not (verbose or sys.warnoptions):
         warnings.simplefilter("ignore")  # libraries warn their developers; users get sentences they can act on
     try:

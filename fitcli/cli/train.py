@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitcli.cache import provide_temporary_folder
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
 from fitcli.errors import FitcliError
@@ -102,6 +103,7 @@ def needs_training_extra() -> Iterator[None]:
     """Turns the lack of a package that only trainers install into the command that installs it."""
     # It comes along with torchmetrics and tells the whole world when it looks for fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    provide_temporary_folder()  # where matplotlib goes if its own cache cannot be written, and it insists on one
     try:
         yield
     except ModuleNotFoundError as error:
@@ -315,7 +317,8 @@ def train(
     parts = parse_fold(fold)
     with needs_training_extra():
         # torch and Lightning: seconds of import
-        from fitcli.training.trainer import RESUME_FILE, Hardware, default_workers, is_first_process, quieten
+        from fitcli.training.resume import resume_file
+        from fitcli.training.trainer import Hardware, default_workers, is_first_process, quieten
     quieten()
     hardware = Hardware(
         device=device.value,
@@ -327,8 +330,8 @@ def train(
         threads=threads,
     )
     folder = run or Path("runs") / architecture.value
-    if is_first_process() and (folder / RESUME_FILE).exists():
-        note(f"Going on from {folder / RESUME_FILE}.")
+    if is_first_process() and (interrupted := resume_file(folder)):
+        note(f"Going on from {interrupted}.")
     if input is Input.pose:
         from fitcli.network.spec import DEFAULT_SPECS
         from fitcli.training.train import SYNTHETIC_EACH, TrainOptions

@@ -14,11 +14,11 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import IO, Any
 import numpy as np
 
 from fitcli import isolation
+from fitcli.cache import temporary_folder
 from fitcli.voice.sound import RATE_HZ, Samples, read, tone, write
 
 RENDER_LIMIT_S = 6.0
@@ -153,8 +154,8 @@ class Engine:
 
 def _rendered(text: str, lang: str) -> Samples:
     """The words as sound. A fresh process for each utterance: espeak's driver loses a second one."""
-    with tempfile.TemporaryDirectory(prefix="fitcli-voice-") as folder:
-        path = Path(folder) / "speech.wav"
+    with _place_for_speech() as folder:
+        path = folder / "speech.wav"
         command = isolation.command("fitcli.voice.process", "render", str(path), lang)
         try:
             done = subprocess.run(
@@ -174,6 +175,17 @@ def _rendered(text: str, lang: str) -> Samples:
     if done.returncode or not len(samples):
         raise SoundError("engine_fails")
     return samples
+
+
+@contextmanager
+def _place_for_speech() -> Iterator[Path]:
+    """A folder for the file that an engine renders to; raises `SoundError` where nothing can be written."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("fitcli-voice-"))
+        except OSError as error:
+            raise SoundError("no_room") from error
+        yield folder
 
 
 def render(path: Path, lang: str, text: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fitcli import isolation
-from fitcli.remedy import AUDIO_OUTPUT, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
+from fitcli.remedy import AUDIO_OUTPUT, DISK, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
 from fitcli.voice.process import RENDER_LIMIT_S, Sound
 from fitcli.voice.wording import spoken
 
@@ -49,6 +49,7 @@ TROUBLES = {
     "engine_hangs": Trouble(
         f"the speech engine did not answer in {RENDER_LIMIT_S:.0f} s", "install it again with", SPEECH_ENGINE
     ),
+    "no_room": Trouble("there is no room for speech in the folder for temporary files", "free some with", DISK),
     "no_voices": Trouble("the speech engine has no voices", "install some with", SPEECH_VOICES),
     "no_language": Trouble(
         "the speech engine has no voice for that language", "list those it has with", everywhere("fitcli doctor")
@@ -233,5 +234,5 @@ def output_expected() -> bool:
         any(Path("/dev/snd").glob("pcm*p"))
         or any((runtime / socket).exists() for socket in ("pulse/native", "pipewire-0"))
         or any(os.environ.get(name) for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH"))
-        or (Path.home() / ".asoundrc").exists()
+        or Path(os.path.expanduser("~/.asoundrc")).exists()  # noqa: PTH111 - Path.home() raises for a user without one
     )
