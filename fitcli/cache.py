@@ -6,15 +6,19 @@ is logged once for each folder, and `fitcli -v` prints what is logged.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
+_logged: set[str] = set()
+_logging = threading.Lock()  # networks are made ready side by side
 
 _TRIAL_BYTES = 1 << 16  # an empty file fits on a full disk
 _MEMORY = Path("/dev/shm")  # Linux: files in memory, writable even where everything else is read-only
@@ -23,14 +27,22 @@ _MEMORY = Path("/dev/shm")  # Linux: files in memory, writable even where everyt
 def cache_path(name: str) -> Path:
     """Where `name` lies in the user's cache, whether it can be written or not.
 
-    Raises `OSError` where this user has no cache: without a home folder, `~` stands for no place.
+    Raises `OSError` for a user without a home folder.
     """
     from platformdirs import user_cache_path  # only here: most commands use no cache
 
-    root = user_cache_path("fitcli")
-    if not root.is_absolute():
-        raise FileNotFoundError(2, "this user has no home folder, and XDG_CACHE_HOME names none", str(root))
-    return root / name
+    return users_folder(lambda: user_cache_path("fitcli")) / name
+
+
+def users_folder(find: Callable[[], Path]) -> Path:
+    """The folder of this user that platformdirs finds; raises `OSError` for a user without a home folder."""
+    try:
+        folder = find()
+    except RuntimeError:  # newer versions say that `~` stands for no place; older ones give it back
+        folder = Path("~")
+    if not folder.is_absolute():
+        raise FileNotFoundError(errno.ENOENT, "this user has no home folder", str(folder))
+    return folder
 
 
 @cache
@@ -47,18 +59,20 @@ def cache_folder(name: str) -> Path | None:
 
 def try_writing(folder: Path) -> None:
     """Make `folder` if need be and write something there for a trial; raises `OSError`."""
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(bytes(_TRIAL_BYTES))
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(folder)) from error
 
 
-@cache
 def without(reason: str) -> None:
     """Log, once, why a run goes on without a cache."""
-    _log.info("%s: this run goes on without, and so is slower.", reason)
+    with _logging:
+        if reason not in _logged:
+            _logged.add(reason)
+            _log.info("%s: this run goes on without it, which is slower.", reason)
 
 
 def provide_temporary_folder() -> None:
@@ -66,7 +80,8 @@ def provide_temporary_folder() -> None:
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
-        if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+        with suppress(OSError):
+            try_writing(_MEMORY)
             tempfile.tempdir = os.environ["TMPDIR"] = str(_MEMORY)
 
 

@@ -229,9 +229,15 @@ def _cache() -> Iterator[Check]:
 
 
 def _temporary() -> Iterator[Check]:
-    with temporary_folder("fitcli-doctor-") as folder:
-        try_writing(folder)
-        yield Check("Temporary files", Verdict.OK, f"{folder.parent} can be written to")
+    try:
+        with temporary_folder("fitcli-doctor-") as folder:
+            try_writing(folder)
+            found = f"{folder.parent} can be written to"
+    except OSError as error:
+        found = f"none can be written ({error.strerror}): no speech, no recording"
+        yield Check("Temporary files", Verdict.LIMITED, found, remedy.DISK)
+        return
+    yield Check("Temporary files", Verdict.OK, found)
 
 
 def _cameras() -> Iterator[Check]:

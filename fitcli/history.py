@@ -102,14 +102,17 @@ def sessions_folder(explicit: Path | None = None) -> Path:
     here = Path("sessions")
     if here.is_dir():
         return here
-    from platformdirs import user_data_path  # only here: most runs name a folder or stand beside one
+    # Only here: most runs name a folder or stand beside one.
+    from platformdirs import user_data_path
 
-    folder = user_data_path("fitcli", appauthor=False)
-    if not folder.is_absolute():  # without a home folder, `~` stands for no place
+    from fitcli.cache import users_folder
+
+    try:
+        return users_folder(lambda: user_data_path("fitcli", appauthor=False)) / "sessions"
+    except OSError as error:
         raise StorageError(
             "This user has no home folder for sessions: name a folder with --sessions, or set FITCLI_SESSIONS."
-        )
-    return folder / "sessions"
+        ) from error
 
 
 @dataclass
