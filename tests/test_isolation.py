@@ -18,9 +18,9 @@ from fitcli import isolation
 FITCLI = str(Path(sys.executable).with_name("fitcli"))
 
 NAMES = """
-typing json sitecustomize usercustomize numpy av torch lightning openvino cv2 pyttsx3 sounddevice PIL fitcli 
-platformdirs typer rich re types struct socket random runpy multiprocessing pickle queue signal wave dataclasses subprocess tempfile
-threading matplotlib yaml
+typing json sitecustomize usercustomize numpy av torch lightning openvino cv2 pyttsx3 sounddevice PIL fitcli
+platformdirs typer rich re types struct socket random runpy multiprocessing pickle queue signal wave dataclasses
+subprocess tempfile threading matplotlib yaml
 """.split()  # noqa: SIM905 - forty quoted names are harder to read
 
 CANARY = """
