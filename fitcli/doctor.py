@@ -82,7 +82,7 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
         _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, remedy.REINSTALL),
         _Part("Sessions", lambda: _sessions(sessions_folder(sessions)), Verdict.BROKEN, remedy.SESSIONS),
         _Part("Cache", _cache, Verdict.LIMITED, remedy.CACHE),
-        _Part("Temporary files", _temporary, Verdict.LIMITED, remedy.DISK),
+        _Part("Temp files", _temporary, Verdict.LIMITED, remedy.DISK),
         _Part("Cameras", _cameras, Verdict.LIMITED, remedy.OPENCV),
         _Part("Display", _display, Verdict.LIMITED, remedy.OPENCV),
         _Part("Audio output", _audio, Verdict.LIMITED, remedy.PORTAUDIO),
@@ -235,9 +235,9 @@ def _temporary() -> Iterator[Check]:
             found = f"{folder.parent} can be written to"
     except OSError as error:
         found = f"none can be written ({error.strerror}): no speech, no recording"
-        yield Check("Temporary files", Verdict.LIMITED, found, remedy.DISK)
+        yield Check("Temp files", Verdict.LIMITED, found, remedy.DISK)
         return
-    yield Check("Temporary files", Verdict.OK, found)
+    yield Check("Temp files", Verdict.OK, found)
 
 
 def _cameras() -> Iterator[Check]:

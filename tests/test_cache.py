@@ -60,7 +60,7 @@ def test_a_full_disk_costs_no_answer_even_where_a_network_is_to_be_converted(tmp
 
     done = run(tmp_path, "doctor", "--json", full=True, **settings)
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    for part in ("Cache", "Temporary files"):
+    for part in ("Cache", "Temp files"):
         assert checks[part]["verdict"] == "limited"
         assert checks[part]["remedy"]
     assert str(tmp_path / "cache") in checks["Cache"]["found"]

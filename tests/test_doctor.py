@@ -14,7 +14,7 @@ import pytest
 from commandline import SAMPLE, fitcli
 
 PARTS = (
-    "Python", "Platform", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions", "Free disk",
+    "Python", "Platform", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions", "Free disk", "Cache", "Temp files",
     "Audio output", "Speech", "Display",
 )  # fmt: skip
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}

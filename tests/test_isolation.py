@@ -102,7 +102,7 @@ def test_commands_run_no_file_of_the_folder_and_open_no_socket(place: Place, pos
         ["history"],
         ["checkpoints", "convert", tmp_path / "tcn.ckpt", "--to", tmp_path / "converted"],
         ["checkpoints", "verify", tmp_path / "converted" / "tcn.ckpt"],
-        ["analyze", SAMPLE, "--no-save", "--voice-file", tmp_path / "speech.wav", "--save-video", tmp_path / "out.mp4"],
+        ["analyze", SAMPLE, "--no-save", "--voice-file", tmp_path / "speech.wav"],
         ["record", "--camera", SAMPLE, "--duration", 1, "--countdown", 0, "--no-save", "--voice"],
         ["doctor"],
         train,
