@@ -14,8 +14,8 @@ import pytest
 from commandline import SAMPLE, fitcli
 
 PARTS = (
-    "Python", "Platform", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions", "Free disk", "Cache", "Temp files",
-    "Audio output", "Speech", "Display",
+    "Python", "Platform", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions", "Free disk",
+    "Cache", "Temp files", "Audio output", "Speech", "Display",
 )  # fmt: skip
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="arranges Linux's sound and displays")
