@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
+from fitcli.cache import cache_path, temporary_folder, try_writing
 from fitcli.errors import FitcliError, MissingTorchError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
@@ -83,6 +85,8 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
         _Part("Pose models", _pose, Verdict.BROKEN, remedy.REINSTALL),
         _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, _checkpoints_cure(checkpoints)),
         _Part("Sessions", lambda: _sessions(sessions_folder(sessions)), Verdict.BROKEN, remedy.SESSIONS),
+        _Part("Cache", _cache, Verdict.LIMITED, remedy.CACHE),
+        _Part("Temp files", _temporary, Verdict.LIMITED, remedy.DISK),
         _Part("Cameras", _cameras, Verdict.LIMITED, remedy.OPENCV),
         _Part("Display", _display, Verdict.LIMITED, remedy.OPENCV),
         _Part("Audio output", _audio, Verdict.LIMITED, remedy.PORTAUDIO),
@@ -126,19 +130,25 @@ def _packages() -> Iterator[Check]:
 
 
 def _video() -> Iterator[Check]:
-    """Write a short video and read it back: codecs, and the temporary folder."""
+    """Write a short video and read it back, if there is a place for one."""
+    import av
     import numpy as np
 
     from fitcli.video import VideoWriter, frames
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trial.mp4")
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("fitcli-doctor-"))
+            try_writing(folder)
+        except OSError:
+            found = f"PyAV {av.__version__}; not tried, for there is no room for temporary files"
+            yield Check("Video", Verdict.LIMITED, found, remedy.DISK)
+            return
+        path = folder / "trial.mp4"
         with VideoWriter(path, 64, 64) as writer:
             for number in range(15):
                 writer.write(np.full((64, 64, 3), number * 16, np.uint8), number / 30)
         count = sum(1 for _ in frames(path, rate_hz=None))
-    import av
-
     found = f"PyAV {av.__version__}, H.264 written and read"
     yield Check("Video", Verdict.OK if count == 15 else Verdict.BROKEN, found, remedy.PYAV)
 
@@ -242,6 +252,30 @@ def _sessions(folder: Path) -> Iterator[Check]:
     yield Check("Free disk", verdict, f"{free / 1024**3:.1f} GiB where sessions are stored", remedy.DISK)
 
 
+def _cache() -> Iterator[Check]:
+    """Write to the user's cache: without it, everything works and every run begins slowly."""
+    try:
+        folder = cache_path("")
+        try_writing(folder)
+    except OSError as error:
+        found = f"{error.filename} cannot be written to ({error.strerror}); fitcli works without, and starts slower"
+        yield Check("Cache", Verdict.LIMITED, found, remedy.CACHE)
+        return
+    yield Check("Cache", Verdict.OK, f"{folder} can be written to")
+
+
+def _temporary() -> Iterator[Check]:
+    try:
+        with temporary_folder("fitcli-doctor-") as folder:
+            try_writing(folder)
+            found = f"{folder.parent} can be written to"
+    except OSError as error:
+        found = f"none can be written ({error.strerror}): no speech, no recording"
+        yield Check("Temp files", Verdict.LIMITED, found, remedy.DISK)
+        return
+    yield Check("Temp files", Verdict.OK, found)
+
+
 def _cameras() -> Iterator[Check]:
     """Open every camera that is listed and count its frames."""
     from fitcli.camera import Camera, cameras
@@ -299,8 +333,14 @@ def _speech() -> Iterator[Check]:
         missing = TROUBLES[voices.trouble]
         yield Check("Speech", Verdict.LIMITED, missing.what, missing.remedy)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        trouble = speak("Ready.", file=Path(folder, "ready.wav"))
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("fitcli-doctor-"))
+        except OSError:
+            missing = TROUBLES["no_room"]
+            yield Check("Speech", Verdict.LIMITED, missing.what, missing.remedy)
+            return
+        trouble = speak("Ready.", file=folder / "ready.wav")
     english = [name for name in voices.names if name.startswith("en")]
     found = f"{len(voices.names)} voices, {len(english)} of them English"
     if trouble:

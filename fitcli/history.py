@@ -91,7 +91,10 @@ class Skipped:
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:
-    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder."""
+    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder.
+
+    Raises `StorageError` for a user without a home folder.
+    """
     if explicit is not None:
         return explicit
     if named := os.environ.get("FITCLI_SESSIONS"):
@@ -99,9 +102,17 @@ def sessions_folder(explicit: Path | None = None) -> Path:
     here = Path("sessions")
     if here.is_dir():
         return here
-    from platformdirs import user_data_path  # only here: most runs name a folder or stand beside one
+    # Only here: most runs name a folder or stand beside one.
+    from platformdirs import user_data_path
 
-    return user_data_path("fitcli", appauthor=False) / "sessions"
+    from fitcli.cache import users_folder
+
+    try:
+        return users_folder(lambda: user_data_path("fitcli", appauthor=False)) / "sessions"
+    except OSError as error:
+        raise StorageError(
+            "This user has no home folder for sessions: name a folder with --sessions, or set FITCLI_SESSIONS."
+        ) from error
 
 
 @dataclass

@@ -330,6 +330,12 @@ SESSIONS = Remedy(
     macos="export FITCLI_SESSIONS=~/fitcli-sessions",
     windows="setx FITCLI_SESSIONS %USERPROFILE%\\fitcli-sessions",
 )
+CACHE = Remedy(
+    debian="df -h ~/.cache, then free some space, or export XDG_CACHE_HOME=/a/folder/of/yours",
+    fedora="df -h ~/.cache, then free some space, or export XDG_CACHE_HOME=/a/folder/of/yours",
+    macos="df -h ~/Library/Caches, then free some space",
+    windows="start ms-settings:storagesense",
+)
 DISK = Remedy(
     debian="sudo apt clean && df -h",
     fedora="sudo dnf clean all && df -h",

@@ -98,15 +98,13 @@ def ablate(
 def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | None, device: str) -> None:
     from fitcli.report import ablation as pages
     from fitcli.training import ablation
-    from fitcli.training.frames import default_folder
     from fitcli.training.scoring import readable, score_videos
     from fitcli.training.videos import list_videos
 
     folder = list_videos(data)
     ablation.held_out(folder)
     ablation.claim(to, plan, given)
-    frames = cache or default_folder()
-    passed = ["--cache", str(frames), "--device", device, *given]
+    passed = [*(("--cache", str(cache)) if cache else ()), "--device", device, *given]
     faults: dict[str, str] = {}
     runs = plan.runs()
     for number, run in enumerate(runs, 1):
@@ -118,7 +116,7 @@ def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | N
             note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.LOG_FILE}", style="red")
     with stages(shown=True) as report:
         for run in [run for run in runs if run.name not in faults][:1]:
-            folder = readable(folder, run.checkpoint(to), frames, lambda share: report("decoding test videos", share))
+            folder = readable(folder, run.checkpoint(to), cache, lambda share: report("decoding test videos", share))
         videos = ablation.held_out(folder)
         done = ablation.report(
             plan,
@@ -129,7 +127,7 @@ def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | N
             lambda checkpoint: score_videos(
                 checkpoint,
                 videos,
-                frames,
+                cache,
                 device=device,
                 progress=lambda share: report(f"scoring {checkpoint.parent.name}", share),
             ),

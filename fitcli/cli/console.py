@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import signal
 import sys
 import traceback
@@ -42,6 +43,19 @@ _under_bar: list[Console] = []
 def note(sentence: str, style: str = "bright_black") -> None:
     """One line on stderr; the terminal wraps it, so that a search in a log finds it whole."""
     (_under_bar[-1] if _under_bar else stderr()).print(sentence, style=style, soft_wrap=True)
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(printable(record.getMessage()))
+
+
+def print_log() -> None:
+    """Print what fitcli logs, one line each on stderr: what a user needs to know only where something is odd."""
+    log = logging.getLogger("fitcli")
+    log.addHandler(_Notes())
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 def explain(error: Exception) -> str:

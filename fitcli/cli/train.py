@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitcli import remedy
+from fitcli.cache import provide_temporary_folder
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
 from fitcli.errors import MissingTrainingError
@@ -99,6 +100,7 @@ def need_training_extra() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if remedy.lacking("train"):
         raise MissingTrainingError(remedy.not_installed("This command", "train"))
+    provide_temporary_folder()  # where matplotlib goes if its own cache cannot be written, and it insists on one
 
 
 POSE_ONLY = ("fold", "synthetic", "teacher")
@@ -308,7 +310,8 @@ def train(
     parts = parse_fold(fold)
     need_training_extra()
     # torch and Lightning: seconds of import
-    from fitcli.training.trainer import RESUME_FILE, Hardware, default_workers, is_first_process, quieten
+    from fitcli.training.resume import resume_file
+    from fitcli.training.trainer import Hardware, default_workers, is_first_process, quieten
 
     quieten()
     hardware = Hardware(
@@ -321,8 +324,8 @@ def train(
         threads=threads,
     )
     folder = run or Path("runs") / architecture.value
-    if is_first_process() and (folder / RESUME_FILE).exists():
-        note(f"Going on from {folder / RESUME_FILE}.")
+    if is_first_process() and (interrupted := resume_file(folder)):
+        note(f"Going on from {interrupted}.")
     if input is Input.pose:
         from fitcli.network.spec import DEFAULT_SPECS
         from fitcli.training.train import SYNTHETIC_EACH, TrainOptions

@@ -170,13 +170,17 @@ class OpenVinoRuntime:
         from fitcli import engine
 
         self.checkpoint_sha256 = _digest(checkpoint)
-        path, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
+        network, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
         half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
         self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
-        self._damaged = f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}."
+        self._damaged = (
+            f"{network} cannot be run: delete it and it is made anew from {checkpoint.name}."
+            if isinstance(network, Path)
+            else f"{checkpoint} cannot be run by OpenVINO."
+        )
         # Compiling releases the interpreter: a video is decoded meanwhile.
         beside = ThreadPoolExecutor(1, thread_name_prefix="compile")
-        self._compiling = beside.submit(engine.compiled, path, precision="bf16" if half else "f32")
+        self._compiling = beside.submit(engine.compiled, network, precision="bf16" if half else "f32")
         beside.shutdown(wait=False)
         self._batch = BATCH if self.spec.input == "pose" else 1
 

@@ -176,7 +176,8 @@ def undone_stretch(analysis: Analysis) -> str:
 def short_path(path: str | Path) -> str:
     """A path as short as it can be said: from the current folder or from ~ where it lies below them."""
     absolute = Path(path).absolute()
-    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises for a user without one
+    for base, prefix in ((Path.cwd(), ""), (home, "~/")):
         if absolute.is_relative_to(base):
             return printable(prefix + str(absolute.relative_to(base)).replace(os.sep, "/"))
     return printable(str(absolute))

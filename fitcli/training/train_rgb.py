@@ -19,11 +19,11 @@ from fitcli.network.spec import OTHER, NetworkSpec, rgb_spec
 from fitcli.training import kinetics
 from fitcli.training.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
 from fitcli.training.draws import SeededDraws, Share
-from fitcli.training.frames import FrameCache, default_folder
+from fitcli.training.frames import FrameCache
 from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
+from fitcli.training.resume import read_state, resume_file
 from fitcli.training.rgb_module import RgbModule, RgbRecipe
 from fitcli.training.trainer import (
-    RESUME_FILE,
     Hardware,
     LoaderWatch,
     fit,
@@ -100,7 +100,7 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
     folder = _useful(folder, spec)
     Share(0, 1, options.hardware.accumulate).of(options.batch)  # a wrong batch is told before hours of decoding
     weights = _published(options, spec, lambda share: told("fetching Kinetics weights", share))
-    cache = FrameCache(options.cache or default_folder(), cache_side(spec))
+    cache = FrameCache.at(options.cache, cache_side(spec))
     folder = prepared(folder, ("train", "val"), cache, options.decoders, lambda share: told("decoding", share))
     L.seed_everything(options.seed, verbose=False)
     validation = folder.split("val")
@@ -127,13 +127,15 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
         steps=options.epochs * (options.draws_per_epoch or len(folder.split("train"))) // options.batch,
     )
     module = RgbModule(spec, options.recipe)
-    if not (options.run / RESUME_FILE).exists():
+    if not resume_file(options.run):
         _start(module, options, weights)
     if is_first_process():
         _describe(options, spec)
         table = folder.save(options.run / FILES_TABLE)
         if say:
             say(f"{folder.summary} Each one: {table}")
+            if cache.folder is None:
+                say("Your cache folder cannot be written to: every clip is decoded from its video, which is slow.")
     training = _loader(folder.split("train"), cache, spec, options, trainer)
     fit(trainer, module, training, _measured(folder, cache, spec, options, trainer))
     target = options.run / f"{options.architecture}.ckpt"
@@ -256,7 +258,7 @@ def _save(target: Path, module: RgbModule, best: str, options: RgbOptions, clips
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.network.state_dict().items()}
     metrics: dict[str, float] = {}
     if best:
-        kept = torch.load(best, map_location="cpu", weights_only=False)  # written by this run
+        kept = read_state(Path(best))
         weights = {name: kept["state_dict"][f"network.{name}"] for name in weights}
         metrics = {name: round(value, 4) for name, value in kept["figures"].items()}
     save_checkpoint(
