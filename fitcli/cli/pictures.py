@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from fitcli.analysis import Analysis
-from fitcli.cli.console import complain, interruptible, progress, stdout
+from fitcli.cli.console import complain, progress, stdout
 from fitcli.errors import FitcliError, StorageError
 from fitcli.history import Session
+from fitcli.interrupt import interruptible
 from fitcli.report.terminal import printable, short_path
 
 PANEL = "Pictures"
