@@ -111,11 +111,11 @@ class Analysis:
     is where the pictures end if the file is cut off or damaged up to its end, None ordinarily. `exercise` is None
     unless `status` is "ok"; `exercises` (all 16, most probable first) and `muscles` (all 11, class-id order) are empty
     only for "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises`
-    empty and name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
-    "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
-    "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was undone before
-    the person was followed; 1.0 ordinarily. `message` is one sentence for a person. `track` is what was followed, for
-    pictures and further measuring; it is not part of the JSON.
+    empty and name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise.
+    `muscle_scores` is "softmax" where the muscles' activations are shares of one whole, as the reference system shows
+    them, else "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was
+    undone before the person was followed; 1.0 ordinarily. `message` is one sentence for a person. `track` is what was
+    followed, for pictures and further measuring; it is not part of the JSON.
     """
 
     file: str
@@ -383,7 +383,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading, *, breaks_off: bool
     from fitcli.video import SHORTEST_S
 
     stretches = person.stretches()
-    length_s = max(stretch.length_s for stretch in stretches)
+    length_s = max((stretch.length_s for stretch in stretches), default=0.0)
     if length_s < SHORTEST_S:
         at_once = " without a gap" if len(stretches) > 1 else ", then the file breaks off" if breaks_off else ""
         raise InvalidVideoError(

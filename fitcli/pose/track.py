@@ -63,12 +63,12 @@ class PoseTrack:
         return self._only((self.times_s >= start_s) & (self.times_s < end_s))
 
     def stretches(self) -> tuple[PoseTrack, ...]:
-        """The track parted where more than `GAP_S` pass between two samples.
+        """The track parted where more than `GAP_S` pass between two samples; none for an empty one.
 
         What is too short to hold a movement is left out where there is something longer.
         """
         if not len(self._last_before_gap):
-            return (self,)
+            return (self,) if len(self) else ()
         bounds = [0, *(self._last_before_gap + 1).tolist(), len(self)]
         parts = [self._only(slice(*pair)) for pair in pairwise(bounds)]
         long = tuple(part for part in parts if part.length_s >= SHORTEST_S)
