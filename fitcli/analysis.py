@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitcli import interrupt
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError, InvalidVideoError
 
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
     from fitcli.network.ensemble import Ensemble, Reading
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
-    from fitcli.video import Frame, Image, Listener
+    from fitcli.video import Frame, Image, Listener, Watched
 
 SCHEMA = 1
 """Version of the JSON fields of an `Analysis`; it rises when a field changes its meaning or goes."""
 
 POSE_RATE_HZ = 15.0
 """Frames a second that are looked at: the rate of the sequences that the networks were trained on."""
-
-SHORTEST_S = 0.5
-"""Shorter than this holds no movement to name."""
 
 LEAST_FOUND = 0.05
 """Share of the frames that must show somebody."""
@@ -108,14 +106,16 @@ class Timings:
 class Analysis:
     """Everything fitcli says about one video.
 
-    `duration_s` is the file's, `start_s`..`end_s` the part that was analysed. `exercise` is None unless `status` is
-    "ok"; `exercises` (all 16, most probable first) and `muscles` (all 11, class-id order) are empty only for
-    "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises` empty and
-    name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
-    "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
-    "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was undone before
-    the person was followed; 1.0 ordinarily. `device_reason` says why the networks ran on `device`, and is empty where
-    there was no choice. `message` is one sentence for a person. `track` is what was followed, for
+    `duration_s` is the file's length: as its pictures have it where they were read to their end, else as the file says.
+    `start_s` and `end_s` are the times of the first and the last picture in the part that was analysed. `broken_off_s`
+    is where the pictures end if the file is cut off or damaged up to its end, None ordinarily. `exercise` is None
+    unless `status` is "ok"; `exercises` (all 16, most probable first) and `muscles` (all 11, class-id order) are empty
+    only for "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises`
+    empty and name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise.
+    `muscle_scores` is "softmax" where the muscles' activations are shares of one whole, as the reference system shows
+    them, else "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was
+    undone before the person was followed; 1.0 ordinarily. `device_reason` says why the networks ran on `device`, and
+    is empty where there was no choice. `message` is one sentence for a person. `track` is what was followed, for
     pictures and further measuring; it is not part of the JSON.
     """
 
@@ -139,6 +139,7 @@ class Analysis:
     consistent_with: tuple[str, ...] = ()
     muscle_scores: str = "sigmoid"
     picture_stretch: float = 1.0
+    broken_off_s: float | None = None
     track: PoseTrack | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -198,6 +199,7 @@ class Analysis:
                 "total": round(self.timings.total_s, 3),
             },
             "analysed_s": [round(self.start_s, 3), round(self.end_s, 3)],
+            "broken_off_s": None if self.broken_off_s is None else round(self.broken_off_s, 3),
             "picture_stretch": round(self.picture_stretch, 3),
             "windows": [
                 {
@@ -254,10 +256,8 @@ def analyze_video(
         # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
         loading = beside.submit(_loaded, checkpoints, device, trust_checkpoint, batch_s, announce)
         _blazepose()
-        ensemble, device_reason = loading.result()
+        ensemble, device_reason = interrupt.result(loading)
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
-    if first >= video.duration_s:
-        raise InvalidVideoError(f"{path} lasts {video.duration_s:.1f} s: --start {first:g} is after its end.")
     reading = Reading(ensemble, reference=reference_scores)
     # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
     looking = _Looking(reading)
@@ -269,12 +269,14 @@ def analyze_video(
         listener=listener,
         progress=progress and (lambda time_s: progress(min(1.0, (time_s - first) / max(last - first, 1e-6)))),
     )
-    answer = _answer(path, followed.person, reading)
+    watched = followed.watched
+    answer = _answer(path, followed.person, reading, breaks_off=watched.broken_off)
     return replace(
         answer,
-        duration_s=video.duration_s,
-        start_s=first,
-        end_s=last,
+        duration_s=video.duration_s if watched.length_s is None else watched.length_s,
+        start_s=watched.first_s or 0.0,
+        end_s=watched.last_s or 0.0,
+        broken_off_s=watched.length_s if watched.broken_off else None,
         networks=_networks(ensemble),
         device=ensemble.device,
         device_reason=device_reason,
@@ -348,9 +350,11 @@ def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
 
 @dataclass(frozen=True)
 class _Followed:
-    """The person of a video, how many times its true width the picture is shown, and the seconds that it took."""
+    """The person of a video, what was seen of the file, how many times its true width the picture is shown, and the
+    seconds that it took."""
 
     person: PoseTrack
+    watched: Watched
     stretch: float
     decode_s: float
     pose_s: float
@@ -371,11 +375,14 @@ def _follow(
     """
     from fitcli.pose.shape import Spread, picture_stretch
     from fitcli.pose.tracker import track
-    from fitcli.video import frames
+    from fitcli.video import Watched, frames
 
     model = _blazepose()
     began = time.perf_counter()
-    decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener))
+    watched = Watched()
+    decoding = _Stopwatch(
+        frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener, watched=watched)
+    )
     spread = Spread()
     person = track(_reported(spread.through(decoding), progress), model=model)
     decode_s, stretch = decoding.elapsed_s, 1.0
@@ -385,16 +392,19 @@ def _follow(
         decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, stretch=stretch))
         person = track(_reported(decoding, progress), model=model)
         decode_s += decoding.elapsed_s
-    return _Followed(person, stretch, decode_s, time.perf_counter() - began - decode_s)
+    return _Followed(person, watched, stretch, decode_s, time.perf_counter() - began - decode_s)
 
 
-def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
+def _answer(path: Path, person: PoseTrack, reading: Reading, *, breaks_off: bool = False) -> Analysis:
     from fitcli.network.ensemble import window_weights
+    from fitcli.video import SHORTEST_S
 
-    length_s = float(person.times_s[-1] - person.times_s[0]) if len(person) else 0.0
-    if len(person) < 2 or length_s < SHORTEST_S:
+    stretches = person.stretches()
+    length_s = max((stretch.length_s for stretch in stretches), default=0.0)
+    if length_s < SHORTEST_S:
+        at_once = " without a gap" if len(stretches) > 1 else ", then the file breaks off" if breaks_off else ""
         raise InvalidVideoError(
-            f"{path} shows only {length_s:.1f} s: fitcli needs at least {SHORTEST_S:g} s to see a movement."
+            f"{path} shows only {length_s:.1f} s{at_once}: fitcli needs at least {SHORTEST_S:g} s to see a movement."
         )
     if person.found * len(person) < max(2, LEAST_FOUND * len(person)):
         return Analysis(
@@ -409,7 +419,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     windows = tuple(
         WindowScore(
             start,
-            min(start + read.window_s, float(person.times_s[-1])),
+            min(start + read.window_s, person.gap_after(start), float(person.times_s[-1])),
             tuple(read.scores.exercise[i].tolist()),
             float(read.scores.other[i]),
             tuple(read.scores.muscle[i].tolist()),

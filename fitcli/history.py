@@ -398,6 +398,7 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
         consistent_with=tuple(fields.get("consistent_with", ())),
         muscle_scores=fields.get("muscle_scores", "sigmoid"),
         picture_stretch=float(fields.get("picture_stretch", 1.0)),
+        broken_off_s=None if fields.get("broken_off_s") is None else float(fields["broken_off_s"]),
     )
 
 

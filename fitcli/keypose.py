@@ -83,6 +83,7 @@ def _nearest(track: PoseTrack, time_s: float) -> int:
 
 
 def _pose(track: PoseTrack, index: int, number: int, moment: str) -> KeyPose:
-    landmarks = track.landmarks[index] * (track.frame_width / track.frame_height, 1, 1)
+    width, height = track.size(index)
+    landmarks = track.landmarks[index] * (width / height, 1, 1)
     rows = tuple((float(x), float(y), float(v)) for x, y, v in landmarks)
     return KeyPose(number, moment, float(track.times_s[index]), rows)

@@ -15,7 +15,7 @@ import fitcli
 from fitcli.cli import checkpoints, dataset, history
 from fitcli.cli.ablate import ablate
 from fitcli.cli.analyze import analyze
-from fitcli.cli.console import complain, prepare_streams, print_log
+from fitcli.cli.console import INTERRUPTED, complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
 from fitcli.cli.evaluate import evaluate
 from fitcli.cli.exercises import exercises
@@ -80,8 +80,9 @@ def _leave(code: object) -> None:
 
     Returns where an ordinary end is called for.
     """
-    workers = (t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread())
-    if "openvino" not in sys.modules or not isinstance(code, int | None) or any(workers):
+    workers = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
+    # After Ctrl-C what they work on, such as compiling a network, is wanted no more.
+    if "openvino" not in sys.modules or not isinstance(code, int | None) or (workers and code != INTERRUPTED):
         return
     atexit._run_exitfuncs()
     try:

@@ -13,11 +13,12 @@ import typer
 import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.cli import options
-from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, interruptible, progress, stdout
+from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
 from fitcli.cli.console import note as tell
 from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, plan_pictures
 from fitcli.cli.present import Presentation, present, print_json, speak
 from fitcli.errors import FitcliError
+from fitcli.interrupt import interruptible
 from fitcli.report import terminal
 from fitcli.report.terminal import BatchRow
 

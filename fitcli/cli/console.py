@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from rich.console import Console
 
 from fitcli.errors import FitcliError
+from fitcli.interrupt import heed
 from fitcli.report.terminal import printable
 
 INTERRUPTED = 130
@@ -82,37 +82,6 @@ def exit_code(codes: Iterable[int]) -> int:
 
 
 @contextmanager
-def interruptible() -> Iterator[Callable[[], None]]:
-    """Ctrl-C is kept until the function that this gives is called, which then raises `KeyboardInterrupt`.
-
-    So do a bar of `progress` that is told how far the work is, and the block's end. Raised wherever the program happens
-    to be, it is lost where a C library has called Python, as FFmpeg does to read a file. A second Ctrl-C is not waited
-    for. Blocks may stand within each other.
-    """
-    before = signal.signal(signal.SIGINT, _keep)
-    try:
-        yield _heed
-        _heed()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-_kept: list[int] = []
-"""Ctrl-C that was pressed and not yet heeded."""
-
-
-def _keep(number: int, frame: object) -> None:
-    _heed()
-    _kept.append(number)
-
-
-def _heed() -> None:
-    if _kept:
-        _kept.clear()
-        raise KeyboardInterrupt
-
-
-@contextmanager
 def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
     """A progress bar on stderr for as long as the block runs, only on a terminal; call what it gives with 0..1."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -137,7 +106,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
         _under_bar.append(bar.console)
 
         def report(share: float) -> None:
-            _heed()
+            heed()
             bar.update(task, completed=share)
 
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fitcli import interrupt
 from fitcli.catalog import RepetitionSignal, catalog
 from fitcli.motion.body import Array, Body, resample
 from fitcli.motion.cycles import (
@@ -114,11 +115,15 @@ def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | N
 
     The exercise's own signal is preferred, and left for another where that one shows the movement far better, so a
     wrong name still counts right. None where nothing repeats: no person, standing still, walking. Raises `KeyError`
-    for an exercise that the catalogue does not have.
+    for an exercise that the catalogue does not have. Of a track with gaps, the stretch that shows most of them.
     """
-    body = resample(track)
-    signal = choose_signal(body, exercise)
-    return None if signal is None else build_set(body, signal, exercise)
+    found = []
+    for stretch in track.stretches():
+        body = resample(stretch)
+        signal = choose_signal(body, exercise)
+        if signal is not None and (one := build_set(body, signal, exercise)) is not None:
+            found.append(one)
+    return max(found, key=lambda one: len(one.repetitions), default=None)
 
 
 def choose_signal(body: Body, exercise: str | None, training: bool = False) -> Signal | None:
@@ -181,6 +186,7 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
     own_angle = None if own is None else sum(_standard(fused_measure(body, sp, own.measure).values) for sp in SPACES)
 
     def signal(name: str, method: str, space: str, unit: str, fused: Fused, minimum: float) -> Signal:
+        interrupt.heed()
         # every signal goes up where the exercise's own angle does, so that rest means the same in all of them
         if own_angle is not None and method != ANGLE and float(fused.values @ own_angle) < 0:
             fused = replace(fused, values=-fused.values)

@@ -12,6 +12,7 @@ from fitcli.motion.counting import Signal, build_set, choose_signal, rests_high
 from fitcli.motion.sets import REST_REPETITIONS, REST_S, chosen
 from fitcli.motion.types import ExerciseSet
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
+from fitcli.video import GAP_S
 
 _HIPS = [LANDMARKS.index(f"{side} hip") for side in ("left", "right")]
 
@@ -73,7 +74,12 @@ class LiveCounter:
         self._latest: ExerciseSet | None = None
 
     def update(self, time_s: float, landmarks: FloatArray, world: FloatArray, presence: float = 1.0) -> LiveCount:
-        """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise."""
+        """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise.
+
+        What was before a gap is forgotten, as in a whole video.
+        """
+        if self._samples and time_s - self._samples[-1][0] > GAP_S:
+            self._samples.clear()
         self._samples.append((time_s, landmarks, world, presence))
         while self._samples[0][0] < time_s - MEMORY_S:
             self._samples.popleft()

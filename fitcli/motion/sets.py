@@ -25,6 +25,8 @@ EDGE_MARGIN_S = 1.5
 STRAY_RANGE, STRAY_DURATION = 1.6, 2.5
 """A first or last repetition this many times the set's median range or duration is lifting or racking the weight."""
 
+_ROUNDING_S = 1e-6  # windows of networks on pictures begin with a frame, which the first sample is too
+
 
 @dataclass(frozen=True)
 class _Stretch:
@@ -40,16 +42,19 @@ def find_sets(track: PoseTrack, windows: Sequence[WindowLabel]) -> tuple[Exercis
 
     windows: the classifier's, overlapping, in order of time; empty where there is no classifier, then only movements
     that clearly repeat are found, without a name. A single odd window does not change the exercise; two exercises with
-    no rest between them are two sets. Standing, walking and handling the weight are no repetitions.
+    no rest between them are two sets. Standing, walking and handling the weight are no repetitions. A gap between the
+    samples ends a set.
     """
-    body = resample(track)
     sets: list[ExerciseSet] = []
-    for stretch in _stretches(body, windows):
-        around = body.between(stretch.start_s - OVERLAP_S, stretch.end_s + OVERLAP_S)
-        for found in _sets_in(around, stretch.exercise):
-            own = _within(found, stretch, sets[-1].end_s if sets else stretch.start_s - OVERLAP_S)
-            if own is not None:
-                sets.append(own)
+    for part in track.stretches():
+        body = resample(part)
+        own_windows = [w for w in windows if part.times_s[0] - _ROUNDING_S <= w.start_s <= part.times_s[-1]]
+        for stretch in _stretches(body, own_windows):
+            around = body.between(stretch.start_s - OVERLAP_S, stretch.end_s + OVERLAP_S)
+            for found in _sets_in(around, stretch.exercise):
+                own = _within(found, stretch, sets[-1].end_s if sets else stretch.start_s - OVERLAP_S)
+                if own is not None:
+                    sets.append(own)
     return tuple(sets)
 
 

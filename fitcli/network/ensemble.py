@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fitcli import interrupt
 from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError
 from fitcli.network.device import Choice
@@ -273,7 +274,7 @@ class Reading:
             for i, runtime in enumerate(self.ensemble.runtimes)
         ]
         widest = max(parts, key=lambda part: part.window_s)
-        logits = tuple(part.at(widest.starts_s, widest.window_s) for part in parts)
+        logits = tuple(part.at(widest.starts_s, widest.window_s, track) for part in parts)
         return WindowLogits(widest.starts_s, widest.window_s, logits)
 
     def _run(self, spec: RgbClipSpec, window: RgbWindow) -> None:
@@ -305,12 +306,17 @@ class _Answers:
     window_s: float
     logits: Logits
 
-    def at(self, starts_s: tuple[float, ...], window_s: float) -> Logits:
-        """The logits for other windows: the mean over those of ours that overlap, by how long; the nearest if none."""
+    def at(self, starts_s: tuple[float, ...], window_s: float, track: PoseTrack) -> Logits:
+        """The logits for other windows: the mean over those of ours that overlap, by how long; the nearest if none.
+
+        Windows end where the track has a gap.
+        """
         if (starts_s, window_s) == (self.starts_s, self.window_s):
             return self.logits
         ours, others = np.asarray(self.starts_s)[None], np.asarray(starts_s)[:, None]
-        overlap = np.minimum(ours + self.window_s, others + window_s) - np.maximum(ours, others)
+        our_ends = np.array([[min(start + self.window_s, track.gap_after(start)) for start in self.starts_s]])
+        other_ends = np.array([[min(start + window_s, track.gap_after(start))] for start in starts_s])
+        overlap = np.minimum(our_ends, other_ends) - np.maximum(ours, others)
         nearest = overlap == overlap.max(1, keepdims=True)
         share = np.where(overlap.max(1, keepdims=True) > 0, overlap.clip(0), nearest)
         share = (share / share.sum(1, keepdims=True)).astype(np.float32)
@@ -324,10 +330,14 @@ FULL_MOVEMENT_M = 0.06
 
 
 def window_weights(track: PoseTrack, starts: Sequence[float], window_s: float) -> FloatArray:
-    """How much each window says, (N,) 0..1: how long somebody is seen in it, and whether they move."""
+    """How much each window says, (N,) 0..1: how long somebody is seen in it, and whether they move.
+
+    A window ends where the track has a gap.
+    """
     weights = []
     for start in starts:
-        part = track.between(start, start + window_s + 1e-3)
+        interrupt.heed()
+        part = track.between(start, min(start + window_s, track.gap_after(start)) + 1e-3)
         seen = part.presence > 0
         moved = float(part.world[seen].std(0).mean()) if seen.sum() > 1 else 0.0
         weights.append(part.found * (STILL_WEIGHT + (1 - STILL_WEIGHT) * min(1.0, moved / FULL_MOVEMENT_M)))

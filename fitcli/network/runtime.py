@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from fitcli import remedy
+from fitcli import interrupt, remedy
 from fitcli.errors import CheckpointError, DeviceError
 from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
 from fitcli.network.device import Choice, Machine, Work, choose
@@ -106,7 +106,7 @@ def load_runtimes(
             require_converter(path)
             load_checkpoint(path, trust=trust)  # a bad one is told before a good one is converted, which takes long
     with ThreadPoolExecutor(2) as side_by_side:  # reading and compiling release the interpreter
-        return tuple(side_by_side.map(load, checkpoints))
+        return tuple(interrupt.result(loaded) for loaded in [side_by_side.submit(load, path) for path in checkpoints])
 
 
 def decide(
@@ -187,21 +187,29 @@ class OpenVinoRuntime:
     @property
     def _compiled(self) -> CompiledModel:
         try:
-            return self._compiling.result()
+            return interrupt.result(self._compiling)
         except RuntimeError as error:
             raise CheckpointError(self._damaged) from error
 
     def __call__(self, clips: FloatArray) -> Logits:
-        outputs = [self._compiled(clips[i : i + self._batch]).to_tuple() for i in range(0, len(clips), self._batch)]
+        outputs = [self._answer(clips[i : i + self._batch])() for i in range(0, len(clips), self._batch)]
         return self._logits([np.concatenate(head) for head in zip(*outputs, strict=True)], len(clips))
 
     def start(self, clip: FloatArray) -> Pending:
-        request = self._compiled.create_infer_request()
-        request.start_async(clip[None])
+        answer = self._answer(clip[None])
+        return lambda: self._logits(answer(), 1)
 
-        def wait() -> Logits:
-            request.wait()
-            return self._logits([tensor.data.copy() for tensor in request.output_tensors], 1)
+    def _answer(self, clips: FloatArray) -> Callable[[], list[FloatArray]]:
+        """Begin to run a batch; what this gives waits for it, with an eye on Ctrl-C, and returns the outputs."""
+        request = self._compiled.create_infer_request()
+        request.start_async(clips)
+
+        def wait() -> list[FloatArray]:
+            while not request.wait_for(round(1000 * interrupt.LOOK_EVERY_S)):
+                if interrupt.pressed():
+                    request.cancel()
+                interrupt.heed()
+            return [tensor.data.copy() for tensor in request.output_tensors]
 
         return wait
 
@@ -244,7 +252,10 @@ class TorchRuntime:
         self._started = 0
 
     def __call__(self, clips: FloatArray) -> Logits:
-        parts = [self._begin(clips[i : i + self._batch])() for i in range(0, len(clips), self._batch)]
+        parts = []
+        for i in range(0, len(clips), self._batch):
+            interrupt.heed()
+            parts.append(self._begin(clips[i : i + self._batch])())
         return Logits(*(np.concatenate([getattr(part, head) for part in parts]) for head in ("exercise", "muscle")))
 
     def start(self, clip: FloatArray) -> Pending:

@@ -63,6 +63,10 @@ class Region:
         lean -= 2 * math.pi * math.floor((lean + math.pi) / (2 * math.pi))  # into -pi..pi
         return cls(float(x), float(y), 2 * math.hypot(edge_x - x, edge_y - y) * _REGION_SCALE, lean)
 
+    def scaled(self, scale: float) -> Region:
+        """The same region in a picture so many times as large."""
+        return Region(self.center_x * scale, self.center_y * scale, self.side * scale, self.rotation_rad)
+
 
 @dataclass(frozen=True)
 class Detection:

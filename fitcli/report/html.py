@@ -23,7 +23,17 @@ from fitcli.keypose import START, TURN, KeyPose
 from fitcli.progress import TrainingProgress, one_repetition_max_kg
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
-from fitcli.report.terminal import clock, counted, kilograms, length, percent, printable, title, undone_stretch
+from fitcli.report.terminal import (
+    clock,
+    counted,
+    kilograms,
+    length,
+    part_seen,
+    percent,
+    printable,
+    title,
+    undone_stretch,
+)
 
 if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
     from jinja2 import Template
@@ -339,10 +349,9 @@ def _signed(number: str) -> str:
 
 
 def _facts(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
-    windows = counted(len(analysis.windows), "window")
     facts = [
         ("video", printable(analysis.file)),
-        ("analysed", f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}, {windows}"),
+        ("analysed", part_seen(analysis)),
     ]
     if shape := undone_stretch(analysis):
         facts.append(("picture", shape))

@@ -305,13 +305,21 @@ def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
     return (EXTRA, "extra, works too") if works else (REST, "")
 
 
+def part_seen(analysis: Analysis) -> str:
+    """Which part of the video the answer is about, and whether the file breaks off."""
+    seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
+    if analysis.windows:
+        seen += f", {counted(len(analysis.windows), 'window')}"
+    if analysis.broken_off_s is not None:
+        seen += f"; the file breaks off at {analysis.broken_off_s:.1f} s: copy or export it again"
+    return seen
+
+
 def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="bright_black", no_wrap=True)
     table.add_column(style="bright_black", overflow="fold")
-    windows = len(analysis.windows)
-    seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
-    table.add_row("analysed", f"{seen}, {counted(windows, 'window')}" if windows else seen)
+    table.add_row("analysed", part_seen(analysis))
     if shape := undone_stretch(analysis):
         table.add_row("picture", shape)
     took = analysis.timings
