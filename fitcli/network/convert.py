@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import os
+import secrets
 import warnings
 from pathlib import Path
 
 from fitcli.errors import StorageError
 from fitcli.network.checkpoint import load_checkpoint, sha256
 from fitcli.network.ir import IR_CHECKPOINT, IR_NETWORK
+from fitcli.outputs import PREFIX
 
 
 def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
@@ -43,13 +45,17 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
         )
     model.set_rt_info(json.dumps(spec.to_plain()), IR_NETWORK)
     model.set_rt_info(sha256(checkpoint), IR_CHECKPOINT)
+    temporary = ir.with_name(f"{PREFIX}{secrets.token_hex(8)}.xml")
     try:
         ir.parent.mkdir(parents=True, exist_ok=True)
         # Another fitcli may be reading the pair: each file is moved into place whole, the weights first.
-        temporary = ir.with_name(f".{ir.stem}-{os.getpid()}.xml")
         ov.save_model(model, temporary, compress_to_fp16=False)
         temporary.with_suffix(".bin").replace(ir.with_suffix(".bin"))
         temporary.replace(ir)
     except (OSError, RuntimeError) as error:
         raise StorageError(f"The converted network cannot be written to {ir.parent}: free some space there.") from error
+    finally:
+        for left in (temporary, temporary.with_suffix(".bin")):
+            with contextlib.suppress(OSError):
+                left.unlink(missing_ok=True)
     return ir
