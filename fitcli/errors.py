@@ -13,6 +13,12 @@ class FitcliError(Exception):
     exit_code = 1
 
 
+class OutputNameError(FitcliError):
+    """The name of a file to write cannot be right: a folder, the ending of another format, a name given twice."""
+
+    exit_code = 2
+
+
 class MissingInputError(FitcliError):
     """The file or folder is not there, or the folder holds no video."""
 

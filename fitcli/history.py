@@ -162,6 +162,10 @@ class SessionStore:
             except _DAMAGE:
                 self.skipped.append(_set_aside(path))
 
+    def files(self) -> Iterator[Path]:
+        """Every file of the history, deleted and set aside ones included; none where there is no folder."""
+        return (path for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else iter(())
+
     def find(self, start: str) -> Session:
         """The one session whose id begins with `start`; raises `MissingInputError` where there is none, or several."""
         found = [name for name in self._names() if _identifier(name).startswith(start.strip().lower())]

@@ -62,6 +62,10 @@ _MAX_THREADS = 8
 _EARLY_END_S = 0.5  # pictures that end this much before the file says have broken off; less is rounding
 _RESTART_FRAMES = 8  # as many frames in a row that come too late mean that the clock of the file began again
 _FALLBACK_RATE_HZ = 30.0  # for raw streams that state neither times nor a rate
+# The index moves to the front when the file is closed, so that a browser can begin at once.
+_QUICK_START = {"movflags": "faststart"}
+# An index for every second (1,000,000 us), replaced by one for the whole file when it is closed.
+_LASTING = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
 _CLOCK = Fraction(1, 90_000)  # VideoWriter's tick, the MPEG system clock: exact enough for any camera
 _LONGEST_STEP = 2**31 - 2  # ticks that MP4 can hold between two frames: 6.6 hours
 _TEXT_CODECS = frozenset(("ansi", "bintext", "xbin", "idf"))  # FFmpeg draws text files as if they were videos
@@ -252,20 +256,25 @@ class VideoWriter:
     An odd width or height, which yuv420p does not have, is made even by repeating the last column or row. Leaving the
     block finishes the file even after an exception, so an interrupted recording stays playable; a writer that got no
     frame leaves no file. Raises `StorageError` where the file cannot be created or the disk is full, leaving no file.
+
+    lasting: for a recording, which cannot be made again. The file must be new, and it plays however the program ends,
+    up to a second before that; it stays where the disk is full, too.
     """
 
-    def __init__(self, path: Path, width: int, height: int) -> None:
+    def __init__(self, path: Path, width: int, height: int, *, lasting: bool = False) -> None:
         import av
 
         self.path = path
         self.width = width
         self.height = height
+        self._lasting = lasting
         self._first_s: float | None = None
         self._last_pts = -1
         self._closed = False
+        if lasting:
+            self._create()
         with self._storage():
-            # faststart moves the index to the front when the file is closed, so that a browser can begin at once
-            self._container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "faststart"})
+            self._container = av.open(f"file:{path}", "w", format="mp4", options=_LASTING if lasting else _QUICK_START)
             # No B-frames: with uneven frame times they make the container state a shorter duration than it has.
             how = {"preset": "veryfast", "crf": "21", "bf": "0"}
             self._stream = self._container.add_stream("libx264", rate=30, options=how)
@@ -275,6 +284,15 @@ class VideoWriter:
         self._stream.codec_context.time_base = _CLOCK
         with self._storage():
             self._container.start_encoding()  # creates the file now, before anything is recorded
+
+    def _create(self) -> None:
+        """Create the file, which FFmpeg would overwrite."""
+        try:
+            self.path.open("xb").close()
+        except FileExistsError as error:
+            raise StorageError(f"{self.path} is there already: choose another name.") from error
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def write(self, image: Image, time_s: float) -> None:
         """Add one (height, width, 3) uint8 RGB frame shown at `time_s`; times must rise."""
@@ -312,20 +330,25 @@ class VideoWriter:
         try:
             yield
         except OSError as error:  # FFmpeg's errors are OSErrors where the system gave the reason
-            self._discard()
-            reason = error.strerror or "unknown reason"
-            raise StorageError(
-                f"{self.path} cannot be written ({reason}): free some space or choose another folder."
-            ) from error
+            kept = self._discard()
+            raise self._unwritable(error, kept=kept) from error
 
-    def _discard(self) -> None:
-        """Remove the file that cannot be finished: without its index no player opens it."""
+    def _unwritable(self, error: OSError, *, kept: bool = False) -> StorageError:
+        reason = error.strerror or "unknown reason"
+        end = ", to its end; it holds what was recorded before that" if kept else ""
+        return StorageError(f"{self.path} cannot be written{end} ({reason}): free some space or choose another folder.")
+
+    def _discard(self) -> bool:
+        """Remove the file that cannot be finished: without its index no player opens it. Returns whether it stays."""
         self._closed = True
         # closing writes again and fails again; the file handle must go all the same
         with suppress(OSError, AttributeError):
             self._container.close()
+        if self._lasting and _plays(self.path):
+            return True
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -334,6 +357,13 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _plays(path: Path) -> bool:
+    try:
+        return probe(path).duration_s > 0
+    except FitcliError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -506,8 +506,21 @@ def test_ctrl_c_is_heeded_in_every_stage(stage: str, squat: Pictures, tmp_path: 
 
     path = write(tmp_path / "long.mp4", squat * 12)
     done = subprocess.run(
-        [sys.executable, "-c", PRESS, *STAGES[stage], "analyze", str(path), "--json", "--sessions", "kept"]
-        + ["--save-video", "drawn.mp4", "--report", "page.html"],
+        [
+            sys.executable,
+            "-c",
+            PRESS,
+            *STAGES[stage],
+            "analyze",
+            str(path),
+            "--json",
+            "--sessions",
+            "kept",
+            "--save-video",
+            "drawn.mp4",
+            "--report",
+            "page.html",
+        ],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,

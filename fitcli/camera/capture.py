@@ -121,7 +121,7 @@ class Recorder:
                 return
             height, width = first.image.shape[:2]
             self._size = (width, height)
-            with VideoWriter(self._path, width, height) as writer:
+            with VideoWriter(self._path, width, height, lasting=True) as writer:
                 last = first
                 frame: CameraFrame | None = first
                 while frame is not None:

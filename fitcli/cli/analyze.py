@@ -19,6 +19,7 @@ from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, plan_p
 from fitcli.cli.present import Presentation, present, print_json, speak
 from fitcli.errors import FitcliError
 from fitcli.interrupt import interruptible
+from fitcli.outputs import WAV, Output, claim, identities
 from fitcli.report import terminal
 from fitcli.report.terminal import BatchRow
 
@@ -27,7 +28,10 @@ _PART = "Part of the video"
 
 def analyze(
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO", help="Video files, and folders of them.", show_default=False)
+        list[Path],
+        typer.Argument(
+            parser=options.given_path, metavar="VIDEO", help="Video files, and folders of them.", show_default=False
+        ),
     ],
     start: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Begin here.", rich_help_panel=_PART)
@@ -43,6 +47,7 @@ def analyze(
     report: Report = None,
     voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
+    overwrite: options.Overwrite = False,
     lang: options.Lang = None,
     sessions: options.Sessions = None,
     no_save: options.NoSave = False,
@@ -65,17 +70,20 @@ def analyze(
         weight_kg=weight,
         note=note,
         voice=voice,
-        voice_file=voice_file,
         lang=lang,
     )
     batch = _Batch(how)
     files: dict[Path, FitcliError | None] = {}
+    speech: Output | None = None
     try:
         with interruptible() as check:
             files = _files(videos)
             good = [file for file, error in files.items() if error is None]
             batch_s = _batch_s(good, device, start, end, reference_scores=reference_scores)
-            pictures = dict(zip(good, plan_pictures(good, save_video, report), strict=True))
+            read = identities(good)
+            speech = claim(voice_file, WAV, overwrite=overwrite, inputs=read) if voice_file else None
+            planned = plan_pictures(good, save_video, report, overwrite=overwrite, inputs=read)
+            pictures = dict(zip(good, planned, strict=True))
             for number, (file, error) in enumerate(files.items(), 1):
                 try:
                     if error:
@@ -105,7 +113,7 @@ def analyze(
         tell(f"Stopped: {batch.done} of {len(files)} files were analysed" + (" and stored." if how.save else "."))
         raise typer.Exit(INTERRUPTED) from None
     batch.summarise()
-    speak(batch.analyses, how)
+    batch.codes.append(speak(batch.analyses, how, speech))
     raise typer.Exit(exit_code(batch.codes))
 
 

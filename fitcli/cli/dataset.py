@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitcli.cli import options
 from fitcli.cli.console import note, progress, stdout
 
 if TYPE_CHECKING:
@@ -39,12 +40,23 @@ def _shares(given: str) -> tuple[float, float, float]:
 @app.command()
 def split(
     videos: Annotated[
-        Path, typer.Argument(metavar="VIDEOS", help="Folder with <exercise>/*.mp4, or with the videos of --labels.")
+        Path,
+        typer.Argument(
+            parser=options.given_path,
+            metavar="VIDEOS",
+            help="Folder with <exercise>/*.mp4, or with the videos of --labels.",
+        ),
     ],
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for train, val and test.")],
+    to: Annotated[
+        Path, typer.Option("--to", parser=options.given_path, metavar="DIR", help="New folder for train, val and test.")
+    ],
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="TSV", help="Table with the columns file, class and, if you know it, group."),
+        typer.Option(
+            parser=options.given_path,
+            metavar="TSV",
+            help="Table with the columns file, class and, if you know it, group.",
+        ),
     ] = None,
     group_regex: Annotated[
         str | None,
@@ -64,6 +76,7 @@ def split(
     from fitcli.training import split as splitting  # numpy and the engines
     from fitcli.training.videos import SPLITS
 
+    splitting.check_new(to)
     with progress("reading", shown=True) as report:
         clips, left_out = splitting.read_clips(videos, labels=labels, pattern=group_regex, progress=report)
     placed = splitting.write(splitting.plan(clips, wanted, seed), to, "copy" if copy else "symlink")
@@ -79,7 +92,10 @@ def split(
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with train|val|test/<exercise>/*.mp4.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(parser=options.given_path, metavar="DIR", help="Folder with train|val|test/<exercise>/*.mp4."),
+    ],
 ) -> None:
     """Decode every file of a data set and report what is unreadable and what is in two parts at once."""
     from fitcli.training.split import check as examine  # numpy and the engines

@@ -10,11 +10,17 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, progress, stdout
+from fitcli.outputs import PLOT, Identity, claim, identities
 
 
 def evaluate(
     folder: Annotated[
-        Path, typer.Argument(metavar="CLIPS", help="Pose sequences, or folders of videos named after their exercise.")
+        Path,
+        typer.Argument(
+            parser=options.given_path,
+            metavar="CLIPS",
+            help="Pose sequences, or folders of videos named after their exercise.",
+        ),
     ],
     split: Annotated[str, typer.Option(help="Which split of the pose sequences.")] = "dev",
     fold: Annotated[
@@ -23,11 +29,21 @@ def evaluate(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="TSV", help="A table with the columns file and class, for videos in one folder."),
+        typer.Option(
+            parser=options.given_path,
+            metavar="TSV",
+            help="A table with the columns file and class, for videos in one folder.",
+        ),
     ] = None,
     confusion: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="Save the confusion matrix as a picture.")
+        Path | None,
+        typer.Option(
+            parser=options.given_output,
+            metavar="PNG",
+            help="Save the confusion matrix as a picture: PNG, PDF or SVG, by the name's ending.",
+        ),
     ] = None,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
     checkpoints: options.Checkpoints = None,
     device: options.OnDevice = options.Device.auto,
@@ -38,6 +54,7 @@ def evaluate(
     from fitcli.cli.train import need_training_extra, parse_fold
 
     part = parse_fold(fold)
+    plot = claim(confusion, PLOT, overwrite=overwrite, inputs=_read(folder, labels)) if confusion else None
     need_training_extra()
     from fitcli.network import checkpoint_folder
     from fitcli.network.device import Machine
@@ -56,7 +73,15 @@ def evaluate(
         typer.echo(json_format.dumps(metrics.report_json(report)))
     else:
         stdout().print(metrics.report_table(report))
-    if confusion:
-        metrics.save_confusion(report, confusion)
-        note(f"Confusion matrix: {confusion}")
+    if plot and report.ensemble.exercise is None:
+        note(f"{plot.path} is not written: no clip of a known exercise was measured.")
+    elif plot:
+        with plot.writing() as path:
+            metrics.save_confusion(report, path)
+        note(f"Confusion matrix: {plot.path}")
     raise typer.Exit(5 if report.failed else 0)
+
+
+def _read(folder: Path, labels: Path | None) -> frozenset[Identity]:
+    """The files that are measured on."""
+    return identities([*folder.rglob("*"), *([labels] if labels else [])])

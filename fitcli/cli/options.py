@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,44 @@ def _kilograms(given: str) -> float:
     return round(kilograms, 2)
 
 
+def given_name(given: str) -> str:
+    """What stands for a file, a folder or a camera, as it was given; a `typer.BadParameter` where it is empty.
+
+    An empty argument is an unset variable of the shell, and `Path("")` is the current folder. Every parameter that
+    names a place has this parser, or one that calls it.
+    """
+    if not given:
+        raise typer.BadParameter('it is empty: give a name, or "." for the current folder.')
+    return given
+
+
+def given_path(given: str | Path) -> Path:
+    """The path of a file or folder."""
+    return Path(given_name(str(given)))
+
+
+def given_output(given: str | Path) -> Path:
+    """The path of a file to write; a `typer.BadParameter` for one that ends as folders do."""
+    if str(given).endswith(separators()):
+        raise typer.BadParameter(f"{given} is a folder: name a file.")
+    return given_path(given)
+
+
+STREAM = Path("-")
+"""Stands for stdout where something is written and for stdin where something is read; a file of that name is ./-."""
+
+
+def given_file_or_stream(given: str | Path) -> Path:
+    """The path of a file, or `STREAM`."""
+    path = given_output(given)
+    return path.absolute() if path == STREAM and str(given) != "-" else path
+
+
+def separators() -> tuple[str, ...]:
+    """What a path ends in that means a folder."""
+    return tuple(filter(None, (os.sep, os.altsep)))
+
+
 class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
@@ -41,6 +80,7 @@ class Device(StrEnum):
 Checkpoints = Annotated[
     Path | None,
     typer.Option(
+        parser=given_path,
         metavar="DIR",
         help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or those that came with fitcli.",
         rich_help_panel=ENGINE,
@@ -69,10 +109,15 @@ ReferenceScores = Annotated[
 Sessions = Annotated[
     Path | None,
     typer.Option(
+        parser=given_path,
         metavar="DIR",
         help="Folder of sessions; otherwise $FITCLI_SESSIONS, ./sessions or your data folder.",
         rich_help_panel=SESSION,
     ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that exist under the names given for output; never an input."),
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Do not store the session.", rich_help_panel=SESSION)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.", rich_help_panel=ANSWER)]
@@ -106,7 +151,12 @@ Spoken = Annotated[
 ]
 VoiceFile = Annotated[
     Path | None,
-    typer.Option(metavar="WAV", help="Write the speech to this file instead of playing it.", rich_help_panel=VOICE),
+    typer.Option(
+        parser=given_output,
+        metavar="WAV",
+        help="Write the speech to this file instead of playing it.",
+        rich_help_panel=VOICE,
+    ),
 ]
 Lang = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from fitcli.cache import provide_temporary_folder
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
 from fitcli.errors import MissingTrainingError
+from fitcli.outputs import Output
 
 if TYPE_CHECKING:
     from fitcli.training.train_rgb import RgbOptions
@@ -115,6 +116,7 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
+            parser=options.given_path,
             metavar="DATA",
             help="Folder of pose sequences (clips.tsv and arrays), or of train|val|test/<exercise>/*.mp4.",
         ),
@@ -134,7 +136,10 @@ def train(
     run: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder for logs and checkpoints; goes on from what lies there.", rich_help_panel=DATA
+            parser=options.given_path,
+            metavar="DIR",
+            help="Folder for logs and checkpoints; goes on from what lies there.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     synthetic: Annotated[
@@ -149,6 +154,7 @@ def train(
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=options.given_path,
             metavar="CKPT",
             help="pose: learn this network's answers too; a teacher with a --fold teaches what it left out.",
             rich_help_panel=DATA,
@@ -158,6 +164,7 @@ def train(
     pretrained: Annotated[
         str,
         typer.Option(
+            parser=options.given_name,
             metavar="kinetics|none|FILE",
             help="rgb: start from Kinetics weights (downloaded once), from nothing, or from a file of such weights.",
             rich_help_panel=DATA,
@@ -166,7 +173,10 @@ def train(
     initialize: Annotated[
         Path | None,
         typer.Option(
-            metavar="CKPT", help="Start from the weights of this checkpoint: fine-tuning.", rich_help_panel=DATA
+            parser=options.given_path,
+            metavar="CKPT",
+            help="Start from the weights of this checkpoint: fine-tuning.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     new_heads: Annotated[
@@ -294,12 +304,14 @@ def train(
     cache: Annotated[
         Path | None,
         typer.Option(
+            parser=options.given_path,
             metavar="DIR",
             help="rgb: folder for decoded frames, about 1 MB a second of video; default: your cache folder.",
             show_default=False,
             rich_help_panel=HARDWARE,
         ),
     ] = None,
+    overwrite: options.Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train one network of the hybrid; start the same command again to go on after an interruption."""
@@ -324,7 +336,10 @@ def train(
         threads=threads,
     )
     folder = run or Path("runs") / architecture.value
-    if is_first_process() and (interrupted := resume_file(folder)):
+    interrupted = resume_file(folder)
+    if not interrupted:  # of another run, or no run's folder at all
+        Output(folder / f"{architecture.value}.ckpt", overwrite).check_free()
+    if is_first_process() and interrupted:
         note(f"Going on from {interrupted}.")
     if input is Input.pose:
         from fitcli.network.spec import DEFAULT_SPECS

@@ -20,6 +20,7 @@ from fitcli import remedy
 from fitcli.errors import CheckpointError, MissingTorchError
 from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
+from fitcli.outputs import Output, make_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,8 +80,10 @@ def require_torch(what: str) -> None:
         raise MissingTorchError(remedy.not_installed(what, "torch"))
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
-    """Write `path` through a temporary file.
+def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
+    """Write a checkpoint to a file that a user named, or over one of fitcli's own; returns its path.
+
+    Raises `StorageError` where that is not possible.
 
     half: store the weights in float16, half the size; by default those of networks on pose. Published weights on
     pictures are float32, and their batch norm's variances leave float16's range.
@@ -104,11 +107,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = N
         if checkpoint.provenance is None
         else {name: list(value) if name in _LISTS else value for name, value in asdict(checkpoint.provenance).items()},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(content, temporary)
-    temporary.replace(path)
-    return path
+    output = target if isinstance(target, Output) else Output(target, overwrite=True)
+    make_folder(output.path.parent)
+    with output.writing() as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)  # given a name instead of a stream, it would store the temporary one
+    return output.path
 
 
 def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:

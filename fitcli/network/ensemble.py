@@ -16,6 +16,7 @@ from fitcli.network.device import Choice
 from fitcli.network.ir import Announce
 from fitcli.network.runtime import Logits, Pending, Precision, Runtime, decide, load_runtimes
 from fitcli.network.spec import OTHER, NetworkSpec
+from fitcli.outputs import replace_text
 from fitcli.pose.clip import POINTS, ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
 from fitcli.rgb import RgbClipSpec, RgbWindow, RgbWindows
@@ -59,16 +60,14 @@ class EnsembleConfig:
 
     def save(self, folder: Path) -> None:
         """Write `ensemble.json`."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        (folder / ENSEMBLE_FILE).write_text(text, encoding="utf-8")
+        replace_text(folder / ENSEMBLE_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> EnsembleConfig:
         """The folder's `ensemble.json`, or the paper's weights for what lies there; raises `CheckpointError`."""
         path = folder / ENSEMBLE_FILE
         if not path.exists():
-            names = [p.name for p in sorted(folder.glob("*.ckpt"))]
-            return cls(tuple(Member(name, *PAPER_WEIGHTS.get(Path(name).stem, EVEN)) for name in names))
+            return cls(cls.published(folder))
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
             config = cls(**plain | {"members": tuple(Member(**member) for member in plain["members"])})
@@ -77,6 +76,12 @@ class EnsembleConfig:
         if not config.members:
             raise CheckpointError(f"{path} names no checkpoint: mend it or delete it.")
         return config
+
+    @staticmethod
+    def published(folder: Path) -> tuple[Member, ...]:
+        """The checkpoints of a folder with the paper's weights, which go by their names."""
+        names = [path.name for path in sorted(folder.glob("*.ckpt"))]
+        return tuple(Member(name, *PAPER_WEIGHTS.get(Path(name).stem, EVEN)) for name in names)
 
     def fitted(self, specs: Sequence[NetworkSpec], folder: Path) -> EnsembleConfig:
         """The same for networks that are known: without an `ensemble.json` the paper's weights go by architecture.
@@ -96,6 +101,10 @@ class EnsembleConfig:
                             f"weight_{head} {weight:g}: make that 0."
                         )
             return self
+        return self.by_architecture(specs)
+
+    def by_architecture(self, specs: Sequence[NetworkSpec]) -> EnsembleConfig:
+        """The same with the paper's weights, which go by the architectures; those that have a head share it."""
         exercise = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[0] if s.exercises else 0.0 for s in specs)
         muscle = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[1] if s.muscles else 0.0 for s in specs)
         return replace(

@@ -90,16 +90,27 @@ def _name(digest: str) -> str:
 
 def ir_of(path: Path, digest: str) -> NetworkSpec | None:
     """The network in `path`, which has its `.bin` beside it, if it is the IR of the checkpoint with that SHA-256."""
-    try:
-        # The graph before it, which is read when it is compiled, is a hundred times as long.
-        text = path.read_text(encoding="utf-8") if path.with_suffix(".bin").exists() else ""
-        noted = ElementTree.fromstring(text[text.rindex(_NOTES) : text.rindex(_NET_END)])
-    except (OSError, ValueError, ElementTree.ParseError):
-        return None  # absent, half written or damaged
-    if _value(noted, IR_CHECKPOINT) != digest:
+    noted = _noted(path)
+    if noted is None or _value(noted, IR_CHECKPOINT) != digest:
         return None
     network = _value(noted, IR_NETWORK)
     return NetworkSpec.from_plain(json.loads(network)) if network else None
+
+
+def is_ir(path: Path) -> bool:
+    """Whether `path`, which has its `.bin` beside it, was made from a checkpoint: it may be made again."""
+    noted = _noted(path)
+    return noted is not None and _value(noted, IR_CHECKPOINT) is not None
+
+
+def _noted(path: Path) -> Element | None:
+    """What an IR file says about itself; None where it is absent, half written or damaged."""
+    try:
+        # The graph before it, which is read when it is compiled, is a hundred times as long.
+        text = path.read_text(encoding="utf-8") if path.with_suffix(".bin").exists() else ""
+        return ElementTree.fromstring(text[text.rindex(_NOTES) : text.rindex(_NET_END)])
+    except (OSError, ValueError, ElementTree.ParseError):
+        return None
 
 
 def _value(noted: Element, key: list[str]) -> str | None:

@@ -18,7 +18,6 @@ import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.catalog import catalog
 from fitcli.coach import WORKS
-from fitcli.errors import StorageError
 from fitcli.keypose import START, TURN, KeyPose
 from fitcli.progress import TrainingProgress, one_repetition_max_kg
 from fitcli.report.body_svg import Shade, drawn_map
@@ -70,19 +69,6 @@ def report_page(
 def progress_page(progress: TrainingProgress, moment: datetime) -> str:
     """What a history adds up to as an HTML page."""
     return _template("progress.html").render(version=fitcli.__version__, page=_progress(progress, moment))
-
-
-def write_page(path: Path, page: str) -> None:
-    """Write a page to a new file; raises `StorageError` where that is not possible, leaving nothing half-written."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(page)
-    except FileExistsError:
-        raise StorageError(f"{path} is there already: choose another name.") from None
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"{path} cannot be written ({reason}): choose another place.") from error
 
 
 @cache

@@ -16,6 +16,7 @@ from fitcli.errors import FitcliError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
 from fitcli.network.ensemble import softmax
 from fitcli.network.spec import RGB_NETWORKS
+from fitcli.outputs import replace_text
 from fitcli.training.kinetics import FILES as PUBLISHED
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
 from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION
@@ -204,7 +205,7 @@ def claim(folder: Path, plan: Plan, options: Seq[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists() and file.read_text(encoding="utf-8") != text:
             raise StorageError(f"{folder} holds runs that were trained with other options: name another --to folder.")
-        file.write_text(text, encoding="utf-8")
+        replace_text(file, text)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error
 

@@ -369,7 +369,7 @@ def _foldered(folder: Path) -> list[tuple[Path, str, str]]:
 
 def _listed(folder: Path, table: Path) -> list[tuple[Path, str, str]]:
     try:
-        with table.open(newline="", encoding="utf-8") as lines:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         videos = [
             (

@@ -125,7 +125,7 @@ def _kept_or_fetched(path: Path, expected_sha256: str | None, progress: Callable
         raise DownloadError(
             f"{path} is damaged (its SHA-256 is another than when it came): delete it to fetch it anew."
         )
-    url = f"{os.environ.get(MIRROR, ZOO).rstrip('/')}/{path.name}"
+    url = f"{(os.environ.get(MIRROR) or ZOO).rstrip('/')}/{path.name}"
     try:
         _download(url, path, expected_sha256, progress)
         noted.write_text(sha256(path) + "\n", encoding="ascii")

@@ -16,6 +16,7 @@ from fitcli.catalog import catalog
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
 from fitcli.network.spec import OTHER, NetworkSpec, rgb_spec
+from fitcli.outputs import replace_text
 from fitcli.training import kinetics
 from fitcli.training.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
 from fitcli.training.draws import SeededDraws, Share
@@ -246,8 +247,7 @@ def _describe(options: RgbOptions, spec: NetworkSpec) -> None:
     plain = asdict(options) | {"network": spec.to_plain()}
     try:
         options.run.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain, indent=2, default=str) + "\n"
-        (options.run / RUN_FILE).write_text(text, encoding="utf-8")
+        replace_text(options.run / RUN_FILE, json.dumps(plain, indent=2, default=str) + "\n")
     except OSError as error:
         raise StorageError(
             f"{options.run} cannot be written ({error.strerror}): choose another --run folder."

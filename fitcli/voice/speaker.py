@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 from fitcli import isolation
+from fitcli.errors import StorageError
+from fitcli.outputs import Output
 from fitcli.remedy import AUDIO_OUTPUT, DISK, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
 from fitcli.voice.process import RENDER_LIMIT_S, Sound
 from fitcli.voice.wording import spoken
@@ -180,8 +182,18 @@ def speak(text: str, *, lang: str | None = None, file: Path | None = None) -> st
     except OSError as error:  # no further process can be started
         return f"No sound: no process for it could be started ({error.strerror})."
     if trouble == "file":
-        return f"The speech could not be written to {file}: check that its folder exists and can be written to."
+        return "The speech could not be written: check that the folder exists and has room."
     return trouble_line(trouble) if trouble else None
+
+
+def write_speech(text: str, output: Output, *, lang: str | None = None) -> None:
+    """Write `text` as speech to a WAV file that a user named; `lang` is that of `speak`.
+
+    Raises `StorageError` where the file cannot be written, and where there is no speech to write.
+    """
+    with output.writing() as path:
+        if trouble := speak(text, lang=lang, file=path):
+            raise StorageError(f"{output.path} is not written. {trouble}")
 
 
 @dataclass(frozen=True)
