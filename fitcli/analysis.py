@@ -245,11 +245,13 @@ def analyze_video(
 
     began = time.perf_counter()
     video = probe(path)
-    with ThreadPoolExecutor(1) as beside:
-        # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
-        loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
-        _blazepose()
-        ensemble = interrupt.result(loading)
+    # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
+    beside = ThreadPoolExecutor(2, thread_name_prefix="load")
+    loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
+    compiling = beside.submit(_blazepose)
+    beside.shutdown(wait=False)  # Ctrl-C does not wait for them
+    interrupt.result(compiling)
+    ensemble = interrupt.result(loading)
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     reading = Reading(ensemble, reference=reference_scores)
     # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
