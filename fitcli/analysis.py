@@ -252,11 +252,13 @@ def analyze_video(
     video = probe(path)
     if batch_s is None:
         batch_s = part_s(video.duration_s, start_s, end_s, reference_scores=reference_scores)
-    with ThreadPoolExecutor(1) as beside:
-        # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
-        loading = beside.submit(_loaded, checkpoints, device, trust_checkpoint, batch_s, announce)
-        _blazepose()
-        ensemble, device_reason = interrupt.result(loading)
+    # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
+    beside = ThreadPoolExecutor(2, thread_name_prefix="load")
+    loading = beside.submit(_loaded, checkpoints, device, trust_checkpoint, batch_s, announce)
+    compiling = beside.submit(_blazepose)
+    beside.shutdown(wait=False)  # Ctrl-C does not wait for them
+    interrupt.result(compiling)
+    ensemble, device_reason = interrupt.result(loading)
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
     reading = Reading(ensemble, reference=reference_scores)
     # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.

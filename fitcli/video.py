@@ -72,7 +72,7 @@ _TEXT_CODECS = frozenset(("ansi", "bintext", "xbin", "idf"))  # FFmpeg draws tex
 _MP4_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"))  # what an MP4 or MOV file begins with
 _UNTIMED_CONTAINERS = frozenset(("mpeg", "mpegts"))  # they state no duration and FFmpeg guesses one
 _STREAM_TIMED_CONTAINERS = ("mov", "avi")  # their index states when the pictures end
-_FILE_TIMED_CONTAINERS = ("flv", "asf")  # they state when the file ends, which may be the sound's end
+_FILE_TIMED_CONTAINER = "flv"  # it states when the file ends, which may be the sound's end
 _ATTACHED_PICTURE = 0x400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: the cover of a song
 
 
@@ -506,8 +506,10 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             # a link inside of the file opens nothing else, neither on this machine nor on a network.
             container = av.open(file, "r", options={"protocol_whitelist": "none"}, **_lenient_metadata())
         except (av.FFmpegError, ValueError) as error:
+            interrupt.heed()
             raise _not_a_video(path) from error
         with container:
+            interrupt.heed()
             yield container, _video_stream(path, container)
 
 
@@ -792,7 +794,7 @@ def _stated_end_s(path: Path, container: InputContainer, stream: VideoStream) ->
     kind = container.format.name
     if kind.startswith(_STREAM_TIMED_CONTAINERS) and stream.duration and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    alone = kind.startswith(_FILE_TIMED_CONTAINERS) and len(container.streams) == 1
+    alone = kind == _FILE_TIMED_CONTAINER and len(container.streams) == 1
     if container.duration and (alone or (kind.startswith("matroska") and _matroska_is_cut(path))):
         return container.duration / 1_000_000
     return None

@@ -23,7 +23,7 @@ MUSCLES = catalog().muscles
 FIELDS = {
     "file", "schema", "duration_s", "status", "message", "exercise", "exercises", "muscles", "repetitions",
     "feedback", "networks", "device", "timings_s", "session", "sets", "analysed_s", "windows", "consistent_with",
-    "muscle_scores", "annotated_video", "report", "picture_stretch",
+    "muscle_scores", "annotated_video", "report", "picture_stretch", "broken_off_s",
 }  # fmt: skip
 """The fields of `--json` that the README promises to scripts."""
 

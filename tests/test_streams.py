@@ -10,6 +10,7 @@ import io
 import json
 import re
 import struct
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from commandline import SAMPLE, fitcli
+from commandline import LIMIT_S, SAMPLE, environment, fitcli
 from PIL import Image as PillowImage
 
 import fitcli as library
@@ -157,8 +158,12 @@ def test_one_late_last_picture_changes_nothing(squat: Pictures, plain: Analysis,
 
 def test_one_odd_time_in_the_middle_moves_nothing_after_it(squat: Pictures, tmp_path: Path) -> None:
     times_s = evenly(len(squat))
-    # TS tells each time by itself; the one picture is far ahead of all others
-    path = write(tmp_path / "odd.ts", squat, [*times_s[:30], times_s[30] + 1000, *times_s[31:]])
+    parts = (slice(0, 30), slice(30, 31), slice(31, None))
+    moved = [*times_s[:30], times_s[30] + 1000, *times_s[31:]]
+    path = joined(
+        tmp_path / "odd.ts",
+        *(write(tmp_path / f"{number}.ts", squat[p], moved[p]) for number, p in enumerate(parts)),
+    )
     got = [frame.time_s for frame in frames(path, rate_hz=None)]
     assert got[-1] == pytest.approx(times_s[-1], abs=0.01)
     assert len(got) >= len(squat) - 2
@@ -207,16 +212,15 @@ def test_sets_around_a_gap_of_years_are_those_of_the_parts() -> None:
 
 
 def test_a_camera_that_stood_still_is_counted_anew() -> None:
-    before, after = track_of("squat", 3), track_of("squat", 3, HOUR_S)
+    before, after = track_of("squat", 2), track_of("squat", 2, HOUR_S)
     counts = []
-    for tracks in ([before], [after], [before, after]):
+    for tracks in ([before], [before, after]):
         counter = LiveCounter(before.frame_width, before.frame_height, "squat")
         for track in tracks:
             for row in zip(track.times_s.tolist(), track.landmarks, track.world, track.presence.tolist(), strict=True):
-                count = counter.update(*row)
+                counter.update(*row)
         counts.append(counter.finish().total)
-        del count
-    assert counts[2] == counts[0] + counts[1] > 0
+    assert counts[1] == 2 * counts[0] > 0
 
 
 @pytest.mark.parametrize("gap_s", [10.0, HOUR_S, 1e12])
@@ -251,7 +255,7 @@ FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("a.mp4", {"movflags": "faststart"}), ("fragments.mp4", FRAGMENTED), ("a.mkv", {}), ("a.flv", {}), ("a.wmv", {})],
+    [("a.mp4", {"movflags": "faststart"}), ("fragments.mp4", FRAGMENTED), ("a.mkv", {}), ("a.flv", {})],
 )
 def test_a_file_that_is_cut_off_says_where(name: str, options: dict[str, str], squat: Pictures, tmp_path: Path) -> None:
     whole = watched(write(tmp_path / name, squat, options=options))
@@ -322,10 +326,10 @@ def test_a_container_that_lies_about_its_length_is_not_believed(
 
 
 def test_times_before_zero_count_from_the_first_picture(squat: Pictures, plain: Analysis, tmp_path: Path) -> None:
-    # a Matroska block holds its time against its cluster's as a signed number: all of them are set back by 3 s
-    path = write(tmp_path / "early.mkv", squat, [t - 3 for t in evenly(len(squat))], options={"avoid_negative_ts": "0"})
+    # The clock of MPEG-TS wraps after 26.5 hours; what comes before it in a file has times below zero.
+    path = write(tmp_path / "early.ts", squat, evenly(len(squat), 2**33 / 90_000 - 3))
     with av.open(str(path)) as container:
-        assert next(container.decode(video=0)).time < 0
+        assert next(container.decode(video=0)).time == pytest.approx(-3, abs=0.01)
     answer = library.analyze(path)
     assert answer.duration_s == pytest.approx(plain.duration_s, abs=0.01)
     assert (answer.start_s, answer.end_s) == pytest.approx((0.0, plain.end_s), abs=0.01)
@@ -461,7 +465,7 @@ def test_the_reports_photograph_has_the_shape_of_its_moment(squat: Pictures, tmp
 # --- Ctrl-C: heeded in every stage
 
 
-STAGES = {
+STAGES = {  # where in the code Ctrl-C is pressed: file, function
     "decode": ("video", "_packets"),
     "pose": ("tracker", "follow"),
     "network": ("runtime", "wait"),
@@ -478,7 +482,8 @@ del sys.argv[1:3]
 def inside():
     for frame in sys._current_frames().values():
         while frame:
-            if frame.f_code.co_name == function and frame.f_code.co_filename.endswith(f"{room}.py"):
+            code = frame.f_code
+            if code.co_name == function and code.co_filename.endswith(f"{room}.py"):
                 return True
             frame = frame.f_back
     return False
@@ -486,10 +491,7 @@ def inside():
 def press():
     while not inside():
         time.sleep(0.002)
-    sys.stderr.write(f"pressed in {function}\\n")
     os.kill(os.getpid(), signal.SIGINT)
-    threading.Event().wait(0.5)
-    sys.stderr.write("still there\\n") if os.environ.get("LATE") else None
 
 threading.Thread(target=press, daemon=True).start()
 from fitcli.cli import main
@@ -499,28 +501,11 @@ main()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("stage", STAGES)
-def test_ctrl_c_is_heeded_in_every_stage(stage: str, squat: Pictures, tmp_path: Path) -> None:
-    import subprocess
-
-    from commandline import LIMIT_S, environment
-
-    path = write(tmp_path / "long.mp4", squat * 12)
+def test_ctrl_c_ends_every_stage_and_what_would_come_after_it(stage: str, squat: Pictures, tmp_path: Path) -> None:
+    write(tmp_path / "set.mp4", squat)
+    command = [sys.executable, "-c", PRESS, *STAGES[stage], "analyze", "set.mp4", "--json", "--sessions", "kept"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            PRESS,
-            *STAGES[stage],
-            "analyze",
-            str(path),
-            "--json",
-            "--sessions",
-            "kept",
-            "--save-video",
-            "drawn.mp4",
-            "--report",
-            "page.html",
-        ],
+        [*command, "--save-video", "drawn.mp4", "--report", "page.html"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
@@ -528,10 +513,10 @@ def test_ctrl_c_is_heeded_in_every_stage(stage: str, squat: Pictures, tmp_path: 
         timeout=LIMIT_S,
         check=False,
     )
-    answered = stage in ("drawing", "report")
+    stored = int(stage in ("drawing", "report"))
     assert done.returncode == 130, done.stderr
-    assert f"Stopped: {int(answered)} of 1 files" in done.stderr or answered, done.stderr
-    assert "Traceback" not in done.stderr
+    # In the stage of the report the answer is stored and its pictures were under way.
+    assert re.fullmatch(r"Stopped: [01] of 1 files were analysed and stored\.\n", done.stderr)
     assert not (tmp_path / "page.html").exists()
     assert (tmp_path / "drawn.mp4").exists() == (stage == "report")
-    assert len(list(SessionStore(tmp_path / "kept").sessions())) == int(answered)
+    assert len(list(SessionStore(tmp_path / "kept").sessions())) == stored

@@ -76,17 +76,18 @@ class LiveCounter:
     def update(self, time_s: float, landmarks: FloatArray, world: FloatArray, presence: float = 1.0) -> LiveCount:
         """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise.
 
-        What was before a gap is forgotten, as in a whole video.
+        What was before a gap is at its end, and forgotten.
         """
+        announced = 0
         if self._samples and time_s - self._samples[-1][0] > GAP_S:
+            announced = self._look(self._samples[-1][0], ending=True)
             self._samples.clear()
         self._samples.append((time_s, landmarks, world, presence))
         while self._samples[0][0] < time_s - MEMORY_S:
             self._samples.popleft()
-        announced = 0
         if time_s - self._looked_s >= INTERVAL_S:
             self._looked_s = time_s
-            announced = self._look(time_s)
+            announced += self._look(time_s)
         return self._count(time_s, announced)
 
     def finish(self) -> LiveCount:
