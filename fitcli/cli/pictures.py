@@ -158,9 +158,9 @@ def _draw_video(analysis: Analysis, source: Path | None, output: Output, *, show
 
     if source is None:
         raise StorageError(f"{output.path} is not written: nothing was filmed.")
-    with interruptible(), progress(f"drawing {printable(output.path.name)}", shown=shown) as report:
-        with output.writing() as path:
-            annotate(analysis, source, path, progress=report)
+    label = f"drawing {printable(output.path.name)}"
+    with interruptible(), progress(label, shown=shown) as report, output.writing() as path:
+        annotate(analysis, source, path, progress=report)
 
 
 def _draw_report(
