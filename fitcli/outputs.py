@@ -1,7 +1,6 @@
 """Files that a user names: checked before the work, written whole or not at all, and never over another file unasked.
 
-Every command that writes a named file claims it first and writes it through the `Output` that it gets. The rule, case
-by case:
+Every command that writes a named file claims it first and writes it through the `Output` that it gets. The rule:
 
 - An existing file, a symbolic link that leads nowhere included, is refused unless the user asked to overwrite.
 - A file that is read by the same command is refused always, whatever name, symbolic or hard link it is called by.
@@ -55,19 +54,10 @@ MP4 = FileFormat((".mp4", ".m4v"))
 HTML = FileFormat((".html", ".htm"))
 PLOT = FileFormat((".png", ".pdf", ".svg"))
 CHECKPOINT = FileFormat((".ckpt",))
-IR = FileFormat((".xml",))
-WEIGHTS = FileFormat((".bin",))
-JSON = FileFormat((".json",))
 JSON_LINES = FileFormat((".jsonl", ".ndjson", ".json"), any_ending=True)
 MARKDOWN = FileFormat((".md",), any_ending=True)
 
-_OWN = {suffix for known in (MP4, CHECKPOINT) for suffix in known.suffixes} | {
-    ".mkv",
-    ".webm",
-    ".flac",
-    ".ogg",
-    ".onnx",
-}
+_OWN = {".m4v", ".mkv", ".webm", ".flac", ".ogg", ".onnx", ".ckpt"}
 """Endings that name a format although not every Python knows their media type."""
 
 Identity = tuple[int, int]
@@ -189,7 +179,10 @@ def claim(
     Raises `OutputNameError` for a name that cannot be right and `StorageError` for a file that may not or cannot be
     written. The format is checked first: its error is the user's typing error.
     """
-    if not path.is_dir():
+    folder = False
+    with contextlib.suppress(OSError):
+        folder = path.is_dir()
+    if not folder:  # which has a sentence of its own
         format.check(path)
     output = Output(path, overwrite, inputs)
     output.check()

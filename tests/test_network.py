@@ -160,7 +160,7 @@ def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Pat
     fold = replace(start, provenance=replace(start.provenance, left_out="fold 0 of 3 by series"))
     save_checkpoint(tmp_path / "fold.ckpt", fold)
     for others, why in (
-        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt would be overwritten"),
+        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt is there already"),
         ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "another network"),
         (("fold.ckpt", "--to", "new.ckpt"), "other series"),
         (("--to", "new.ckpt"), "two networks or more"),

@@ -83,5 +83,6 @@ def evaluate(
 
 
 def _read(folder: Path, labels: Path | None) -> frozenset[Identity]:
-    """The files that are measured on."""
-    return identities([*folder.rglob("*"), *([labels] if labels else [])])
+    """The files that are measured on; a picture in their folder is none of them."""
+    clips = [path for path in folder.rglob("*") if path.suffix.lower() not in PLOT.suffixes]
+    return identities([*clips, *([labels] if labels else [])])

@@ -34,26 +34,29 @@ def _kilograms(given: str) -> float:
 
 
 def given_name(given: str) -> str:
-    """What stands for a file, a folder or a camera, as it was given; a `typer.BadParameter` where it is empty.
+    """What stands for a camera or a file, as it was given; a `typer.BadParameter` where it is empty.
 
-    An empty argument is an unset variable of the shell, and `Path("")` is the current folder. Every parameter that
-    names a place has this parser, or one that calls it.
+    An empty argument is mostly an unset variable of the shell, and `Path("")` is the current folder. Every parameter
+    that names a file, a folder or a camera has this parser or one of those below.
     """
     if not given:
-        raise typer.BadParameter('it is empty: give a name, or "." for the current folder.')
+        raise typer.BadParameter("it is empty: give a name.")
     return given
 
 
 def given_path(given: str | Path) -> Path:
-    """The path of a file or folder."""
-    return Path(given_name(str(given)))
+    """The path of a file or folder; a `typer.BadParameter` for an empty one."""
+    if not str(given):
+        raise typer.BadParameter("it is empty: give a name, or . for the current folder.")
+    return Path(given)
 
 
 def given_output(given: str | Path) -> Path:
     """The path of a file to write; a `typer.BadParameter` for one that ends as folders do."""
+    path = given_path(given)
     if str(given).endswith(separators()):
         raise typer.BadParameter(f"{given} is a folder: name a file.")
-    return given_path(given)
+    return path
 
 
 STREAM = Path("-")

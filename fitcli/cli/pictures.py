@@ -159,8 +159,8 @@ def _draw_video(analysis: Analysis, source: Path | None, output: Output, *, show
 
     if source is None:
         raise StorageError(f"{output.path} is not written: nothing was filmed.")
-    drawing = progress(f"drawing {printable(output.path.name)}", shown=shown)
-    with interruptible(), drawing as report, output.writing() as path:
+    label = f"drawing {printable(output.path.name)}"
+    with interruptible(), progress(label, shown=shown) as report, output.writing() as path:
         annotate(analysis, source, path, progress=report)
 
 

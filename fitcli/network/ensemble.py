@@ -104,7 +104,7 @@ class EnsembleConfig:
         return self.by_architecture(specs)
 
     def by_architecture(self, specs: Sequence[NetworkSpec]) -> EnsembleConfig:
-        """The same with the paper's weights, which go by the architectures; those that have a head share it."""
+        """The same with the paper's weights for the architectures; a head is shared among those that have it."""
         exercise = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[0] if s.exercises else 0.0 for s in specs)
         muscle = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[1] if s.muscles else 0.0 for s in specs)
         return replace(
