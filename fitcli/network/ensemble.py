@@ -445,22 +445,26 @@ def _log_probabilities(logits: FloatArray) -> FloatArray:
 def _pooled(votes: Votes) -> FloatArray:
     """The weighted geometric mean of distributions over different classes, as one distribution (N, K).
 
-    What a member calls "other" includes the classes that it does not know: it is shared out as those say who know them.
-    A member without "other" says nothing of how likely they are.
+    What a member calls "other" includes the classes that it does not know: those who know some of them share it out.
+    A member without "other" says nothing of how likely the classes outside its own are.
     """
-    first = softmax(_vote(votes))
-    total = np.zeros_like(first)
+    everyone = softmax(_vote(votes))
+    total = np.zeros_like(everyone)
     for weight, logarithms in votes:
-        known = ~np.isnan(logarithms[0])
-        own = np.exp(np.nan_to_num(logarithms)) * known
-        if known[-1]:
-            outside = ~known
-            outside[-1] = True
-            among = first * outside
-            filled = np.where(outside, own[:, -1:] * among / np.maximum(among.sum(1, keepdims=True), 1e-9), own)
+        missing = np.isnan(logarithms[0])
+        own = np.exp(np.nan_to_num(logarithms, nan=-np.inf))
+        if not missing.any():
+            filled = own
+        elif missing[-1]:
+            filled = np.where(missing, everyone, own * (everyone * ~missing).sum(1, keepdims=True))
         else:
-            filled = np.where(known, own * (first * known).sum(1, keepdims=True), first)
-        total += np.float32(weight) * np.log(np.maximum(filled, 1e-12))
+            outside = missing.copy()
+            outside[-1] = True
+            knowing = [vote for vote in votes if not np.isnan(vote[1][0][missing]).all()]
+            among = softmax(_vote(knowing)[:, outside]) if knowing else np.eye(1, outside.sum(), outside.sum() - 1)
+            filled = own
+            filled[:, outside] = own[:, -1:] * among
+        total += np.float32(weight) * np.log(np.maximum(filled, 1e-12)).astype(np.float32)
     return softmax(total / np.float32(sum(weight for weight, _ in votes) or 1.0))
 
 
