@@ -406,6 +406,11 @@ def _vote(parts: Votes) -> FloatArray:
     return np.where(voters > 0, total * everyone / np.maximum(voters, 1e-9), UNKNOWN_LOGIT).astype(np.float32)
 
 
+def _mean_vote(parts: Votes) -> FloatArray:
+    """The weighted mean (N, K), each class's among those who know it."""
+    return _vote(parts) / np.float32(sum(weight for weight, _ in parts) or 1.0)
+
+
 def _exercises(logits: Sequence[Logits], config: EnsembleConfig, classes: Classes) -> tuple[FloatArray, FloatArray]:
     """Probabilities of the exercises, (N, E), or (N, 0) where no member has that head, and of none of them, (N,)."""
     count = len(classes.exercises)
@@ -448,7 +453,7 @@ def _pooled(votes: Votes) -> FloatArray:
     What a member calls "other" includes the classes that it does not know: those who know some of them share it out.
     A member without "other" says nothing of how likely the classes outside its own are.
     """
-    everyone = softmax(_vote(votes))
+    everyone = softmax(_mean_vote(votes))
     total = np.zeros_like(everyone)
     for weight, logarithms in votes:
         missing = np.isnan(logarithms[0])
@@ -461,7 +466,7 @@ def _pooled(votes: Votes) -> FloatArray:
             outside = missing.copy()
             outside[-1] = True
             knowing = [vote for vote in votes if not np.isnan(vote[1][0][missing]).all()]
-            among = softmax(_vote(knowing)[:, outside]) if knowing else np.eye(1, outside.sum(), outside.sum() - 1)
+            among = softmax(_mean_vote(knowing)[:, outside]) if knowing else np.eye(1, outside.sum(), outside.sum() - 1)
             filled = own
             filled[:, outside] = own[:, -1:] * among
         total += np.float32(weight) * np.log(np.maximum(filled, 1e-12)).astype(np.float32)
