@@ -1,4 +1,4 @@
-"""The 16 exercises and 11 muscle groups, read from `exercises.toml`: facts are data, not code."""
+"""The exercises and muscle groups that fitcli knows, read from `exercises.toml`: facts are data, not code."""
 
 from __future__ import annotations
 
@@ -56,22 +56,58 @@ class Cue:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of the catalogue; `muscles` is its ideal activation."""
+    """One exercise of the catalogue; `muscles` is its ideal activation.
+
+    `counted` is what a set of it is measured in: "repetitions", "seconds" held, or "cadence" (repetitions a minute).
+    """
 
     id: int
     name: str
     muscles: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    counted: str = "repetitions"
     signal: RepetitionSignal | None = None
     cues: tuple[Cue, ...] = ()
 
 
+OTHER = "other"
+"""Class name of a movement that is none of the exercises a network knows."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes that networks answer about, by name, in the order of their scores; "other" is in neither list."""
+
+    exercises: tuple[str, ...]
+    muscles: tuple[str, ...]
+
+    def exercise_id(self, name: str | None) -> int:
+        """The class id of an exercise; the number after the last for any other movement, -1 for None (unknown)."""
+        if name is None:
+            return -1
+        return self.exercises.index(name) if name in self.exercises else len(self.exercises)
+
+    def muscles_of(self, name: str) -> tuple[str, ...]:
+        """The ideal muscles of an exercise as far as these classes have them; none for one that has no ideal."""
+        try:
+            ideal = catalog().exercise(name).muscles
+        except KeyError:
+            return ()
+        return tuple(muscle for muscle in self.muscles if muscle in ideal)
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """Exercises and muscle groups in class-id order (arXiv 2406.06703)."""
+    """Exercises and muscle groups in the order that fitcli lists them; `paper` are those of arXiv 2406.06703."""
 
     exercises: tuple[Exercise, ...]
     muscles: tuple[str, ...]
+    paper: Classes
+
+    @property
+    def classes(self) -> Classes:
+        """All of them."""
+        return Classes(self.exercise_names, self.muscles)
 
     @property
     def exercise_names(self) -> tuple[str, ...]:
@@ -85,10 +121,16 @@ class Catalog:
                 return exercise
         raise KeyError(name)
 
-    def with_muscles(self, muscles: Iterable[str]) -> tuple[Exercise, ...]:
-        """Exercises whose ideal activation is exactly `muscles`: 12 distinct sets stand for 16 exercises."""
-        wanted = frozenset(muscles)
-        return tuple(exercise for exercise in self.exercises if frozenset(exercise.muscles) == wanted)
+    def union(self, lists: Iterable[Classes]) -> Classes:
+        """Every class of several lists once: those of the catalogue in its order, then the others as they come."""
+        lists = tuple(lists)
+        exercises = dict.fromkeys(name for classes in lists for name in classes.exercises)
+        muscles = dict.fromkeys(name for classes in lists for name in classes.muscles)
+        return Classes(_ordered(exercises, self.exercise_names), _ordered(muscles, self.muscles))
+
+
+def _ordered(names: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: known.index(name) if name in known else len(known)))
 
 
 def _key(name: str) -> str:
@@ -99,20 +141,24 @@ def _key(name: str) -> str:
 def catalog() -> Catalog:
     """The catalogue that ships with fitcli."""
     table = tomllib.loads(resources.files(__package__).joinpath("exercises.toml").read_text(encoding="utf-8"))
-    return Catalog(
-        exercises=tuple(
-            Exercise(
-                i,
-                row["name"],
-                tuple(row["muscles"]),
-                tuple(row["aliases"]),
-                _signal(row["signal"]),
-                tuple(_cue(cue) for cue in row.get("cues", ())),
-            )
-            for i, row in enumerate(table["exercise"])
-        ),
-        muscles=tuple(table["muscles"]),
+    exercises = tuple(
+        Exercise(
+            i,
+            row["name"],
+            tuple(row["muscles"]),
+            tuple(row["aliases"]),
+            row.get("counted", "repetitions"),
+            _signal(row["signal"]) if "signal" in row else None,
+            tuple(_cue(cue) for cue in row.get("cues", ())),
+        )
+        for i, row in enumerate(table["exercise"])
     )
+    muscles = tuple(table["muscles"])
+    paper = Classes(
+        tuple(exercise.name for exercise in exercises[: table["paper"]["exercises"]]),
+        muscles[: table["paper"]["muscles"]],
+    )
+    return Catalog(exercises, muscles, paper)
 
 
 def _signal(row: dict[str, Any]) -> RepetitionSignal:
