@@ -27,6 +27,9 @@ class RepetitionSignal:
     minimum_deg: float
     full_deg: float
     path: tuple[str, str]
+    minimum_m: float = 0.18
+    minimum_deep_m: float = 0.26
+    fastest_s: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -162,15 +165,7 @@ def catalog() -> Catalog:
 
 
 def _signal(row: dict[str, Any]) -> RepetitionSignal:
-    moving, reference = row["path"]
-    return RepetitionSignal(
-        row["measure"],
-        row["rest"],
-        row["concentric"],
-        float(row["minimum_deg"]),
-        float(row["full_deg"]),
-        (moving, reference),
-    )
+    return RepetitionSignal(**{**row, "path": tuple(row["path"])})
 
 
 def _cue(row: dict[str, Any]) -> Cue:
