@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.catalog import catalog
+from fitcli.catalog import Classes, catalog
 from fitcli.errors import CheckpointError, InvalidVideoError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class MuscleScore:
 
 @dataclass(frozen=True)
 class WindowScore:
-    """What the ensemble said of one window; probabilities in class-id order, `other` = none of the exercises.
+    """What the ensemble said of one window; probabilities in the order of `Analysis.classes`, `other` = none of them.
 
     `exercises` is empty where no network has an exercise head.
     """
@@ -109,9 +109,10 @@ class Analysis:
     """Everything fitcli says about one video.
 
     `duration_s` is the file's, `start_s`..`end_s` the part that was analysed. `exercise` is None unless `status` is
-    "ok"; `exercises` (all 16, most probable first) and `muscles` (all 11, class-id order) are empty only for
-    "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises` empty and
-    name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
+    "ok"; `exercises` (all that the networks know, most probable first) and `muscles` (likewise, in the catalogue's
+    order) are empty only for "no_person" and "error". `classes` gives the order of the scores in `windows`.
+    Networks that know muscles alone leave `exercise` None and `exercises` empty, and `consistent_with`, empty
+    otherwise, names the exercises whose ideal muscles fit best. `muscle_scores` is
     "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
     "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was undone before
     the person was followed; 1.0 ordinarily. `message` is one sentence for a person. `track` is what was followed, for
@@ -137,6 +138,7 @@ class Analysis:
     consistent_with: tuple[str, ...] = ()
     muscle_scores: str = "sigmoid"
     picture_stretch: float = 1.0
+    classes: Classes = field(default_factory=lambda: catalog().paper)
     track: PoseTrack | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -148,10 +150,9 @@ class Analysis:
 
     def probability_of(self, done: ExerciseSet) -> float:
         """How probable a set's exercise is, 0..1: the mean of the windows that it lies in; 0 where it has no name."""
-        names = catalog().exercise_names
-        if done.exercise not in names:
+        if done.exercise not in self.classes.exercises:
             return 0.0
-        number = names.index(done.exercise)
+        number = self.classes.exercises.index(done.exercise)
         inside = [
             window.exercises[number]
             for window in self.windows
@@ -196,6 +197,7 @@ class Analysis:
             },
             "analysed_s": [round(self.start_s, 3), round(self.end_s, 3)],
             "picture_stretch": round(self.picture_stretch, 3),
+            "classes": {"exercises": list(self.classes.exercises), "muscles": list(self.classes.muscles)},
             "windows": [
                 {
                     "start_s": round(w.start_s, 3),
@@ -385,6 +387,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         )
     began = time.perf_counter()
     ensemble = reading.ensemble
+    classes = ensemble.classes
     read = reading.score(person)
     weights = window_weights(person, read.starts_s, read.window_s)
     pooled = read.scores.pooled(weights, ensemble.config.agreement)
@@ -404,14 +407,13 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     consistent: tuple[str, ...] = ()
     exact = False
     if ensemble.names_exercises:
-        names = catalog().exercise_names
         ranked = sorted(
-            (ExerciseScore(name, float(p)) for name, p in zip(names, pooled.exercise[0], strict=True)),
+            (ExerciseScore(name, float(p)) for name, p in zip(classes.exercises, pooled.exercise[0], strict=True)),
             key=lambda score: -score.probability,
         )
         status, message = _verdict(ranked, float(pooled.other[0]), ensemble)
     else:
-        consistent, exact = _fitting(pooled.muscle[0], shares=reading.reference)
+        consistent, exact = _fitting(pooled.muscle[0], classes, shares=reading.reference)
         listed = ", ".join(consistent)
         status = Status.OK
         if reading.reference:
@@ -421,10 +423,10 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         else:
             message = f"No exercise works exactly these muscles; the nearest: {listed}."
     named = ranked[0] if ranked and status is Status.OK else None
-    ideal = catalog().exercise(named.name).muscles if named else ()
+    ideal = classes.muscles_of(named.name) if named else ()
     # Muscles alone say how to count only where they are just those of a single exercise.
     by_muscles = consistent[0] if exact and len(consistent) == 1 else None
-    sets = _sets(person, windows, by_muscles, ensemble.config.other_from)
+    sets = _sets(person, windows, classes, by_muscles, ensemble.config.other_from)
     answer = Analysis(
         str(path),
         status,
@@ -433,13 +435,14 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         exercises=tuple(ranked),
         muscles=tuple(
             MuscleScore(name, float(a), name in ideal)
-            for name, a in zip(catalog().muscles, pooled.muscle[0], strict=True)
+            for name, a in zip(classes.muscles, pooled.muscle[0], strict=True)
         ),
         repetitions=sum(len(s.repetitions) for s in sets),
         sets=sets,
         timings=Timings(network_s=network_s),
         windows=windows,
         consistent_with=consistent,
+        classes=classes,
         muscle_scores="softmax" if reading.reference and ensemble.has_muscle_head else "sigmoid",
     )
     if named and len(answer.performed) > 1:
@@ -447,10 +450,11 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     return answer
 
 
-def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...], bool]:
-    """The exercises whose ideal muscles fit these activations (11,) best, and whether they are just those that work.
+def _fitting(activations: FloatArray, classes: Classes, *, shares: bool) -> tuple[tuple[str, ...], bool]:
+    """The exercises whose ideal muscles fit these activations (M,) best, and whether they are just those that work.
 
-    Several, because 12 distinct sets of muscles stand for 16 exercises.
+    Several, because several exercises work the same muscles: 12 distinct sets of them stand for the paper's 16. Muscles
+    of the paper's list are held against its exercises.
 
     Best is the set of muscles under which the activations are most probable; for `shares` of one whole, which a
     softmax gives, the one nearest to equal shares of it.
@@ -459,19 +463,22 @@ def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...],
 
     from fitcli.network.ensemble import ideal_matrix
 
-    ideal = ideal_matrix()
+    paper = catalog().paper
+    candidates = paper.exercises if classes.muscles == paper.muscles else catalog().exercise_names
+    ideal = ideal_matrix(Classes(candidates, classes.muscles))
     if shares:
         fit = -np.abs(ideal / ideal.sum(1, keepdims=True) - activations).sum(1)
     else:
         likely = activations.astype(np.float64).clip(1e-6, 1 - 1e-6)
         fit = ideal @ np.log(likely) + (1 - ideal) @ np.log(1 - likely)
     nearest = int(fit.argmax())
-    alike = catalog().with_muscles(catalog().exercises[nearest].muscles)
-    return tuple(exercise.name for exercise in alike), bool(((activations >= 0.5) == ideal[nearest]).all())
+    alike = (ideal == ideal[nearest]).all(1)
+    names = tuple(name for name, same in zip(candidates, alike, strict=True) if same)
+    return names, bool(((activations >= 0.5) == ideal[nearest]).all())
 
 
 def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> tuple[Status, str]:
-    best, second = ranked[:2]
+    best = ranked[0]
     config = ensemble.config
     if other >= config.other_from:
         return (
@@ -479,11 +486,8 @@ def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> t
             f"This looks like none of the exercises I know; the nearest is {best.name} ({_percent(best.probability)}).",
         )
     if best.probability < config.certain_from:
-        return (
-            Status.UNCERTAIN,
-            f"Not sure: it looks most like {best.name} ({_percent(best.probability)}), then {second.name} "
-            f"({_percent(second.probability)}).",
-        )
+        likely = ", then ".join(f"{score.name} ({_percent(score.probability)})" for score in ranked[:2])
+        return Status.UNCERTAIN, f"Not sure: it looks most like {likely}."
     return Status.OK, f"This is {best.name} ({_percent(best.probability)})."
 
 
@@ -492,11 +496,15 @@ def _percent(probability: float) -> str:
 
 
 def _sets(
-    person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str | None, other_from: float
+    person: PoseTrack,
+    windows: tuple[WindowScore, ...],
+    classes: Classes,
+    by_muscles: str | None,
+    other_from: float,
 ) -> tuple[ExerciseSet, ...]:
     from fitcli.motion import WindowLabel, find_sets
 
-    names = catalog().exercise_names
+    names = classes.exercises
     labels = []
     for window in windows:
         if not window.exercises:

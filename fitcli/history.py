@@ -24,6 +24,7 @@ from fitcli.analysis import (
     Timings,
     WindowScore,
 )
+from fitcli.catalog import Classes, catalog
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.keypose import KeyPose, key_poses
 
@@ -386,7 +387,13 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
         consistent_with=tuple(fields.get("consistent_with", ())),
         muscle_scores=fields.get("muscle_scores", "sigmoid"),
         picture_stretch=float(fields.get("picture_stretch", 1.0)),
+        classes=_classes(fields.get("classes")),
     )
+
+
+def _classes(fields: dict[str, Any] | None) -> Classes:
+    """The order of the scores of each window; files of before 29 exercises were known mean the paper's."""
+    return Classes(tuple(fields["exercises"]), tuple(fields["muscles"])) if fields else catalog().paper
 
 
 def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:

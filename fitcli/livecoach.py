@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fitcli.analysis import ExerciseScore
-from fitcli.catalog import catalog
 from fitcli.coach import SURE_OF_EXERCISE
 from fitcli.cues import newest_cue
 from fitcli.errors import CheckpointError
@@ -137,7 +136,7 @@ def _named(belief: FloatArray, ensemble: Ensemble) -> ExerciseScore | None:
     probability = float(belief[best])
     if belief[-1] >= ensemble.config.other_from or probability < ensemble.config.certain_from:
         return None
-    return ExerciseScore(catalog().exercise_names[best], probability)
+    return ExerciseScore(ensemble.classes.exercises[best], probability)
 
 
 class LiveCoach:

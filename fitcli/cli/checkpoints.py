@@ -173,16 +173,17 @@ def calibrate(
         from fitcli.training.calibrate import calibrate as choose
         from fitcli.training.calibrate import cross_validated, with_refusal
         from fitcli.training.evaluate import scored
-    clips = cross_validated(poses, runs, folds or len(runs))
-    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))])
+    clips, classes = cross_validated(poses, runs, folds or len(runs))
+    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))], classes)
     config.save(folder)
     note(f"Chosen on {len(clips)} clips: {folder / 'ensemble.json'}")
     if elsewhere:
         unread: list[str] = []
-        unseen = list(scored(elsewhere, Ensemble(folder, "cpu"), unread, labels=labels))
+        ensemble = Ensemble(folder, "cpu")
+        unseen = list(scored(elsewhere, ensemble, unread, labels=labels))
         for sentence in unread:
             note(sentence)
-        with_refusal(config, unseen).save(folder)
+        with_refusal(config, unseen, ensemble.classes).save(folder)
         note(f"When an exercise is refused: chosen on {len(unseen)} clips in {elsewhere}")
 
 

@@ -30,7 +30,8 @@ FORMAT, VERSION = "fitcli", 1
 class Provenance:
     """What a checkpoint was trained on and how.
 
-    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is.
+    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is. data_sha256: of the
+    table of clips, with the labels.
     """
 
     epochs: int
@@ -44,6 +45,7 @@ class Provenance:
     synthetic: int = 0
     teachers: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    data_sha256: str = ""
 
 
 _LISTS = ("sources", "teachers", "parts")

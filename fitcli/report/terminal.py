@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
-from fitcli.catalog import Catalog, catalog
+from fitcli.catalog import Catalog
 from fitcli.coach import WORKS
 from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
 
@@ -337,7 +337,7 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
 
 def _segments(analysis: Analysis) -> Table:
     """Where in the video the answer comes from: runs of windows that agree on the best exercise."""
-    names = catalog().exercise_names
+    names = analysis.classes.exercises
     runs: list[tuple[str, list[WindowScore]]] = []
     for window in analysis.windows:
         best = names[max(range(len(names)), key=window.exercises.__getitem__)]

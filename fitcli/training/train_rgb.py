@@ -12,12 +12,13 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER, catalog
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
-from fitcli.network.spec import OTHER, NetworkSpec, rgb_spec
+from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.training import kinetics
 from fitcli.training.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
+from fitcli.training.dataset import UNKNOWN, targets
 from fitcli.training.draws import SeededDraws, Share
 from fitcli.training.frames import FrameCache, default_folder
 from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
@@ -144,14 +145,17 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
 
 
 def spec_of(options: RgbOptions, folder: VideoFolder) -> NetworkSpec:
-    """The network to train: with a class "other" where the data set has one."""
-    other = any(video.name == OTHER for video in folder.split("train"))
-    exercises = (*catalog().exercise_names, OTHER) if other else catalog().exercise_names
+    """The network to train: it knows the paper's exercises, and others and "other" where the data set has them."""
+    shown = {video.labels.exercise for video in folder.split("train")}
+    paper = catalog().paper
+    exercises = tuple(name for name in catalog().exercise_names if name in shown or name in paper.exercises)
+    muscles = paper.muscles if exercises == paper.exercises else catalog().muscles
+    exercises += (OTHER,) if OTHER in shown else ()
     return rgb_spec(
         options.architecture,
         channel_reduction=options.channel_reduction,
         exercises=exercises if options.heads in ("exercise", "both") else (),
-        muscles=catalog().muscles if options.heads in ("muscle", "both") else (),
+        muscles=muscles if options.heads in ("muscle", "both") else (),
         frames=options.frames,
         side=options.side,
         window_s=options.window_s,
@@ -176,7 +180,7 @@ def _useful(folder: VideoFolder, spec: NetworkSpec) -> VideoFolder:
     """The folder without videos that have no label for the network's heads."""
 
     def teaches(video: LabelledVideo) -> bool:
-        named = video.labels.exercise is not None and video.labels.exercise < len(spec.exercises)
+        named = targets(video.labels, spec)[0] != UNKNOWN
         return named or bool(spec.muscles and any(value == value for value in video.labels.muscles))
 
     silent = [video for video in folder.videos if not teaches(video)]
