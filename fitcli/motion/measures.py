@@ -233,16 +233,22 @@ def path(body: Body, space: str, moving: str, reference: str, by_turns: bool = F
     weights = side_weights(visible, moved)
     side = followed_side(weights)
     if by_turns:  # both are seen, see `takes_turns`
-        outward = [_away_from_rest(principal_component(offsets)) for offsets in (left, right)]
-        return Fused(np.maximum(*outward), "both", max(visible.values()))
+        return Fused(_whose_turn(*map(principal_component, (left, right))), "both", max(visible.values()))
     stacked = np.concatenate([left * weights["left"] * 2, right * weights["right"] * 2], axis=1)
     return Fused(principal_component(stacked), side, max(visible.values()))
 
 
-def _away_from_rest(values: Array) -> Array:
-    """The curve turned so that its rarer end is up: a side that waits for the other one dwells at rest."""
-    middle = (np.percentile(values, 2) + np.percentile(values, 98)) / 2
-    return values if np.median(values) <= middle else -values
+def _whose_turn(left: Array, right: Array) -> Array:
+    """(M,) the side that is out, from the curves of two sides that take turns, whose signs are arbitrary.
+
+    One side is out while the other rests, so they run against each other; and a side that waits dwells at rest, so the
+    rarer end is out.
+    """
+    if float(np.dot(left - left.mean(), right - right.mean())) > 0:
+        right = -right
+    both = np.concatenate([left, right])
+    out = np.median(both) <= (np.percentile(both, 2) + np.percentile(both, 98)) / 2
+    return np.maximum(left, right) if out else np.maximum(-left, -right)
 
 
 def principal_component(points: Array) -> Array:
