@@ -33,12 +33,29 @@ class RepetitionSignal:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What a measure, in degrees, keeps to in a held position; `measure` as in `RepetitionSignal`."""
+
+    measure: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The position of an exercise that is counted in seconds: all `limits` at once; `measure` is the one to show."""
+
+    measure: str
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True)
 class Cue:
     """One measurable point of form.
 
     `measure` is a name of `fitcli.motion.posture.CUE_MEASURES`, `unit` its unit. It is read in every repetition `at`
-    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition, and the cue is
-    broken where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged,
+    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition (in a hold, over every
+    two seconds of it), and the cue is broken where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged,
     "any" for all of them. `sentence` tells the user what to do; `source` is where the limit comes from.
     """
 
@@ -61,7 +78,8 @@ class Cue:
 class Exercise:
     """One exercise of the catalogue; `muscles` is its ideal activation.
 
-    `counted` is what a set of it is measured in: "repetitions", "seconds" held, or "cadence" (repetitions a minute).
+    `counted` is what a set of it is measured in: "repetitions", "cadence" (repetitions, and how many a minute), both
+    with a `signal`, or "seconds" held, with a `hold` instead.
     """
 
     id: int
@@ -70,6 +88,7 @@ class Exercise:
     aliases: tuple[str, ...] = ()
     counted: str = "repetitions"
     signal: RepetitionSignal | None = None
+    hold: Hold | None = None
     cues: tuple[Cue, ...] = ()
 
 
@@ -152,6 +171,7 @@ def catalog() -> Catalog:
             tuple(row["aliases"]),
             row.get("counted", "repetitions"),
             _signal(row["signal"]) if "signal" in row else None,
+            _hold(row["hold"]) if "hold" in row else None,
             tuple(_cue(cue) for cue in row.get("cues", ())),
         )
         for i, row in enumerate(table["exercise"])
@@ -166,6 +186,10 @@ def catalog() -> Catalog:
 
 def _signal(row: dict[str, Any]) -> RepetitionSignal:
     return RepetitionSignal(**{**row, "path": tuple(row["path"])})
+
+
+def _hold(row: dict[str, Any]) -> Hold:
+    return Hold(row["measure"], tuple(Limit(**limit) for limit in row["limits"]))
 
 
 def _cue(row: dict[str, Any]) -> Cue:

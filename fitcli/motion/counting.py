@@ -19,6 +19,7 @@ from fitcli.motion.cycles import (
     phase_bounds,
     smoothed,
 )
+from fitcli.motion.holding import find_holds
 from fitcli.motion.measures import (
     JOINTS,
     MIXED,
@@ -115,11 +116,16 @@ class Signal:
 def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | None:
     """All repetitions in a track that shows one set of `exercise`, or of something unnamed (None).
 
+    Of an exercise that is counted in seconds, the longest hold.
+
     The exercise's own signal is preferred, and left for another where that one shows the movement far better, so a
     wrong name still counts right. None where nothing repeats: no person, standing still, walking. Raises `KeyError`
     for an exercise that the catalogue does not have.
     """
     body = resample(track)
+    known = catalog().exercise(exercise) if exercise else None
+    if known and known.hold:
+        return max(find_holds(body, known), key=lambda one: one.held_s or 0.0, default=None)
     signal = choose_signal(body, exercise)
     return None if signal is None else build_set(body, signal, exercise)
 

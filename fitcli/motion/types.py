@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from fitcli.catalog import catalog
+
+LEAST_FOR_CADENCE = 3
+"""Repetitions from which their pace is told: two are no rhythm."""
+
 
 @dataclass(frozen=True)
 class WindowLabel:
-    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none of the 16, `probability` 0..1."""
+    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none that is known, `probability` 0..1."""
 
     start_s: float
     end_s: float
@@ -109,12 +115,13 @@ class SetScore:
 
 @dataclass(frozen=True)
 class ExerciseSet:
-    """A run of repetitions of one exercise without a rest between.
+    """A run of repetitions of one exercise without a rest between, or a position held.
 
-    `exercise` is None where nobody named it. `start_s`..`end_s` runs from the first movement of the first repetition to
+    `exercise` is None where nobody named it. `held_s` is how long a position was held, None for repetitions; a hold has
+    no repetitions, and its `measurements` are of every two seconds. `start_s`..`end_s` runs from the first movement of the first repetition to
     the end of the last, half ones included; `partial` counts the half repetitions at the edges. `signal` is what was
     followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the catalogue's own signal of an
-    exercise, "periodicity" for the general method. `side` is "left", "right" or "both", `view` the camera's: "front",
+    exercise, "periodicity" for the general method, "held position". `side` is "left", "right" or "both", `view` the camera's: "front",
     "back", "side", "three-quarter" or "unknown". `cues` and `score` are empty until `coach` fills them.
     """
 
@@ -131,6 +138,13 @@ class ExerciseSet:
     measurements: tuple[CueMeasurement, ...] = ()
     cues: tuple[CueFinding, ...] = ()
     score: SetScore | None = None
+    held_s: float | None = None
+
+    @property
+    def cadence_per_min(self) -> float | None:
+        """Repetitions a minute from the first to the last, None for exercises that are not measured by it."""
+        paced = self.exercise in _paced() and len(self.repetitions) >= LEAST_FOR_CADENCE
+        return 60 * len(self.repetitions) / max(self.end_s - self.start_s, 1e-6) if paced else None
 
     @property
     def eccentric_s(self) -> float:
@@ -173,6 +187,8 @@ class ExerciseSet:
             "end_s": round(self.end_s, 3),
             "repetitions": len(self.repetitions),
             "partial": self.partial,
+            "held_s": _rounded(self.held_s, 1),
+            "cadence_per_min": _rounded(self.cadence_per_min, 1),
             "tempo": {"eccentric_s": round(self.eccentric_s, 2), "concentric_s": round(self.concentric_s, 2)},
             "range_of_motion_deg": _rounded(self.range_of_motion_deg, 1),
             "difference_deg": _rounded(self.difference_deg, 1),
@@ -218,6 +234,11 @@ class ExerciseSet:
                 "unit": self.curve.unit,
             },
         }
+
+
+@cache
+def _paced() -> frozenset[str | None]:
+    return frozenset(exercise.name for exercise in catalog().exercises if exercise.counted == "cadence")
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
