@@ -54,9 +54,10 @@ class Cue:
     """One measurable point of form.
 
     `measure` is a name of `fitcli.motion.posture.CUE_MEASURES`, `unit` its unit. It is read in every repetition `at`
-    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition (in a hold, over every
-    two seconds of it), and the cue is broken where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged,
-    "any" for all of them. `sentence` tells the user what to do; `source` is where the limit comes from.
+    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition (in a hold, over
+    every two seconds of it), and the cue is broken where it is under `at_least` or over `at_most`. `views` are the
+    camera's views in which it can be judged, "any" for all of them. `sentence` tells the user what to do; `source` is
+    where the limit comes from.
     """
 
     name: str

@@ -23,5 +23,6 @@ def exercises(json: options.Json = False) -> None:
             "name": exercise.name,
             "muscles": list(exercise.muscles),
             "aliases": list(exercise.aliases),
+            "counted": exercise.counted,
         }
         sys.stdout.write(jsonlib.dumps(fields) + "\n")

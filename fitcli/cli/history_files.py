@@ -14,6 +14,7 @@ from fitcli.cli.console import note, stdout
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
 from fitcli.report import terminal
+from fitcli.report.amounts import plural
 
 
 def tell_skipped(store: SessionStore) -> None:
@@ -40,7 +41,7 @@ def export(
         raise StorageError(f"{to} is there already: choose another name.") from None
     except OSError as error:
         raise StorageError(f"{to} cannot be written ({(error.strerror or '').lower()}): choose another.") from error
-    stdout().print(f"{terminal.counted(len(lines), 'session')} written to {terminal.short_path(to)}.", soft_wrap=True)
+    stdout().print(f"{plural(len(lines), 'session')} written to {terminal.short_path(to)}.", soft_wrap=True)
 
 
 def import_(
@@ -64,10 +65,10 @@ def import_(
         except ValueError:
             bad.append(number)
     known = len(lines) - added - len(bad)
-    stdout().print(f"{terminal.counted(added, 'session')} added, {known} here already.")
+    stdout().print(f"{plural(added, 'session')} added, {known} here already.")
     if bad:
         where = ", ".join(map(str, bad[:5])) + (" ..." if len(bad) > 5 else "")
-        raise MissingInputError(f"{source}: {terminal.counted(len(bad), 'line')} held no session ({where}).")
+        raise MissingInputError(f"{source}: {plural(len(bad), 'line')} held no session ({where}).")
 
 
 def delete(
@@ -78,7 +79,7 @@ def delete(
     """Delete sessions; fitcli history undo brings them back."""
     store = SessionStore(sessions_folder(sessions))
     chosen: dict[str, Session] = {session.id: session for session in map(store.find, ids)}
-    count = terminal.counted(len(chosen), "session")
+    count = plural(len(chosen), "session")
     if not yes:
         for session in chosen.values():
             named = session.analysis.exercise
@@ -91,4 +92,4 @@ def delete(
 def undo(sessions: options.Sessions = None) -> None:
     """Bring back what was deleted last."""
     restored = SessionStore(sessions_folder(sessions)).undo()
-    stdout().print(f"{terminal.counted(restored, 'session')} brought back." if restored else "Nothing was deleted.")
+    stdout().print(f"{plural(restored, 'session')} brought back." if restored else "Nothing was deleted.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from fitcli.catalog import catalog
 
+LEAST_SHOWN_DEG = 20.0
 LEAST_FOR_CADENCE = 3
 """Repetitions from which their pace is told: two are no rhythm."""
 
@@ -35,6 +36,13 @@ class Curve:
     times_s: tuple[float, ...]
     values: tuple[float, ...]
     unit: str
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """Lowest and highest value to draw: at least `LEAST_SHOWN_DEG` apart, so that a hold looks still."""
+        low, high = min(self.values), max(self.values)
+        spare = max(0.0, LEAST_SHOWN_DEG - (high - low)) / 2 if self.unit == "deg" else 0.0
+        return low - spare, high + spare
 
     def at(self, time_s: float) -> float:
         """The value at that time, interpolated."""
@@ -118,11 +126,12 @@ class ExerciseSet:
     """A run of repetitions of one exercise without a rest between, or a position held.
 
     `exercise` is None where nobody named it. `held_s` is how long a position was held, None for repetitions; a hold has
-    no repetitions, and its `measurements` are of every two seconds. `start_s`..`end_s` runs from the first movement of the first repetition to
-    the end of the last, half ones included; `partial` counts the half repetitions at the edges. `signal` is what was
-    followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the catalogue's own signal of an
-    exercise, "periodicity" for the general method, "held position". `side` is "left", "right" or "both", `view` the camera's: "front",
-    "back", "side", "three-quarter" or "unknown". `cues` and `score` are empty until `coach` fills them.
+    no repetitions, and its `measurements` are of every two seconds. `start_s`..`end_s` runs from the first movement of
+    the first repetition to the end of the last, half ones included; `partial` counts the half repetitions at the edges.
+    `signal` is what was followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the
+    catalogue's own signal of an exercise, "periodicity" for the general method, "held position". `side` is "left",
+    "right" or "both", `view` the camera's: "front", "back", "side", "three-quarter" or "unknown". `cues` and `score`
+    are empty until `coach` fills them.
     """
 
     exercise: str | None
@@ -141,10 +150,16 @@ class ExerciseSet:
     held_s: float | None = None
 
     @property
+    def counted_s(self) -> tuple[tuple[float, float], ...]:
+        """(start, end) of everything that counts: each repetition, or the hold."""
+        if self.held_s is not None:
+            return ((self.start_s, self.end_s),)
+        return tuple((repetition.start_s, repetition.end_s) for repetition in self.repetitions)
+
+    @property
     def cadence_per_min(self) -> float | None:
         """Repetitions a minute from the first to the last, None for exercises that are not measured by it."""
-        paced = self.exercise in _paced() and len(self.repetitions) >= LEAST_FOR_CADENCE
-        return 60 * len(self.repetitions) / max(self.end_s - self.start_s, 1e-6) if paced else None
+        return cadence_per_min(self.exercise, len(self.repetitions), self.end_s - self.start_s)
 
     @property
     def eccentric_s(self) -> float:
@@ -234,6 +249,12 @@ class ExerciseSet:
                 "unit": self.curve.unit,
             },
         }
+
+
+def cadence_per_min(exercise: str | None, repetitions: int, lasted_s: float) -> float | None:
+    """Repetitions a minute, None for an exercise that is not measured by them, and for too few to be a rhythm."""
+    paced = exercise in _paced() and repetitions >= LEAST_FOR_CADENCE and lasted_s > 0
+    return 60 * repetitions / lasted_s if paced else None
 
 
 @cache

@@ -23,6 +23,7 @@ from rich.text import Text
 from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
 from fitcli.catalog import Catalog
 from fitcli.coach import WORKS
+from fitcli.report.amounts import plural, seconds, total
 from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
 
 if TYPE_CHECKING:  # brings numpy, which lists of the past do without
@@ -30,6 +31,9 @@ if TYPE_CHECKING:  # brings numpy, which lists of the past do without
 
 MAX_WIDTH = 100
 """Columns that a result takes at most: longer lines are harder to read, not richer."""
+
+COUNTED_IN = {"repetitions": "repetitions", "seconds": "seconds held", "cadence": "repetitions a minute"}
+"""What a set is measured in, by the catalogue's word for it."""
 
 TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
 
@@ -125,13 +129,16 @@ def summary(rows: Sequence[BatchRow]) -> Table:
 
 
 def catalogue(shown: Catalog) -> Table:
-    """The exercises with their ideal activation and other names."""
+    """The exercises with their ideal activation, what they are counted in, and their other names."""
     table = plain_table()
     table.add_column("exercise", no_wrap=True)
     table.add_column("muscles it is meant to work")
+    table.add_column("counted in")
     table.add_column("also called", style="bright_black")
     for exercise in shown.exercises:
-        table.add_row(exercise.name, ", ".join(exercise.muscles), ", ".join(exercise.aliases))
+        table.add_row(
+            exercise.name, ", ".join(exercise.muscles), COUNTED_IN[exercise.counted], ", ".join(exercise.aliases)
+        )
     return table
 
 
@@ -213,11 +220,6 @@ def _mean(values: Iterable[float]) -> float:
     return sum(known) / len(known)
 
 
-def counted(number: int, unit: str) -> str:
-    """1 window, 2 windows."""
-    return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -231,8 +233,8 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
         head = Text(_sentence(title(analysis)), "bold green")
         if not several:  # of each alone it would be its share of the video
             head.append(f"  {percent(analysis.exercise.probability)} sure", "bold")
-        if analysis.repetitions is not None:
-            head.append(f"  {counted(analysis.repetitions, 'repetition')}", "bold")
+        if done := total(analysis.sets, analysis.repetitions):
+            head.append(f"  {done}", "bold")
         others = () if several else analysis.exercises[1:top]
     if not others:
         return head
@@ -266,33 +268,42 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True)
 
 
 def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
-    """Each set's place in the video, repetitions, tempo, range of motion and score.
+    """Each set's place in the video, what was done in it, tempo, range of motion and score.
 
-    The sets have their exercises beside their numbers where not all are the one that is `named`.
+    The sets have their exercises beside their numbers where not all are the one that is `named`. There is a column for
+    what any of them is measured by.
     """
     mixed = bool(named) and any(one.exercise != named for one in sets)
     table = plain_table()
     table.add_column("set", no_wrap=True)
     table.add_column("when", no_wrap=True)
-    table.add_column("reps", justify="right", no_wrap=True)
-    table.add_column("eccentric", justify="right", no_wrap=True)
-    table.add_column("concentric", justify="right", no_wrap=True)
-    table.add_column("range", justify="right", no_wrap=True)
-    scored = any(one.score for one in sets)
-    if scored:
-        table.add_column("score", justify="right", no_wrap=True)
+    columns = {
+        "held": ["" if one.held_s is None else seconds(one.held_s) for one in sets],
+        "reps": [_repetitions(one) for one in sets],
+        "a minute": ["" if one.cadence_per_min is None else f"{one.cadence_per_min:.0f}" for one in sets],
+        "eccentric": [f"{one.eccentric_s:.1f} s" if one.repetitions else "" for one in sets],
+        "concentric": [f"{one.concentric_s:.1f} s" if one.repetitions else "" for one in sets],
+        "range": ["" if one.range_of_motion_deg is None else f"{one.range_of_motion_deg:.0f} deg" for one in sets],
+        "score": [str(one.score.total) if one.score else "" for one in sets],
+    }
+    if columns["a minute"] and all(columns["a minute"]):  # quick on purpose: the tempo of each says nothing
+        columns |= {"eccentric": [], "concentric": []}
+    columns = {head: cells for head, cells in columns.items() if any(cells)}
+    for head in columns:
+        table.add_column(head, justify="right", no_wrap=True)
     for number, one in enumerate(sets, 1):
-        range_deg = one.range_of_motion_deg
         table.add_row(
             f"{number} {one.exercise or 'other'}" if mixed else str(number),
             f"{clock(one.start_s)} to {clock(one.end_s)}",
-            f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else ""),
-            f"{one.eccentric_s:.1f} s" if one.repetitions else "",
-            f"{one.concentric_s:.1f} s" if one.repetitions else "",
-            "" if range_deg is None else f"{range_deg:.0f} deg",
-            *([str(one.score.total) if one.score else ""] if scored else []),
+            *(cells[number - 1] for cells in columns.values()),
         )
     return table
+
+
+def _repetitions(one: ExerciseSet) -> str:
+    if one.held_s is not None:
+        return ""
+    return f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else "")
 
 
 def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
@@ -310,7 +321,7 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
     table.add_column(style="bright_black", overflow="fold")
     windows = len(analysis.windows)
     seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
-    table.add_row("analysed", f"{seen}, {counted(windows, 'window')}" if windows else seen)
+    table.add_row("analysed", f"{seen}, {plural(windows, 'window')}" if windows else seen)
     if shape := undone_stretch(analysis):
         table.add_row("picture", shape)
     took = analysis.timings
