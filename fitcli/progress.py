@@ -83,7 +83,10 @@ class MuscleTraining:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The sums over a history; `weeks` and what was reached oldest first, the others in the catalogue's order."""
+    """The sums over a history; `weeks` and what was reached oldest first, the others in the catalogue's order.
+
+    `muscles` are those that the networks of any session know.
+    """
 
     sessions: int
     repetitions: int
@@ -149,7 +152,7 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
         weeks=tuple(weeks),
         best=_best(known),
         trends=_trends(known),
-        muscles=tuple(_muscle(name, known, days, today) for name in catalog().muscles),
+        muscles=tuple(_muscle(name, known, days, today) for name in _told(known)),
         reached_scores=_reached(known, days, lambda session: session.score),
         reached_maxima_kg=_reached(known, days, _max_kg),
         reached_holds_s=_reached(known, days, lambda session: max(session.set_holds_s, default=None)),
@@ -241,6 +244,11 @@ def _trends(sessions: Iterable[Session]) -> tuple[ScoreTrend, ...]:
             latest, before = scores[name][-compared:], scores[name][-2 * compared : -compared]
             trends.append(ScoreTrend(name, sum(latest) / compared, sum(before) / compared))
     return tuple(trends)
+
+
+def _told(sessions: Iterable[Session]) -> tuple[str, ...]:
+    """The muscle groups that any session's networks know, in the catalogue's order: of others nothing is known."""
+    return catalog().union(session.analysis.classes for session in sessions).muscles
 
 
 def _muscle(name: str, sessions: Iterable[Session], days: dict[int, date], today: date) -> MuscleTraining:

@@ -14,6 +14,7 @@ from fitcli.cli.pictures import NO_PICTURES, Pictures, draw_pictures, tell_pictu
 from fitcli.errors import StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
 from fitcli.report import terminal
+from fitcli.report.amounts import total
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,17 @@ def print_json(analysis: Analysis, session: Session | None, pictures: Pictures =
     sys.stdout.flush()
 
 
+def _told(analysis: Analysis) -> list[str]:
+    """What was done, as a sentence to hear: "Squat, 8 repetitions.", "Plank, held for 34 s."."""
+    done = total(analysis.sets, analysis.repetitions)
+    return [f"{terminal.title(analysis).capitalize()}, {done}."] if analysis.exercise and done else []
+
+
 def speak(analyses: Iterable[Analysis], how: Presentation) -> None:
-    """Read the advice aloud or write it to a WAV file, if that is wanted; sound that is missing costs one dim line."""
+    """Read aloud what was done and the advice, or write it to a WAV file, if that is wanted; sound that is missing
+    costs one dim line."""
     answers = list(analyses)
-    text = " ".join(sentence for analysis in answers for sentence in analysis.feedback)
+    text = " ".join(sentence for analysis in answers for sentence in (*_told(analysis), *analysis.feedback))
     wanted = how.voice
     if how.json:
         wanted = False
