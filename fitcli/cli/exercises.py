@@ -15,7 +15,8 @@ def exercises(json: options.Json = False) -> None:
     """List the exercises that fitcli knows, and the muscle groups they are meant to work."""
     known = catalog()
     if not json:
-        stdout().print(terminal.catalogue(known))
+        console = stdout()
+        console.print(terminal.catalogue(known, console.width))
         return
     for exercise in known.exercises:
         fields = {

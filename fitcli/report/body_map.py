@@ -94,7 +94,7 @@ def heat(activation: float, ground: str = "dark") -> str:
 
 
 def colour(shape: Shape, activations: Mapping[str, float], ground: str = "dark") -> str:
-    """What a shape is filled with: its muscle group's activation, or the neutral tone of parts of which none is known."""
+    """What a shape is filled with: its muscle group's activation, or a neutral tone where none is known."""
     return heat(activations[shape.muscle], ground) if shape.muscle in activations else _DETAIL[ground]
 
 

@@ -32,8 +32,11 @@ if TYPE_CHECKING:  # brings numpy, which lists of the past do without
 MAX_WIDTH = 100
 """Columns that a result takes at most: longer lines are harder to read, not richer."""
 
-COUNTED_IN = {"repetitions": "repetitions", "seconds": "seconds held", "cadence": "repetitions a minute"}
+COUNTED_IN = {"repetitions": "reps", "seconds": "seconds", "cadence": "reps a minute"}
 """What a set is measured in, by the catalogue's word for it."""
+
+ALIASES_FROM_COLUMNS = 60
+"""Columns from which the exercises' other names have room beside their muscles."""
 
 TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
 
@@ -128,17 +131,18 @@ def summary(rows: Sequence[BatchRow]) -> Table:
     return table
 
 
-def catalogue(shown: Catalog) -> Table:
-    """The exercises with their ideal activation, what they are counted in, and their other names."""
+def catalogue(shown: Catalog, columns: int) -> Table:
+    """The exercises with their ideal activation, what they are counted in and, if there is room, their other names."""
     table = plain_table()
     table.add_column("exercise", no_wrap=True)
     table.add_column("muscles it is meant to work")
     table.add_column("counted in")
-    table.add_column("also called", style="bright_black")
+    wide = columns >= ALIASES_FROM_COLUMNS
+    if wide:
+        table.add_column("also called", style="bright_black")
     for exercise in shown.exercises:
-        table.add_row(
-            exercise.name, ", ".join(exercise.muscles), COUNTED_IN[exercise.counted], ", ".join(exercise.aliases)
-        )
+        cells = (exercise.name, ", ".join(exercise.muscles), COUNTED_IN[exercise.counted], ", ".join(exercise.aliases))
+        table.add_row(*(cells if wide else cells[:-1]))
     return table
 
 
