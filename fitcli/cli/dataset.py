@@ -80,9 +80,15 @@ def split(
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with train|val|test/<exercise>/*.mp4.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder with train|val|test/<exercise>/*.mp4, or of pose sequences."),
+    ],
 ) -> None:
-    """Decode every file of a data set and report what is unreadable and what is in two parts at once."""
+    """Look for unreadable files, for clips of one recording in two parts, and for sequences that are listed twice."""
+    if (folder / "clips.tsv").is_file():
+        _check_sequences(folder)
+        return
     with needs_training_extra():
         from fitcli.training.split import check as examine
     with progress("checking", shown=True) as report:
@@ -95,6 +101,22 @@ def check(
     unreadable = any(entry.reason.startswith("cannot be read") for entry in found.left_out)
     note("No leak was found." if not unreadable else "No leak was found, but some files cannot be read.")
     raise typer.Exit(5 if unreadable else 0)
+
+
+def _check_sequences(folder: Path) -> None:
+    with needs_training_extra():
+        from fitcli.training.sequences import listed_twice, load_sequences
+    sequences = load_sequences(folder)
+    with progress("checking", shown=True) as report:
+        groups = listed_twice(sequences, report)
+    for group in groups[:SHOWN]:
+        rows = ", ".join(f"{s.id} ({s.split}, {s.labels.exercise or 'ambiguous'}, {s.series})" for s in group)
+        note(f"equal landmarks: {rows}", style="red")
+    if len(groups) > SHOWN:
+        note(f"equal landmarks: {len(groups) - SHOWN} more groups", style="red")
+    if groups:
+        raise typer.Exit(LEAKS_CODE)
+    note(f"{len(sequences)} sequences, none of them listed twice.")
 
 
 def _counts(counts: Mapping[tuple[str, str], int], groups: Mapping[str, int]) -> None:

@@ -406,6 +406,11 @@ def _vote(parts: Votes) -> FloatArray:
     return np.where(voters > 0, total * everyone / np.maximum(voters, 1e-9), UNKNOWN_LOGIT).astype(np.float32)
 
 
+def _mean_vote(parts: Votes) -> FloatArray:
+    """The weighted mean (N, K), each class's among those who know it."""
+    return _vote(parts) / np.float32(sum(weight for weight, _ in parts) or 1.0)
+
+
 def _exercises(logits: Sequence[Logits], config: EnsembleConfig, classes: Classes) -> tuple[FloatArray, FloatArray]:
     """Probabilities of the exercises, (N, E), or (N, 0) where no member has that head, and of none of them, (N,)."""
     count = len(classes.exercises)
@@ -445,22 +450,26 @@ def _log_probabilities(logits: FloatArray) -> FloatArray:
 def _pooled(votes: Votes) -> FloatArray:
     """The weighted geometric mean of distributions over different classes, as one distribution (N, K).
 
-    What a member calls "other" includes the classes that it does not know: it is shared out as those say who know them.
-    A member without "other" says nothing of how likely they are.
+    What a member calls "other" includes the classes that it does not know: those who know some of them share it out.
+    A member without "other" says nothing of how likely the classes outside its own are.
     """
-    first = softmax(_vote(votes))
-    total = np.zeros_like(first)
+    everyone = softmax(_mean_vote(votes))
+    total = np.zeros_like(everyone)
     for weight, logarithms in votes:
-        known = ~np.isnan(logarithms[0])
-        own = np.exp(np.nan_to_num(logarithms)) * known
-        if known[-1]:
-            outside = ~known
-            outside[-1] = True
-            among = first * outside
-            filled = np.where(outside, own[:, -1:] * among / np.maximum(among.sum(1, keepdims=True), 1e-9), own)
+        missing = np.isnan(logarithms[0])
+        own = np.exp(np.nan_to_num(logarithms, nan=-np.inf))
+        if not missing.any():
+            filled = own
+        elif missing[-1]:
+            filled = np.where(missing, everyone, own * (everyone * ~missing).sum(1, keepdims=True))
         else:
-            filled = np.where(known, own * (first * known).sum(1, keepdims=True), first)
-        total += np.float32(weight) * np.log(np.maximum(filled, 1e-12))
+            outside = missing.copy()
+            outside[-1] = True
+            knowing = [vote for vote in votes if not np.isnan(vote[1][0][missing]).all()]
+            among = softmax(_mean_vote(knowing)[:, outside]) if knowing else np.eye(1, outside.sum(), outside.sum() - 1)
+            filled = own
+            filled[:, outside] = own[:, -1:] * among
+        total += np.float32(weight) * np.log(np.maximum(filled, 1e-12)).astype(np.float32)
     return softmax(total / np.float32(sum(weight for weight, _ in votes) or 1.0))
 
 

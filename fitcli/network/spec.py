@@ -104,10 +104,10 @@ class NetworkSpec:
             raise CheckpointError(
                 f"describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
             )
-        spec = cls(**(plain | {"exercises": tuple(plain["exercises"]), "muscles": tuple(plain["muscles"])}))
-        for kind, names in (("exercises", spec.exercises), ("muscles", spec.muscles)):
-            if fault := _fault(names):
+        for kind in ("exercises", "muscles"):
+            if fault := _fault(plain[kind]):
                 raise CheckpointError(f"has a list of {kind} that {fault}")
+        spec = cls(**(plain | {"exercises": tuple(plain["exercises"]), "muscles": tuple(plain["muscles"])}))
         if OTHER in spec.exercises[:-1] or OTHER in spec.muscles:
             raise CheckpointError(f'has the class "{OTHER}" in another place than at the end of its exercises')
         if not spec.classes.exercises and not spec.muscles:
@@ -115,13 +115,16 @@ class NetworkSpec:
         return spec
 
 
-def _fault(names: tuple[Any, ...]) -> str:
+def _fault(names: Any) -> str:
     """What is wrong with a list of class names, as the end of a sentence; "" for nothing."""
-    for name in names:
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
-            return f"holds something else than names of up to {LONGEST_NAME} letters"
+    if not isinstance(names, list | tuple) or not all(map(_is_name, names)):
+        return f"holds something else than names of up to {LONGEST_NAME} letters"
     twice = sorted({name for name in names if names.count(name) > 1})
     return f"names {', '.join(twice)} twice" if twice else ""
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and name.isprintable() and 0 < len(name.strip()) <= LONGEST_NAME
 
 
 DEFAULT_SPECS = {

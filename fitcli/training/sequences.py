@@ -134,6 +134,22 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
     return sequences
 
 
+def listed_twice(
+    sequences: Iterable[Sequence], progress: Callable[[float], None] | None = None
+) -> list[tuple[Sequence, ...]]:
+    """Groups of clips whose landmarks are equal under different ids, in the table's order.
+
+    Such a clip counts double in training, and where its rows disagree it contradicts itself.
+    """
+    sequences = list(sequences)
+    groups: dict[bytes, list[Sequence]] = {}
+    for number, sequence in enumerate(sequences, 1):
+        groups.setdefault(sequence.fingerprint, []).append(sequence)
+        if progress:
+            progress(number / len(sequences))
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
 def table_sha256(folder: Path) -> str:
     """Hex digest of what the folder's tables say of its clips: the same for the same clips and labels."""
     digest = hashlib.sha256((folder / "clips.tsv").read_bytes())

@@ -96,7 +96,7 @@ def train(options: TrainOptions) -> Path:
     )
     module = HybridModule(options.spec, learning_rate=options.learning_rate, teachers=teachers)
     if options.initialize:
-        _initialize(module, options.initialize)
+        initialize(module, options.initialize)
     fit(trainer, module, loader)
     target = options.run / f"{options.spec.architecture}.ckpt"
     if not trainer.is_global_zero:
@@ -130,7 +130,7 @@ def _moving_average(average: torch.Tensor, current: torch.Tensor, updates: torch
     return average * decay + current * (1 - decay)
 
 
-def _initialize(module: HybridModule, path: Path) -> None:
+def initialize(module: HybridModule, path: Path) -> None:
     """Start from a checkpoint's weights; of one with other classes the trunk is taken and the heads begin anew."""
     start = load_checkpoint(path)
     if start.spec.trunk != module.spec.trunk:
