@@ -34,11 +34,15 @@ class RepetitionSignal:
 
 @dataclass(frozen=True)
 class Limit:
-    """What a measure, in degrees, keeps to in a held position; `measure` as in `RepetitionSignal`."""
+    """What a measure, in degrees, keeps to in a held position; `measure` as in `RepetitionSignal`.
+
+    It also moves by at most `steady` within a second, which is all that is asked of one without bounds.
+    """
 
     measure: str
     at_least: float | None = None
     at_most: float | None = None
+    steady: float = 20.0
 
 
 @dataclass(frozen=True)

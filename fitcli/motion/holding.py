@@ -20,10 +20,12 @@ HELD = "held position"
 
 SHORTEST_HOLD_S = 2.0
 """A position that is kept for less is passed through."""
-LONGEST_WOBBLE_S = 1.0
+LONGEST_WOBBLE_S = 1.5
 """Leaving the position for longer, or being out of sight for longer, ends a hold; a shorter wobble belongs to it."""
-STEADY_S, STEADY_DEG = 1.0, 20.0
-"""A joint that moves by this much within so long is on its way: push-ups and climbers pass through a plank."""
+STEADY_S = 1.0
+"""A joint that moves too far within so long is on its way: push-ups and climbers pass through a plank."""
+MOSTLY = 0.6
+"""Share of a hold that is spent within its limits; more wobbling than that is another exercise."""
 JUDGED_EVERY_S = 2.0
 """A hold's form is judged once in so long."""
 MARGIN_S = 1.0
@@ -38,8 +40,9 @@ def find_holds(body: Body, exercise: Exercise) -> Iterator[ExerciseSet]:
     if hold is None or len(body) < 2:
         return
     curve = position_curve(body, hold)
-    for start, end in spans(in_position(body, hold)):
-        if (end - start) / RATE_HZ >= SHORTEST_HOLD_S:
+    held = in_position(body, hold)
+    for start, end in spans(held):
+        if (end - start) / RATE_HZ >= SHORTEST_HOLD_S and held[start : end + 1].mean() >= MOSTLY:
             yield _held(body, exercise, hold, curve, float(body.times_s[start]), float(body.times_s[end]))
 
 
@@ -57,7 +60,7 @@ def in_position(body: Body, hold: Hold) -> npt.NDArray[np.bool_]:
             held &= values >= limit.at_least
         if limit.at_most is not None:
             held &= values <= limit.at_most
-        held &= _moved(values) <= STEADY_DEG
+        held &= _moved(values) <= limit.steady
         if limit.measure in JOINTS:
             held &= body.visibility(*JOINTS[limit.measure]) >= SEEN
     return held
