@@ -56,13 +56,16 @@ def in_position(body: Body, hold: Hold) -> npt.NDArray[np.bool_]:
     held = body.seen.copy()
     for limit in hold.limits:
         values = fused_measure(body, MIXED, limit.measure).values
+        seen = body.visibility(*JOINTS[limit.measure]) >= SEEN if limit.measure in JOINTS else body.seen
+        kept = _moved(values) <= limit.steady
+        if limit.at_least is None and limit.at_most is None:  # whether it is steady only shows where it is seen
+            held &= kept | ~seen
+            continue
         if limit.at_least is not None:
-            held &= values >= limit.at_least
+            kept &= values >= limit.at_least
         if limit.at_most is not None:
-            held &= values <= limit.at_most
-        held &= _moved(values) <= limit.steady
-        if limit.measure in JOINTS:
-            held &= body.visibility(*JOINTS[limit.measure]) >= SEEN
+            kept &= values <= limit.at_most
+        held &= kept & seen
     return held
 
 
