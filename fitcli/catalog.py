@@ -27,6 +27,30 @@ class RepetitionSignal:
     minimum_deg: float
     full_deg: float
     path: tuple[str, str]
+    minimum_m: float = 0.18
+    minimum_deep_m: float = 0.26
+    fastest_s: float = 0.75
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a measure, in degrees, keeps to in a held position; `measure` as in `RepetitionSignal`.
+
+    It also moves by at most `steady` within a second, which is all that is asked of one without bounds.
+    """
+
+    measure: str
+    at_least: float | None = None
+    at_most: float | None = None
+    steady: float = 20.0
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The position of an exercise that is counted in seconds: all `limits` at once; `measure` is the one to show."""
+
+    measure: str
+    limits: tuple[Limit, ...]
 
 
 @dataclass(frozen=True)
@@ -34,9 +58,10 @@ class Cue:
     """One measurable point of form.
 
     `measure` is a name of `fitcli.motion.posture.CUE_MEASURES`, `unit` its unit. It is read in every repetition `at`
-    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition, and the cue is
-    broken where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged,
-    "any" for all of them. `sentence` tells the user what to do; `source` is where the limit comes from.
+    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition (in a hold, over
+    every two seconds of it), and the cue is broken where it is under `at_least` or over `at_most`. `views` are the
+    camera's views in which it can be judged, "any" for all of them. `sentence` tells the user what to do; `source` is
+    where the limit comes from.
     """
 
     name: str
@@ -58,7 +83,8 @@ class Cue:
 class Exercise:
     """One exercise of the catalogue; `muscles` is its ideal activation.
 
-    `counted` is what a set of it is measured in: "repetitions", "seconds" held, or "cadence" (repetitions a minute).
+    `counted` is what a set of it is measured in: "repetitions", "cadence" (repetitions, and how many a minute), both
+    with a `signal`, or "seconds" held, with a `hold` instead.
     """
 
     id: int
@@ -67,6 +93,7 @@ class Exercise:
     aliases: tuple[str, ...] = ()
     counted: str = "repetitions"
     signal: RepetitionSignal | None = None
+    hold: Hold | None = None
     cues: tuple[Cue, ...] = ()
 
 
@@ -89,10 +116,7 @@ class Classes:
 
     def muscles_of(self, name: str) -> tuple[str, ...]:
         """The ideal muscles of an exercise as far as these classes have them; none for one that has no ideal."""
-        try:
-            ideal = catalog().exercise(name).muscles
-        except KeyError:
-            return ()
+        ideal = catalog().described(name).muscles
         return tuple(muscle for muscle in self.muscles if muscle in ideal)
 
 
@@ -112,6 +136,13 @@ class Catalog:
     @property
     def exercise_names(self) -> tuple[str, ...]:
         return tuple(exercise.name for exercise in self.exercises)
+
+    def described(self, name: str | None) -> Exercise:
+        """What is known of an answer's exercise: without muscles, signal and cues if only a network knows its name."""
+        try:
+            return self.exercise(name or "")
+        except KeyError:
+            return Exercise(-1, name or "", ())
 
     def exercise(self, name: str) -> Exercise:
         """The exercise of that name or alias, letter case, hyphens and underscores aside; raises `KeyError`."""
@@ -149,6 +180,7 @@ def catalog() -> Catalog:
             tuple(row["aliases"]),
             row.get("counted", "repetitions"),
             _signal(row["signal"]) if "signal" in row else None,
+            _hold(row["hold"]) if "hold" in row else None,
             tuple(_cue(cue) for cue in row.get("cues", ())),
         )
         for i, row in enumerate(table["exercise"])
@@ -162,15 +194,11 @@ def catalog() -> Catalog:
 
 
 def _signal(row: dict[str, Any]) -> RepetitionSignal:
-    moving, reference = row["path"]
-    return RepetitionSignal(
-        row["measure"],
-        row["rest"],
-        row["concentric"],
-        float(row["minimum_deg"]),
-        float(row["full_deg"]),
-        (moving, reference),
-    )
+    return RepetitionSignal(**{**row, "path": tuple(row["path"])})
+
+
+def _hold(row: dict[str, Any]) -> Hold:
+    return Hold(row["measure"], tuple(Limit(**limit) for limit in row["limits"]))
 
 
 def _cue(row: dict[str, Any]) -> Cue:

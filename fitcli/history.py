@@ -31,9 +31,11 @@ from fitcli.keypose import KeyPose, key_poses
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
 
-SCHEMA = 2
-"""Version of a session file. Fields may be added without raising it: readers give a missing one its default and leave
-an unknown one alone. It rises when a field changes its meaning or readers need a new one; `_MIGRATIONS` then brings
+SCHEMA, SCHEMA_WITHOUT_HOLDS = 3, 2
+"""Versions of a session file: the newest, and that of a session without a hold, which earlier releases read as well.
+
+Fields may be added without raising it: readers give a missing one its default and leave an unknown one alone. It rises
+when a field changes its meaning or readers need a new one, as a set without repetitions does; `_MIGRATIONS` then brings
 older files forward while they are read. The files themselves stay as they were written."""
 
 _Kind = TypeVar("_Kind")
@@ -49,8 +51,9 @@ class Session:
     """One stored analysis, with what only the person knows: the weight moved, in kilograms, and a note.
 
     `created` is local time with its UTC offset, `fitcli` the version that stored it. `analysis` is without its sets,
-    which `whole` adds; `score`, 0..100, is the mean of those that have one and `set_repetitions` counts each set of the
-    named exercise. `fields` is what the file holds.
+    which `whole` adds; `score`, 0..100, is the mean of those that have one. Of the named exercise, `set_repetitions`
+    counts each set that has any, `set_holds_s` is how long each hold lasted, and `set_cadences_per_min` the pace of
+    each set that is measured by it. `fields` is what the file holds.
     """
 
     id: str
@@ -62,6 +65,8 @@ class Session:
     note: str = ""
     score: float | None = None
     set_repetitions: tuple[int, ...] = ()
+    set_holds_s: tuple[float, ...] = ()
+    set_cadences_per_min: tuple[float, ...] = ()
     fields: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -132,7 +137,7 @@ class SessionStore:
         identifier = secrets.token_hex(4)
         path = self.folder / _file_name(identifier, created, analysis)
         fields = {
-            "schema": SCHEMA,
+            "schema": SCHEMA if any(one.held_s is not None for one in analysis.sets) else SCHEMA_WITHOUT_HOLDS,
             "id": identifier,
             "created": created.isoformat(timespec="milliseconds"),
             "fitcli": fitcli.__version__,
@@ -309,7 +314,12 @@ def _with_poses(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "poses": []}
 
 
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses}
+def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+    """From 2 to 3: a set may be a hold; those of before have repetitions."""
+    return fields
+
+
+_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses, 2: _as_it_is}
 """What brings a session of that version to the next one."""
 
 
@@ -332,6 +342,8 @@ def _session(written: dict[str, Any], path: Path) -> Session:
     sets = fields["analysis"].get("sets", ())
     scores = [float(row["score"]) for row in sets if row.get("score") is not None]
     named = analysis.exercise.name if analysis.exercise else None
+    done = [row for row in sets if named and row["exercise"] == named]
+    holds, cadences = ([row[key] for row in done if row.get(key) is not None] for key in ("held_s", "cadence_per_min"))
     return Session(
         id=str(fields["id"]),
         created=created if created.tzinfo else created.astimezone(),
@@ -341,7 +353,9 @@ def _session(written: dict[str, Any], path: Path) -> Session:
         weight_kg=None if weight is None else float(weight),
         note=str(fields.get("note") or ""),
         score=sum(scores) / len(scores) if scores else None,
-        set_repetitions=tuple(int(row["repetitions"]) for row in sets if named and row["exercise"] == named),
+        set_repetitions=tuple(int(row["repetitions"]) for row in done if row.get("held_s") is None),
+        set_holds_s=tuple(map(float, holds)),
+        set_cadences_per_min=tuple(map(float, cadences)),
         fields=written,
     )
 
@@ -436,6 +450,7 @@ def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:
                 if row["score"] is not None
                 else None
             ),
+            held_s=row.get("held_s"),
         )
         for row in rows
     )

@@ -18,6 +18,7 @@ from fitcli.keypose import KeyPose
 from fitcli.motion import ExerciseSet
 from fitcli.motion.measures import SIDES, angle_deg
 from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.report.amounts import plural
 from fitcli.report.body_map import body_map, colour, skin
 from fitcli.report.skeleton import VISIBLE, draw_joint_angle, draw_skeleton, font, joint_landmarks
 from fitcli.report.terminal import percent
@@ -216,8 +217,11 @@ class Annotator:
         title, title_colour, remark = _title(self._analysis, current)
         count = sum(end_s <= time_s for end_s in current.ends_s) if current else 0
         flash = bool(current and any(0 <= time_s - end_s < FLASH_S for end_s in current.ends_s))
+        counted = "repetition"
+        if current and current.exercise_set.held_s is not None:
+            count, counted = int(min(time_s, current.exercise_set.end_s) - current.exercise_set.start_s), "second"
         counter = str(count) if self._sets else ""
-        unit_word = "repetition" if count == 1 else "repetitions"
+        unit_word = plural(count, counted).split(" ", 1)[1]
         if len(self._sets) > 1 and current:
             unit_word += f" · set {current.number} of {len(self._sets)}"
         angle = f"{current.exercise_set.signal} {shown_deg:.0f}°" if current and shown_deg is not None else ""
@@ -288,8 +292,8 @@ class Annotator:
                 continue
             points = [tuple(_SUPERSAMPLING * place for place in self._place(each, t)) for t in each.times_s.tolist()]
             draw.line(points, fill=_CURVE, width=line, joint="curve")
-            for repetition in each.exercise_set.repetitions:
-                inside = (each.times_s >= repetition.start_s) & (each.times_s <= repetition.end_s)
+            for start_s, end_s in each.exercise_set.counted_s:
+                inside = (each.times_s >= start_s) & (each.times_s <= end_s)
                 counted = [point for point, there in zip(points, inside.tolist(), strict=True) if there]
                 if len(counted) > 1:
                     draw.line(counted, fill=_COUNTED, width=line, joint="curve")
@@ -298,7 +302,7 @@ class Annotator:
     def _place(self, followed: _Followed, time_s: float) -> tuple[float, float]:
         """Where a set's curve is at that time, in pixels of the timeline."""
         width, height = self._size[0] - 2 * self._margin, round(self._unit * 2.6)
-        low, high = float(followed.values.min()), float(followed.values.max())
+        low, high = followed.exercise_set.curve.shown
         value = float(np.interp(time_s, followed.times_s, followed.values))
         pad = self._unit * 0.55
         share = float(np.interp(time_s, self._passing_s, self._passed))

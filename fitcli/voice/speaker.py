@@ -98,12 +98,12 @@ class Voice:
         """Play a tone at once, and after it the words if they are rendered already (see `prepare`)."""
         self._send(Sound(tone_hz=frequency_hz, tone_s=duration_s, text=spoken(then), lang=self._lang))
 
-    def count(self, number: int, *, frequency_hz: float = 0.0, speech: bool = True) -> None:
-        """Say the number of a repetition, never late: a number that must wait too long for a sentence is left out.
+    def count(self, number: int, unit: str = "", *, frequency_hz: float = 0.0, speech: bool = True) -> None:
+        """Say a number, of a repetition or with its unit, never late: one that must wait for a sentence is left out.
 
         Its word should be rendered by then (see `prepare`): until it is, or without `speech`, a short tone stands in.
         """
-        words = spoken(str(number)) if speech else ""
+        words = spoken(f"{number} {unit}") if speech else ""
         self._send(Sound(tone_hz=frequency_hz, tone_s=0.08, text=words, lang=self._lang, count=True))
 
     def say(self, text: str, *, file: Path | None = None) -> None:

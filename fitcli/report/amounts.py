@@ -1,0 +1,48 @@
+"""How much was done, in words: repetitions, their pace, or how long a position was held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # brings numpy, which lists of the past do without
+    from fitcli.motion import ExerciseSet
+
+
+def plural(number: int, unit: str) -> str:
+    """1 window, 2 windows."""
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def seconds(held_s: float) -> str:
+    """A hold's whole seconds: 34 s, 1 min 34 s."""
+    minutes, rest = divmod(int(held_s), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def pace(cadence_per_min: float) -> str:
+    """A cadence: 52 a minute."""
+    return f"{cadence_per_min:.0f} a minute"
+
+
+def amount(repetitions: int, held_s: float | None = None, cadence_per_min: float | None = None) -> str:
+    """What a set amounts to: "8 repetitions", "24 repetitions, 52 a minute", "held for 34 s"."""
+    if held_s is not None:
+        return f"held for {seconds(held_s)}"
+    counted = plural(repetitions, "repetition")
+    return counted if cadence_per_min is None else f"{counted}, {pace(cadence_per_min)}"
+
+
+def total(sets: Iterable[ExerciseSet], repetitions: int | None) -> str:
+    """What the sets of a video amount to together; "" where nothing was counted.
+
+    A pace is that of the only set: of several it would be none of theirs.
+    """
+    done = list(sets)
+    held = [one.held_s for one in done if one.held_s is not None]
+    words = []
+    if repetitions or (repetitions is not None and not held):
+        words.append(amount(repetitions, None, done[0].cadence_per_min if len(done) == 1 else None))
+    if held:
+        words.append(amount(0, sum(held)))
+    return ", ".join(words)
