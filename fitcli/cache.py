@@ -64,7 +64,7 @@ def try_writing(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(bytes(_TRIAL_BYTES))
     except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(folder)) from error
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def without(reason: str) -> None:
