@@ -124,6 +124,7 @@ def test_a_hold_is_told_in_seconds_and_a_quick_exercise_by_its_pace() -> None:
     assert "repetition" not in text
     assert "reps" not in text
     assert re.search(r"1 +0:02 to 1:36 +1 min 34 s", text)
+    assert "held 2.0 to 96.4 s" in shown(terminal.result(planks), encoding="ascii")
     jump = Repetition(0.0, 0.5, 1.0, 0.5, 0.5, range_of_motion_deg=120.0)
     jumps = ExerciseSet("jumping jack", 3, 33, (jump,) * 31, 0, "shoulder angle", "joint angle", "both", "front", curve)
     text = shown(terminal.result(replace(analysis({}, name="jumping jack"), repetitions=31, sets=(jumps,))))
@@ -131,7 +132,8 @@ def test_a_hold_is_told_in_seconds_and_a_quick_exercise_by_its_pace() -> None:
     assert re.search(r"reps +a minute +range", text)
     assert re.search(r"1 +0:03 to 0:33 +31 +62 +120 deg", text)
     both = shown(terminal.result(replace(planks, repetitions=31, sets=(hold, jumps))))
-    assert re.search(r"held +reps +a minute", both)
+    assert re.search(r"1 plank +0:02 to 1:36 +1 min 34 s", both)
+    assert re.search(r"2 jumping jack +0:03 to 0:33 +31, 62 a minute +120 deg", both)
     assert "31 repetitions, held for 1 min 34 s" in both
 
 
