@@ -237,7 +237,7 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
         head = Text(_sentence(title(analysis)), "bold green")
         if not several:  # of each alone it would be its share of the video
             head.append(f"  {percent(analysis.exercise.probability)} sure", "bold")
-        if done := total(analysis.sets, analysis.repetitions):
+        if done := total(analysis):
             head.append(f"  {done}", "bold")
         others = () if several else analysis.exercises[1:top]
     if not others:
