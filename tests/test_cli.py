@@ -314,7 +314,13 @@ def test_exercises_lists_the_whole_catalogue(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in fitcli("exercises", "--json", cwd=tmp_path).stdout.splitlines()]
     assert [row["name"] for row in rows] == list(catalog().exercise_names)
     for row in rows:
-        assert re.search(rf"{row['name']} +{', '.join(row['muscles'])}", listed)
+        counted = {"repetitions": "reps", "seconds": "seconds", "cadence": "reps a minute"}[row["counted"]]
+        assert re.search(rf"{row['name']} +{', '.join(row['muscles'])} +{counted}", listed)
+    assert {row["name"] for row in rows if row["counted"] == "seconds"} == {"plank"}
+    for width in ("44", "80"):
+        narrow = fitcli("exercises", cwd=tmp_path, env={"COLUMNS": width}).stdout
+        assert "…" not in narrow
+        assert max(map(len, narrow.splitlines())) <= int(width)
 
 
 def test_version_and_completion_are_there(tmp_path: Path) -> None:

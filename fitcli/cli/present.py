@@ -94,8 +94,8 @@ def print_json(analysis: Analysis, session: Session | None, pictures: Pictures =
 
 def _told(analysis: Analysis) -> list[str]:
     """What was done, as a sentence to hear: "Squat, 8 repetitions.", "Plank, held for 34 s."."""
-    done = total(analysis.sets, analysis.repetitions)
-    return [f"{terminal.title(analysis).capitalize()}, {done}."] if analysis.exercise and done else []
+    named = f"{terminal.title(analysis).capitalize()}, {total(analysis)}."
+    return [named] if analysis.exercise and analysis.sets else []
 
 
 def speak(analyses: Iterable[Analysis], how: Presentation, file: Output | None = None) -> int:

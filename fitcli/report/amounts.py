@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # brings numpy, which lists of the past do without
-    from fitcli.motion import ExerciseSet
+from fitcli.analysis import Analysis
+from fitcli.catalog import catalog
 
 
 def plural(number: int, unit: str) -> str:
@@ -33,16 +30,24 @@ def amount(repetitions: int, held_s: float | None = None, cadence_per_min: float
     return counted if cadence_per_min is None else f"{counted}, {pace(cadence_per_min)}"
 
 
-def total(sets: Iterable[ExerciseSet], repetitions: int | None) -> str:
+def counts_repetitions(analysis: Analysis) -> bool:
+    """Whether it says something how many repetitions there were: not of a hold, nor where one was expected."""
+    if analysis.repetitions is None:
+        return False
+    in_seconds = {exercise.name for exercise in catalog().exercises if exercise.counted == "seconds"}
+    expected = analysis.exercise is not None and analysis.exercise.name in in_seconds
+    return analysis.repetitions > 0 or not (expected or any(one.held_s is not None for one in analysis.sets))
+
+
+def total(analysis: Analysis) -> str:
     """What the sets of a video amount to together; "" where nothing was counted.
 
     A pace is that of the only set: of several it would be none of theirs.
     """
-    done = list(sets)
-    held = [one.held_s for one in done if one.held_s is not None]
     words = []
-    if repetitions or (repetitions is not None and not held):
-        words.append(amount(repetitions, None, done[0].cadence_per_min if len(done) == 1 else None))
-    if held:
+    if counts_repetitions(analysis):
+        cadence = analysis.sets[0].cadence_per_min if len(analysis.sets) == 1 else None
+        words.append(amount(analysis.repetitions or 0, None, cadence))
+    if held := [one.held_s for one in analysis.sets if one.held_s is not None]:
         words.append(amount(0, sum(held)))
     return ", ".join(words)

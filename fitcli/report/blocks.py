@@ -156,6 +156,8 @@ class RepetitionCurve:
         if options.ascii_only or width < max(40, len(drawn) * (_NARROWEST_SET + _GAP)):
             for number, each in enumerate(drawn, 1):
                 turns = ", ".join(f"{repetition.turn_s:.1f}" for repetition in each.repetitions)
+                if each.held_s is not None:
+                    yield Text(f"set {number}, {each.signal}: held {each.start_s:.1f} to {each.end_s:.1f} s", UNCOUNTED)
                 if turns:
                     yield Text(f"set {number}, {each.signal}: turns at {turns} s", UNCOUNTED)
             return

@@ -20,7 +20,7 @@ from fitcli.catalog import catalog
 from fitcli.coach import WORKS
 from fitcli.keypose import START, TURN, KeyPose
 from fitcli.progress import Reached, TrainingProgress, one_repetition_max_kg
-from fitcli.report.amounts import plural, seconds
+from fitcli.report.amounts import counts_repetitions, plural, seconds
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
 from fitcli.report.terminal import clock, kilograms, length, part_seen, percent, printable, title, undone_stretch
@@ -128,8 +128,8 @@ def _chips(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
     if analysis.exercise and len(analysis.performed) < 2:
         chips.append({"value": percent(analysis.exercise.probability), "name": "sure"})
     held = [one.held_s for one in analysis.sets if one.held_s is not None]
-    if analysis.repetitions or (analysis.repetitions is not None and not held):
-        chips.append(_chip(analysis.repetitions, "repetition"))
+    if counts_repetitions(analysis):
+        chips.append(_chip(analysis.repetitions or 0, "repetition"))
     if len(analysis.sets) == 1 and (cadence := analysis.sets[0].cadence_per_min) is not None:
         chips.append({"value": f"{cadence:.0f}", "name": "repetitions a minute"})
     if held:

@@ -238,7 +238,7 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
         head = Text(_sentence(title(analysis)), "bold green")
         if not several:  # of each alone it would be its share of the video
             head.append(f"  {percent(analysis.exercise.probability)} sure", "bold")
-        if done := total(analysis.sets, analysis.repetitions):
+        if done := total(analysis):
             head.append(f"  {done}", "bold")
         others = () if several else analysis.exercises[1:top]
     if not others:
@@ -275,24 +275,22 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True)
 def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
     """Each set's place in the video, what was done in it, tempo, range of motion and score.
 
-    The sets have their exercises beside their numbers where not all are the one that is `named`. There is a column for
-    what any of them is measured by.
+    The sets have their exercises beside their numbers where not all are the one that is `named`. Columns without
+    anything in them are left out.
     """
     mixed = bool(named) and any(one.exercise != named for one in sets)
     table = plain_table()
     table.add_column("set", no_wrap=True)
     table.add_column("when", no_wrap=True)
+    # what is quick on purpose has a pace instead of a tempo
+    tempo = [one.repetitions and one.cadence_per_min is None for one in sets]
     columns = {
-        "held": ["" if one.held_s is None else seconds(one.held_s) for one in sets],
-        "reps": [_repetitions(one) for one in sets],
-        "a minute": ["" if one.cadence_per_min is None else f"{one.cadence_per_min:.0f}" for one in sets],
-        "eccentric": [f"{one.eccentric_s:.1f} s" if one.repetitions else "" for one in sets],
-        "concentric": [f"{one.concentric_s:.1f} s" if one.repetitions else "" for one in sets],
+        **_amounts(sets),
+        "eccentric": [f"{one.eccentric_s:.1f} s" if slow else "" for one, slow in zip(sets, tempo, strict=True)],
+        "concentric": [f"{one.concentric_s:.1f} s" if slow else "" for one, slow in zip(sets, tempo, strict=True)],
         "range": ["" if one.range_of_motion_deg is None else f"{one.range_of_motion_deg:.0f} deg" for one in sets],
         "score": [str(one.score.total) if one.score else "" for one in sets],
     }
-    if columns["a minute"] and all(columns["a minute"]):  # quick on purpose: the tempo of each says nothing
-        columns |= {"eccentric": [], "concentric": []}
     columns = {head: cells for head, cells in columns.items() if any(cells)}
     for head in columns:
         table.add_column(head, justify="right", no_wrap=True)
@@ -305,10 +303,18 @@ def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
     return table
 
 
-def _repetitions(one: ExerciseSet) -> str:
-    if one.held_s is not None:
-        return ""
-    return f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else "")
+def _amounts(sets: Sequence[ExerciseSet]) -> dict[str, list[str]]:
+    """Columns with what each set amounts to: one for all where they are measured in different ways."""
+    held = ["" if one.held_s is None else seconds(one.held_s) for one in sets]
+    reps = [
+        "" if one.held_s is not None else f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else "")
+        for one in sets
+    ]
+    paces = ["" if one.cadence_per_min is None else f"{one.cadence_per_min:.0f}" for one in sets]
+    if any(held) and any(reps):
+        parts = zip(held, reps, [each and f"{each} a minute" for each in paces], strict=True)
+        return {"done": [", ".join(filter(None, each)) for each in parts]}
+    return {"held": held, "reps": reps, "a minute": paces}
 
 
 def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
