@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fitcli import remedy
-from fitcli.errors import FitcliError
+from fitcli.errors import CameraError, FitcliError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
 
@@ -228,9 +228,14 @@ def _sessions(folder: Path) -> Iterator[Check]:
 
 
 def _cameras() -> Iterator[Check]:
-    """Open every camera that is listed and count its frames."""
+    """Load OpenCV, open every camera that is listed and count its frames."""
     from fitcli.camera import Camera, cameras
+    from fitcli.camera.source import opencv, opencv_remedy
 
+    try:
+        opencv()
+    except CameraError as error:
+        yield Check("OpenCV", Verdict.LIMITED, str(error), opencv_remedy(error.__cause__))
     working, failing = [], []
     for name in cameras():
         try:
