@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from rich.console import Console
@@ -66,7 +67,7 @@ def interpreters() -> list[Interpreter]:
 
     The one that runs this stands for its version.
     """
-    supported = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"])
+    supported = SpecifierSet(_project()["requires-python"])
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     on_path = (Path(folder).glob("python3*") for folder in os.get_exec_path())
     found: dict[tuple[int, int], Interpreter] = {}
@@ -75,6 +76,18 @@ def interpreters() -> list[Interpreter]:
         if interpreter and supported.contains(interpreter.name):
             found.setdefault(interpreter.version[:2], interpreter)
     return sorted(found.values(), key=lambda interpreter: interpreter.version)
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def absent(here: list[Interpreter]) -> list[str]:
+    """The versions of Python that the classifiers promise and that are not here, such as "3.13"."""
+    promised = re.findall(r"Python :: (3\.\d+)", " ".join(_project()["classifiers"]))
+    found = {".".join(map(str, interpreter.version[:2])) for interpreter in here}
+    return [version for version in promised if version not in found]
 
 
 def _examined(path: Path) -> Interpreter | None:
@@ -168,7 +181,7 @@ def display() -> Iterator[None]:
             server.terminate()
 
 
-def table(outcomes: list[Outcome]) -> Table:
+def table(outcomes: list[Outcome], missing: list[str]) -> Table:
     shown = Table(title="fitcli without PyTorch")
     for heading in ("Python", "versions", *SHOWN, "time", "result"):
         shown.add_column(heading, overflow="fold")
@@ -181,6 +194,8 @@ def table(outcomes: list[Outcome]) -> Table:
             f"{outcome.took_s:.0f} s",
             f"[red]FAILED[/] {result}" if result else "[green]ok[/]",
         )
+    for version in missing:
+        shown.add_row(version, *["-"] * (len(SHOWN) + 2), "[bold yellow]NOT TRIED[/]")
     return shown
 
 
@@ -199,12 +214,13 @@ def main() -> int:
             console.print(f"{outcome.interpreter.name} {outcome.kind}: {'FAILED' if outcome.failures else 'ok'}")
             for failure in outcome.failures:
                 console.print(f"  {failure}", markup=False)
-    console.print(table(outcomes))
-    if len(here) < 2:
+    missing = absent(here)
+    console.print(table(outcomes, missing))
+    if missing:
         console.rule("WARNING", characters="!", style="bold yellow")
         console.print(
-            f"Only Python {here[0].name} was found here: the other versions that fitcli supports were NOT tried.\n"
-            "Install another one (python3.X on the path, or pyenv) and run this again.",
+            f"fitcli supports Python {', '.join(missing)} too, which was NOT TRIED because it is not here.\n"
+            "Install it (python3.X on the path, or pyenv) and run this again.",
             style="bold yellow",
         )
         console.rule(characters="!", style="bold yellow")

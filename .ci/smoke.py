@@ -91,6 +91,7 @@ def help_of_every_command(fitcli: Installed) -> None:
 def doctor(fitcli: Installed) -> None:
     answer = json.loads(fitcli.run("doctor", "--json"))
     checks = {check["name"]: check for check in answer["checks"]}
+    assert "OpenCV" not in checks, checks["OpenCV"]["found"]
     needed = {"Python", "Packages", "Video", "OpenVINO", "Pose models", "Checkpoints", "Sessions"}
     # What a machine may lack is only asked of one that has it.
     needed |= {"Speech"} if find_library("espeak-ng") else set()

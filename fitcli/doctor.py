@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
 from fitcli.cache import cache_path, temporary_folder, try_writing
-from fitcli.errors import FitcliError, MissingTorchError
+from fitcli.errors import CameraError, FitcliError, MissingTorchError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
 
@@ -277,9 +277,14 @@ def _temporary() -> Iterator[Check]:
 
 
 def _cameras() -> Iterator[Check]:
-    """Open every camera that is listed and count its frames."""
+    """Load OpenCV, open every camera that is listed and count its frames."""
     from fitcli.camera import Camera, cameras
+    from fitcli.camera.source import opencv, opencv_remedy
 
+    try:
+        opencv()
+    except CameraError as error:
+        yield Check("OpenCV", Verdict.LIMITED, str(error), opencv_remedy(error.__cause__))
     working, failing = [], []
     for name in cameras():
         try:

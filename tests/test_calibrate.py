@@ -53,7 +53,7 @@ def scored(number: int, rng: np.random.Generator) -> ScoredClip:
 @pytest.fixture(scope="module")
 def clips() -> list[ScoredClip]:
     rng = np.random.default_rng(0)
-    return [scored(number, rng) for number in range(150)]
+    return [scored(number, rng) for number in range(270)]
 
 
 @pytest.fixture(scope="module")

@@ -171,6 +171,25 @@ def test_the_command_that_doctor_prints_mends_what_it_found(broken: Path, tmp_pa
 
 
 @linux_only
+@pytest.mark.parametrize(
+    ("fails", "remedy"),
+    [
+        ("ImportError('libGL.so.1: cannot open shared object file')", "sudo apt install libgl1 libglib2.0-0"),
+        ("ImportError('numpy.core.multiarray failed to import')", "pip install --force-reinstall --no-deps 'opencv"),
+        ("ModuleNotFoundError('No module named cv2')", "pip install --force-reinstall --no-deps 'opencv"),
+    ],
+)
+def test_an_opencv_that_does_not_load_is_named_with_what_mends_it(tmp_path: Path, fails: str, remedy: str):
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "cv2.py").write_text(f"raise {fails}\n")
+    code, found = doctor(cwd=tmp_path, env={"PYTHONPATH": str(libraries)})
+    assert code == 0
+    assert found["OpenCV"]["verdict"] == "limited"
+    assert remedy in found["OpenCV"]["remedy"]["debian"]
+
+
+@linux_only
 def test_what_only_recording_needs_does_not_change_the_exit_code(tmp_path: Path):
     code, found = doctor("--sessions", "kept", cwd=tmp_path, env=without("pyttsx3", tmp_path / "libraries"))
     assert code == 0
