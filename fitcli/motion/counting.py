@@ -48,8 +48,9 @@ UNNAMED_PRIOR = 0.35
 """How much a signal that is not the named exercise's counts: enough to win where the name is wrong."""
 MINIMUM_PATH_M = 0.18
 MINIMUM_PRINCIPAL_M = 0.12
-SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN = 0.2, 0.8, 1.25
-"""Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter."""
+SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN, SLOW_SPAN = 0.2, 0.8, 1.25, 0.6
+"""Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter. They
+take up this share of the time, or getting down to the floor would stand for the quick set that follows."""
 SLOWEST_STEP_S, CLEARER_THAN_STEPS = 0.9, 0.8
 """An own angle slower than steps, and this clear, is exercise though jittering feet may look like steps."""
 AGREEMENT, AGREEMENT_DEEP = 0.3, 0.6
@@ -201,7 +202,8 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
         cycles = find_cycles(fused.values, minimum)
         calm = replace(fused, values=smoothed(fused.values, SLOW_SMOOTHING_S))
         slow = find_cycles(calm.values, minimum)
-        if slow.halves and slow.clarity > SLOW_GAIN * cycles.clarity and slow.half_s >= SLOW_HALF_S:
+        clearer = slow.clarity > SLOW_GAIN * cycles.clarity and slow.half_s >= SLOW_HALF_S
+        if slow.halves and clearer and slow.samples >= SLOW_SPAN * cycles.samples:
             fused, cycles = calm, slow
         prior = 1.0 if method != PERIODICITY or own is None else UNNAMED_PRIOR
         weight = prior * cycles.clarity * max(fused.visible, 0.01) ** 0.5
@@ -223,6 +225,8 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
         for space, minimum in (("image", own.minimum_m), ("world", own.minimum_deep_m)):
             moved = path(body, space, *own.path, by_turns=by_turns)
             yield signal(f"{own.path[0]} path", PATH, space, "m", moved, minimum)
+    if by_turns:  # what follows sees left and right together, and counts half as many
+        return
     for moving, reference in _PATHS:
         if own is None or (moving, reference) != own.path:
             fused = path(body, "image", moving, reference)

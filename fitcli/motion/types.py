@@ -159,7 +159,8 @@ class ExerciseSet:
     @property
     def cadence_per_min(self) -> float | None:
         """Repetitions a minute from the first to the last, None for exercises that are not measured by it."""
-        return cadence_per_min(self.exercise, len(self.repetitions), self.end_s - self.start_s)
+        lasted_s = self.repetitions[-1].end_s - self.repetitions[0].start_s if self.repetitions else 0.0
+        return cadence_per_min(self.exercise, len(self.repetitions), lasted_s)
 
     @property
     def eccentric_s(self) -> float:
