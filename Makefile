@@ -1,10 +1,15 @@
-# `make demo` shows a result, `make test` runs the tests; each sets up .venv by itself.
+# `make demo` shows a result, `make test` runs the tests; each sets up .venv by itself, with the versions that
+# requirements/ pins: a clone works the same in three years. `make lock` pins the newest versions that work together.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PINNED := $(INSTALL) --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fitcli analyze samples/squat.mp4
@@ -16,6 +21,16 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	[ ! -x $(BIN)/hadolint ] || $(BIN)/hadolint Dockerfile
+
+# build.txt: what builds fitcli. run.txt: what it runs with. dev.txt: everything, PyTorch and the tools included.
+lock: | $(BIN)/python
+	$(INSTALL) 'uv>=0.9'
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(LOCK) - --output-file requirements/build.txt
+	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra dev --constraints requirements/constraints.txt \
+	  --constraints requirements/build.txt --constraints requirements/run.txt --output-file requirements/dev.txt
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache $(VENV)
@@ -26,11 +41,16 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { echo "$(PYTHON) cannot make virtual environments: sudo apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# PyTorch is most of the download: the first set-up takes some minutes.
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/.installed: pyproject.toml requirements/build.txt requirements/run.txt | $(BIN)/python
+	$(PINNED) --requirement requirements/build.txt
+	$(PINNED) --only-binary :all: --requirement requirements/run.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# PyTorch with its GPU libraries is 3 GB of this download: the first set-up takes some minutes. Some packages that
+# PyTorchVideo needs have no wheels; they are built with the pinned setuptools.
+$(VENV)/.installed-dev: pyproject.toml requirements/build.txt requirements/dev.txt | $(BIN)/python
+	$(PINNED) --requirement requirements/build.txt
+	$(PINNED) --no-build-isolation --use-pep517 --requirement requirements/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.installed

@@ -43,6 +43,10 @@ class CheckpointError(FitcliError):
     exit_code = 6
 
 
+class MissingTorchError(CheckpointError):
+    """A checkpoint cannot be used before the extra `torch`, which reads and converts it, is installed."""
+
+
 class DeviceError(FitcliError):
     """The device that was asked for is not here."""
 
@@ -59,3 +63,9 @@ class CameraError(FitcliError):
     """No camera, camera in use, permission denied, no frames."""
 
     exit_code = 9
+
+
+class MissingTrainingError(FitcliError):
+    """A package of the extra `train` is not installed."""
+
+    exit_code = 10

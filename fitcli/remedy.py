@@ -1,26 +1,247 @@
-"""The one command that mends what is missing, for each platform: facts that errors, the voice and the doctor share."""
+"""The one command that mends what is missing, for each platform: facts that errors, the voice and the doctor share.
+
+What is a Python package is mended by the package's own installer, for the environment that fitcli runs in, with a
+version in the range that fitcli is tested with.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
+import shlex
+import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a package that `fitcli --help` does without
+    from packaging.requirements import Requirement
+
+_DISTRIBUTION = "fitcli"
+
+_FOR_DEVELOPERS = "dev"
+"""The extra of tools that do not run with fitcli."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that fitcli runs with: the versions that fitcli is tested with, and the one that is installed."""
+
+    name: str
+    tested: str
+    """The version specifier, such as ">=17.1,<20"."""
+    installed: str | None
+
+    @property
+    def in_range(self) -> bool:
+        """Whether it is installed in a version that fitcli is tested with."""
+        from packaging.specifiers import SpecifierSet
+
+        return self.installed is not None and SpecifierSet(self.tested).contains(self.installed, prereleases=True)
+
+    @property
+    def command(self) -> str:
+        """The command that installs a tested version in this environment."""
+        return f"{_installer()} {_quoted(self.name + self.tested)}"
+
+
+def packages() -> list[Package]:
+    """What the installed fitcli requires on this interpreter, in alphabetical order.
+
+    Packages of an extra are listed only if they are installed. Empty if fitcli itself is not installed, but runs from a
+    folder.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for requirement, optional in _requirements():
+        try:
+            installed = version(requirement.name)
+        except PackageNotFoundError:
+            installed = None
+        if installed or not optional:
+            found[requirement.name] = Package(requirement.name, str(requirement.specifier), installed)
+    return [found[name] for name in sorted(found)]
+
+
+@cache
+def _requirements() -> list[tuple[Requirement, bool]]:
+    """What the installed fitcli requires on this interpreter, each with whether only an extra requires it."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    from packaging.requirements import Requirement
+
+    try:
+        declared = metadata(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return []
+    extras = {""} | set(declared.get_all("Provides-Extra", ())) - {_FOR_DEVELOPERS}
+    required = []
+    for requirement in map(Requirement, declared.get_all("Requires-Dist", ())):
+        needed = {extra for extra in extras if not requirement.marker or requirement.marker.evaluate({"extra": extra})}
+        if needed and requirement.name != _DISTRIBUTION:
+            required.append((requirement, "" not in needed))
+    return required
+
+
+def _installer(*options: str) -> str:
+    """The command that installs packages in the environment of this interpreter, to be followed by requirements.
+
+    An environment that is not activated is not the one of the `pip` on the path, one that uv made has no pip, and
+    pipx hides its own.
+    """
+    python, found = _quoted(_shortest(sys.executable)), shutil.which("pip")
+    if Path(sys.prefix, "pipx_metadata.json").is_file():
+        command = f"pipx runpip {_quoted(Path(sys.prefix).name)} install"
+    elif found and Path(found).parent == Path(sys.executable).parent:
+        command = "pip install"
+    elif find_spec("pip"):
+        command = f"{python} -m pip install"
+    elif shutil.which("uv"):
+        command = f"uv pip install --python {python}"
+    else:
+        command = f"{python} -m ensurepip && {python} -m pip install"
+    if sys.prefix == sys.base_prefix and _managed_by_the_system():
+        options = ("--break-system-packages", *options)  # as whoever installed fitcli there had to say
+    return " ".join((command, *options))
+
+
+EXTRAS = {
+    "torch": ("torch", "torchvision", "pytorchvideo"),
+    "train": (
+        *("torch", "torchvision", "pytorchvideo"),
+        *("filelock", "lightning", "matplotlib", "sklearn", "tensorboard", "torchmetrics"),
+    ),
+}
+"""The optional parts of fitcli, as `pyproject.toml` has them: the modules that each installs."""
+
+_PROJECTS = {"torch": "PyTorch", "sklearn": "scikit-learn"}
+
+
+def lacking(extra: str) -> str | None:
+    """The first module of an extra that is not installed, or None; nothing is imported to find out."""
+    return next((module for module in EXTRAS[extra] if not _is_installed(module)), None)
+
+
+def not_installed(what: str, extra: str) -> str:
+    """The sentence for `what`, which cannot be done because a package of `extra` is missing, with the command."""
+    module = lacking(extra) or EXTRAS[extra][0]
+    return f"{what} needs {_PROJECTS.get(module, module)}, which is not installed: run `{install(extra)}`."
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra to the environment of this interpreter."""
+    wanted = f"{_DISTRIBUTION}[{extra}]"
+    if Path(sys.prefix, "uv-receipt.toml").is_file():
+        # As a whole: what is merely added to a tool's environment is gone after the next `uv tool upgrade`.
+        return f"uv tool install {_uv_source(wanted)}"
+    return f"{_installer()} {_quoted(wanted)}"
+
+
+def _uv_source(wanted: str) -> str:
+    """What names fitcli and its extra for `uv tool install`, from where fitcli came."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        origin = json.loads(distribution(_DISTRIBUTION).read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        origin = {}
+    if "url" not in origin:  # from a package index
+        return _quoted(wanted)
+    source = f"{origin['vcs_info']['vcs']}+{origin['url']}" if "vcs_info" in origin else origin["url"]
+    editable = "--editable " if origin.get("dir_info", {}).get("editable") else ""
+    return editable + _quoted(f"{wanted} @ {source}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # whatever hides it, it cannot be imported
+        return False
+
+
+def _managed_by_the_system() -> bool:
+    """Whether this interpreter's packages belong to the system's own package manager (PEP 668)."""
+    import sysconfig
+
+    return Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
+
+
+def _shortest(path: str) -> str:
+    """A path as it is typed in the current folder."""
+    try:
+        return os.fspath(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
+
+
+def _quoted(argument: str) -> str:
+    """An argument for the shell; Windows' own takes double quotes only."""
+    if sys.platform == "win32":
+        return f'"{argument}"' if set(argument) & set(" []<>,") else argument
+    return shlex.quote(argument)
+
+
+def _reinstall(name: str) -> str:
+    """The command that installs a package again, even if its version is right, without touching another package."""
+    again = _installer("--force-reinstall", "--no-deps")
+    if name == _DISTRIBUTION:
+        return _reinstall_fitcli(again)
+    ranges = {requirement.name: str(requirement.specifier) for requirement, _ in _requirements()}
+    return f"{again} {_quoted(name + ranges.get(name, ''))}"
+
+
+def _reinstall_fitcli(again: str) -> str:
+    """The command that brings fitcli's own files back, from where they came."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import urlparse
+    from urllib.request import url2pathname
+
+    try:
+        fitcli = distribution(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return f"{again} {_DISTRIBUTION}"
+    origin = json.loads(fitcli.read_text("direct_url.json") or "{}")
+    url = origin.get("url", "")
+    source = url2pathname(urlparse(url).path) if url.startswith("file:") else url
+    if origin.get("dir_info", {}).get("editable"):
+        # Its files are those of the checkout; git has them, and only those that nobody edits are taken back.
+        return f"git -C {_quoted(source)} checkout -- checkpoints fitcli/pose/models"
+    return f"{again} {_quoted(source) if source else f'{_DISTRIBUTION}=={fitcli.version}'}"
+
+
+@dataclass(frozen=True)
+class Reinstall:
+    """A Python package that is to be installed again; as text, the command that does it in this environment."""
+
+    package: str
+
+    def __str__(self) -> str:
+        return _reinstall(self.package)
 
 
 @dataclass(frozen=True)
 class Remedy:
     """The command (or the place in the system's settings) that mends one thing, for each family of platforms."""
 
-    debian: str
-    fedora: str
-    macos: str
-    windows: str
+    debian: str | Reinstall
+    fedora: str | Reinstall
+    macos: str | Reinstall
+    windows: str | Reinstall
 
     @property
     def here(self) -> str:
         """The command for the platform that this runs on."""
-        command: str = getattr(self, family())
-        return command
+        return str(getattr(self, family()))
+
+    def to_json(self) -> dict[str, str]:
+        """The command for each family of platforms."""
+        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
 
 
 def family() -> str:
@@ -37,21 +258,21 @@ def family() -> str:
     return "fedora" if kin & {"fedora", "rhel", "centos", "suse"} else "debian"
 
 
-def everywhere(command: str) -> Remedy:
+def everywhere(command: str | Reinstall) -> Remedy:
     """The same command on every platform."""
     return Remedy(command, command, command, command)
 
 
-REINSTALL = everywhere("pip install --force-reinstall fitcli-*.whl")
-PYAV = everywhere("pip install --force-reinstall av")
-OPENVINO = everywhere("pip install --force-reinstall openvino")
-CUDA = everywhere("pip install --force-reinstall torch")
+REINSTALL = everywhere(Reinstall("fitcli"))
+PYAV = everywhere(Reinstall("av"))
+OPENVINO = everywhere(Reinstall("openvino"))
+CUDA = everywhere(Reinstall("torch"))
 PORTAUDIO = Remedy(
     debian="sudo apt install libportaudio2",
     fedora="sudo dnf install portaudio",
     # The wheels for these two bring PortAudio with them.
-    macos="pip install --force-reinstall sounddevice",
-    windows="pip install --force-reinstall sounddevice",
+    macos=Reinstall("sounddevice"),
+    windows=Reinstall("sounddevice"),
 )
 AUDIO_OUTPUT = Remedy(
     debian="sudo apt install alsa-utils && aplay -l",
@@ -62,8 +283,8 @@ AUDIO_OUTPUT = Remedy(
 SPEECH_ENGINE = Remedy(
     debian="sudo apt install espeak-ng",
     fedora="sudo dnf install espeak-ng",
-    macos="pip install --force-reinstall pyttsx3",
-    windows="pip install --force-reinstall pyttsx3",
+    macos=Reinstall("pyttsx3"),
+    windows=Reinstall("pyttsx3"),
 )
 SPEECH_VOICES = Remedy(
     debian="sudo apt install --reinstall espeak-ng-data",
@@ -86,9 +307,11 @@ CAMERA_LIST = Remedy(
 OPENCV = Remedy(
     debian="sudo apt install libgl1 libglib2.0-0",
     fedora="sudo dnf install mesa-libGL glib2",
-    macos="pip install --force-reinstall opencv-python",
-    windows="pip install --force-reinstall opencv-python",
+    macos=Reinstall("opencv-python"),
+    windows=Reinstall("opencv-python"),
 )
+OPENCV_PACKAGE = everywhere(Reinstall("opencv-python"))
+OTHER_CHECKPOINTS = everywhere("leave out --checkpoints and FITCLI_CHECKPOINTS: fitcli brings networks of its own")
 DISPLAY = Remedy(
     debian="ssh -X, or sudo apt install xvfb && xvfb-run fitcli record",
     fedora="ssh -X, or sudo dnf install xorg-x11-server-Xvfb && xvfb-run fitcli record",
@@ -106,6 +329,12 @@ SESSIONS = Remedy(
     fedora="export FITCLI_SESSIONS=~/fitcli-sessions",
     macos="export FITCLI_SESSIONS=~/fitcli-sessions",
     windows="setx FITCLI_SESSIONS %USERPROFILE%\\fitcli-sessions",
+)
+CACHE = Remedy(
+    debian="df -h ~/.cache, then free some space, or export XDG_CACHE_HOME=/a/folder/of/yours",
+    fedora="df -h ~/.cache, then free some space, or export XDG_CACHE_HOME=/a/folder/of/yours",
+    macos="df -h ~/Library/Caches, then free some space",
+    windows="start ms-settings:storagesense",
 )
 DISK = Remedy(
     debian="sudo apt clean && df -h",

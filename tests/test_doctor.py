@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import SAMPLE, fitcli
+from commandline import LIMIT_S, SAMPLE, environment, fitcli, in_terminal
+
+from fitcli import remedy
 
 PARTS = (
-    "Python", "Platform", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions", "Free disk",
-    "Audio output", "Speech", "Display",
+    "Python", "Platform", "Packages", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions",
+    "Free disk", "Cache", "Temp files", "Audio output", "Speech", "Display",
 )  # fmt: skip
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="arranges Linux's sound and displays")
@@ -79,9 +83,17 @@ def test_the_table_shows_the_command_for_this_platform(tmp_path: Path):
     done = fitcli("doctor", "--checkpoints", ".", cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == 1
     assert "broken" in done.stdout
-    assert "pip install --force-reinstall fitcli-*.whl" in done.stdout
+    assert "Try: leave out --checkpoints" in done.stdout
     assert "does not work here" in done.stdout
-    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert all(len(line) <= 80 for line in done.stdout.splitlines() if "  Try: " not in line)
+
+
+def test_a_command_is_one_line_in_a_narrow_terminal_so_that_it_can_be_copied(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    _, screen = in_terminal("doctor", "--sessions", "file/below", cwd=tmp_path, columns=44, env=NO_DISPLAY)
+    assert f"  Try: {remedy.SESSIONS.here}" in [
+        re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in screen.split("\r\n")
+    ]
 
 
 def test_it_says_no_where_analyze_fails(tmp_path: Path):
@@ -108,8 +120,73 @@ def test_a_library_that_analyze_needs_and_that_does_not_load_is_broken(tmp_path:
     assert code == 1
     assert found[part]["verdict"] == "broken"
     assert f"{library} does not load" in found[part]["found"]
-    assert found[part]["remedy"]["debian"] == f"pip install --force-reinstall {library}"
+    (tested,) = (package.tested for package in remedy.packages() if package.name == library)
+    assert found[part]["remedy"]["debian"].endswith(f" --force-reinstall --no-deps '{library}{tested}'")
     assert found["Sessions"]["verdict"] == "ok", "the other parts are tried all the same"
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with what is installed here, but an old Pillow, an old Rich and a damaged PyAV."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=LIMIT_S)
+    python = folder / "bin" / "python"
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    (packages / "here.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    old = [python, "-m", "pip", "install", "--quiet", "--no-deps", "pillow==10.3.0", "rich==13.6.0"]
+    done = subprocess.run(old, capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=False)
+    if done.returncode:
+        pytest.skip(f"needs a package index: {done.stderr[-200:]}")
+    (packages / "av").mkdir()
+    (packages / "av" / "__init__.py").write_text("from av.nothing import here\n")
+    return python
+
+
+@linux_only
+def test_the_command_that_doctor_prints_mends_what_it_found(broken: Path, tmp_path: Path):
+    def found() -> tuple[int, dict[str, Any]]:
+        done = subprocess.run(
+            [broken, "-m", "fitcli", "doctor", "--json", "--sessions", "kept"],
+            cwd=tmp_path,
+            env=environment(**NO_DISPLAY),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=LIMIT_S,
+            check=False,
+        )
+        return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+    code, before = found()
+    assert code == 1
+    assert "Packages" not in before
+    assert before["pillow"]["found"].startswith("10.3.0 is installed; fitcli is tested with >=10.4")
+    assert before["rich"]["found"].startswith("13.6.0 is installed; fitcli is tested with >=13.7")
+    assert {before["pillow"]["verdict"], before["rich"]["verdict"]} == {"limited"}
+    assert before["Video"]["verdict"] == "broken"
+    for part in ("pillow", "rich", "Video"):
+        subprocess.run(before[part]["remedy"]["debian"], shell=True, cwd=tmp_path, check=True, timeout=LIMIT_S)
+    code, after = found()
+    assert code == 0, after
+    assert after["Packages"]["verdict"] == after["Video"]["verdict"] == "ok"
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("fails", "remedy"),
+    [
+        ("ImportError('libGL.so.1: cannot open shared object file')", "sudo apt install libgl1 libglib2.0-0"),
+        ("ImportError('numpy.core.multiarray failed to import')", "pip install --force-reinstall --no-deps 'opencv"),
+        ("ModuleNotFoundError('No module named cv2')", "pip install --force-reinstall --no-deps 'opencv"),
+    ],
+)
+def test_an_opencv_that_does_not_load_is_named_with_what_mends_it(tmp_path: Path, fails: str, remedy: str):
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "cv2.py").write_text(f"raise {fails}\n")
+    code, found = doctor(cwd=tmp_path, env={"PYTHONPATH": str(libraries)})
+    assert code == 0
+    assert found["OpenCV"]["verdict"] == "limited"
+    assert remedy in found["OpenCV"]["remedy"]["debian"]
 
 
 @linux_only

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fitcli.errors import CameraError
-from fitcli.remedy import CAMERA_ACCESS, OPENCV
+from fitcli.remedy import CAMERA_ACCESS, OPENCV, OPENCV_PACKAGE, Remedy
 from fitcli.video import Frame, Image, frames
 
 DEFAULT_RESOLUTION = "1280x720"
@@ -91,8 +91,14 @@ def opencv() -> Any:
     try:
         import cv2  # here, because it needs system libraries that a bare server lacks
     except ImportError as error:
-        raise CameraError(f"OpenCV does not load ({error}): {OPENCV.here}") from error
+        raise CameraError(f"OpenCV does not load ({error}): {opencv_remedy(error).here}") from error
     return cv2
+
+
+def opencv_remedy(error: BaseException | None) -> Remedy:
+    """What mends OpenCV, which fails to load with `error`: the system's libraries, or the package itself."""
+    # The dynamic linker's message is all that tells the two apart.
+    return OPENCV if "shared object" in str(error) else OPENCV_PACKAGE
 
 
 def _open_device(camera: str, resolution: Resolution) -> Source:

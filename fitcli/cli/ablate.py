@@ -9,7 +9,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.cli.train import needs_training_extra
+from fitcli.cli.train import need_training_extra
 from fitcli.outputs import HTML, MARKDOWN, claim, make_folder
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ def ablate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
 ) -> None:
     """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
-    with needs_training_extra():
-        from fitcli.network.spec import RGB_NETWORKS
-        from fitcli.training import ablation
+    need_training_extra()
+    from fitcli.network.spec import RGB_NETWORKS
+    from fitcli.training import ablation
+
     both = _listed(networks, tuple(RGB_NETWORKS), "network")
     if len(both) != 2:
         raise typer.BadParameter("--networks takes two: the SlowFast and the X3D of the ensemble.")
@@ -117,7 +118,6 @@ def _perform(
 ) -> None:
     from fitcli.report import ablation as pages
     from fitcli.training import ablation
-    from fitcli.training.frames import default_folder
     from fitcli.training.scoring import readable, score_videos
     from fitcli.training.videos import list_videos
 
@@ -128,8 +128,7 @@ def _perform(
     ours = overwrite or (to / ablation.PLAN_FILE).exists()
     tables, page = (claim(to / name, format, overwrite=ours) for name, format in ((TABLES, MARKDOWN), (PAGE, HTML)))
     ablation.claim(to, plan, given)
-    frames = cache or default_folder()
-    passed = ["--cache", str(frames), "--device", device, *given]
+    passed = [*(("--cache", str(cache)) if cache else ()), "--device", device, *given]
     faults: dict[str, str] = {}
     runs = plan.runs()
     for number, run in enumerate(runs, 1):
@@ -141,7 +140,7 @@ def _perform(
             note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.LOG_FILE}", style="red")
     with stages(shown=True) as report:
         for run in [run for run in runs if run.name not in faults][:1]:
-            folder = readable(folder, run.checkpoint(to), frames, lambda share: report("decoding test videos", share))
+            folder = readable(folder, run.checkpoint(to), cache, lambda share: report("decoding test videos", share))
         videos = ablation.held_out(folder)
         done = ablation.report(
             plan,
@@ -152,7 +151,7 @@ def _perform(
             lambda checkpoint: score_videos(
                 checkpoint,
                 videos,
-                frames,
+                cache,
                 device=device,
                 progress=lambda share: report(f"scoring {checkpoint.parent.name}", share),
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ import typer
 import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.cli import options
-from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, interruptible, progress, stdout
+from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
 from fitcli.cli.console import note as tell
 from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, plan_pictures
 from fitcli.cli.present import Presentation, present, print_json, speak
 from fitcli.errors import FitcliError
+from fitcli.interrupt import interruptible
 from fitcli.outputs import WAV, Output, claim, identities
 from fitcli.report import terminal
 from fitcli.report.terminal import BatchRow
@@ -77,6 +79,7 @@ def analyze(
         with interruptible() as check:
             files = _files(videos)
             good = [file for file, error in files.items() if error is None]
+            batch_s = _batch_s(good, device, start, end, reference_scores=reference_scores)
             read = identities(good)
             speech = claim(voice_file, WAV, overwrite=overwrite, inputs=read) if voice_file else None
             planned = plan_pictures(good, save_video, report, overwrite=overwrite, inputs=read)
@@ -96,6 +99,7 @@ def analyze(
                             end_s=end,
                             trust_checkpoint=trust_checkpoint,
                             reference_scores=reference_scores,
+                            batch_s=batch_s,
                             progress=share,
                             announce=tell,
                         )
@@ -142,6 +146,24 @@ class _Batch:
     def summarise(self) -> None:
         if len(self.rows) > 1 and not (self.how.json or self.how.quiet):
             stdout().print("", terminal.summary(self.rows), sep="\n")
+
+
+def _batch_s(
+    files: list[Path], device: options.Device, start: float | None, end: float | None, *, reference_scores: bool
+) -> float | None:
+    """Seconds of video in all files, where the device is chosen by it; None leaves each to itself."""
+    from fitcli.network.device import Machine
+
+    if len(files) < 2 or device is not options.Device.auto or not Machine.here().offers_cuda:
+        return None
+    from fitcli.analysis import part_s
+    from fitcli.video import probe
+
+    total_s = 0.0
+    for file in files:
+        with suppress(FitcliError):  # reported when it is analysed
+            total_s += part_s(probe(file).duration_s, start, end, reference_scores=reference_scores)
+    return total_s
 
 
 def _check_part(start: float | None, end: float | None) -> None:

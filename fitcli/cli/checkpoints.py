@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
-from fitcli.cli.train import needs_training_extra
+from fitcli.cli.train import need_training_extra
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.outputs import CHECKPOINT, Output, check_distinct, claim, identities, make_folder
 from fitcli.report.terminal import printable
@@ -52,6 +52,8 @@ def assemble(
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import EnsembleConfig
 
+    if poses:
+        need_training_extra()
     # What is wrong with one is said before anything is written.
     loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in networks]
     targets = _targets(networks, folder, overwrite=overwrite)
@@ -63,8 +65,8 @@ def assemble(
         if output:
             save_checkpoint(output, network)  # of the reference system's files this makes plain data
         if poses:
-            with needs_training_extra():
-                from fitcli.training.evaluate import network_metrics
+            from fitcli.training.evaluate import network_metrics
+
             save_checkpoint(target, replace(network, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"), trust=trust_checkpoint)
         note(f"Converted {target}")
@@ -219,22 +221,24 @@ def calibrate(
         raise typer.BadParameter("it lists the videos of --elsewhere: name their folder.", param_hint="--labels")
     if elsewhere and not elsewhere.exists():
         raise typer.BadParameter(f"{elsewhere} does not exist: check the name.", param_hint="--elsewhere")
-    with needs_training_extra():
-        from fitcli.network.ensemble import Ensemble, EnsembleConfig
-        from fitcli.training.calibrate import calibrate as choose
-        from fitcli.training.calibrate import cross_validated, with_refusal
-        from fitcli.training.evaluate import scored
+    need_training_extra()
+    from fitcli.network.ensemble import Ensemble, EnsembleConfig
+    from fitcli.training.calibrate import calibrate as choose
+    from fitcli.training.calibrate import cross_validated, with_refusal
+    from fitcli.training.evaluate import scored
+
     EnsembleConfig.load(folder)  # a file of that name that is no such configuration is not replaced
-    clips = cross_validated(poses, runs, folds or len(runs))
-    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))])
+    clips, classes = cross_validated(poses, runs, folds or len(runs))
+    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))], classes)
     config.save(folder)
     note(f"Chosen on {len(clips)} clips: {folder / 'ensemble.json'}")
     if elsewhere:
         unread: list[str] = []
-        unseen = list(scored(elsewhere, Ensemble(folder, "cpu"), unread, labels=labels))
+        ensemble = Ensemble(folder, "cpu")
+        unseen = list(scored(elsewhere, ensemble, unread, labels=labels))
         for sentence in unread:
             note(sentence)
-        with_refusal(config, unseen).save(folder)
+        with_refusal(config, unseen, ensemble.classes).save(folder)
         note(f"When an exercise is refused: chosen on {len(unseen)} clips in {elsewhere}")
 
 
@@ -250,7 +254,7 @@ def info(
 
     from fitcli.network.checkpoint import load_checkpoint, sha256
     from fitcli.network.ensemble import EnsembleConfig, Member
-    from fitcli.network.ir import has_ir
+    from fitcli.network.ir import converted_spec
 
     paths = _chosen(checkpoint, checkpoints)
     folder = paths[0].parent
@@ -276,7 +280,7 @@ def info(
                     for head, names in (("exercise", content.spec.exercises), ("muscle", content.spec.muscles))
                     if names
                 },
-                "converted": has_ir(path, digest),
+                "converted": converted_spec(path, digest) is not None,
                 "network": content.spec.to_plain(),
                 "metrics": content.metrics,
                 "training": content.provenance and asdict(content.provenance),

@@ -7,7 +7,6 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -39,7 +38,7 @@ def doctor(
         answer = {"works": works(checks), "checks": [check.to_json() for check in checks]}
         sys.stdout.write(jsonlib.dumps(answer) + "\n")
     else:
-        stdout().print(_table(checks))
+        _show(checks)
         verdict = (
             "fitcli analyze works here." if works(checks) else "fitcli analyze does not work here: mend what is broken."
         )
@@ -47,15 +46,29 @@ def doctor(
     raise typer.Exit(0 if works(checks) else 1)
 
 
-def _table(checks: list[Check]) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("Part", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("Found", overflow="fold")
+def _show(checks: list[Check]) -> None:
+    """Print a table; each command is one line of its own, which a terminal copies whole however long it is."""
+    console = stdout()
+    widths = [max(len(cell) for cell in column) for column in zip(*map(_cells, checks), ("Part", ""), strict=True)]
+    console.print(_row(("Part", "", "Found"), widths), style="bold", end="")
+    console.rule(style="bright_black")
     for check in checks:
-        word, style = _MARKS[check.verdict]
-        found = Text(check.found)
+        name, word = _cells(check)
+        console.print(_row((name, word, check.found), widths, _MARKS[check.verdict][1]), end="")
         if check.remedy:
-            found.append(f"\nTry: {check.remedy.here}", "cyan")
-        table.add_row(check.name, Text(word, style), found)
-    return table
+            console.print(Text(f"  Try: {check.remedy.here}", "cyan"), soft_wrap=True)
+
+
+def _cells(check: Check) -> tuple[str, str]:
+    return check.name, _MARKS[check.verdict][0]
+
+
+def _row(cells: tuple[str, str, str], widths: list[int], style: str = "") -> Table:
+    """One row of the table, in columns as wide as those of every other row."""
+    row = Table.grid(padding=(0, 2))
+    for width in widths:
+        row.add_column(width=width, no_wrap=True)
+    row.add_column(overflow="fold")
+    name, word, found = cells
+    row.add_row(Text(name), Text(word, style), Text(found))
+    return row

@@ -51,17 +51,22 @@ def evaluate(
 ) -> None:
     """Measure the ensemble, each network alone and the ensemble weights on clips whose exercise is known."""
     # The engines and torchmetrics take seconds to import.
-    from fitcli.cli.train import needs_training_extra, parse_fold
+    from fitcli.cli.train import need_training_extra, parse_fold
 
     part = parse_fold(fold)
     plot = claim(confusion, PLOT, overwrite=overwrite, inputs=_read(folder, labels)) if confusion else None
-    with needs_training_extra():
-        from fitcli.network import checkpoint_folder
-        from fitcli.network.ensemble import Ensemble
-        from fitcli.report import metrics
-        from fitcli.training.evaluate import evaluate as measure
+    need_training_extra()
+    from fitcli.network import checkpoint_folder
+    from fitcli.network.device import Machine
+    from fitcli.network.ensemble import Ensemble, device_for
+    from fitcli.report import metrics
+    from fitcli.training.evaluate import evaluate as measure
+    from fitcli.training.evaluate import total_s
 
-    ensemble = Ensemble(checkpoint_folder(checkpoints), device.value, trust=trust_checkpoint)
+    networks = checkpoint_folder(checkpoints)
+    length_s = total_s(folder, split=split, labels=labels, fold=part) if Machine.here().offers_cuda else None
+    choice = device_for(networks, device.value, length_s=length_s, trust=trust_checkpoint)
+    ensemble = Ensemble(networks, choice.device, trust=trust_checkpoint)
     with progress("evaluating", shown=not json) as report_progress:
         report = measure(folder, ensemble, split=split, labels=labels, fold=part, progress=report_progress)
     if json:
@@ -71,7 +76,7 @@ def evaluate(
     if plot and report.ensemble.exercise is None:
         note(f"{plot.path} is not written: no clip of a known exercise was measured.")
     elif plot:
-        with needs_training_extra(), plot.writing() as path:
+        with plot.writing() as path:
             metrics.save_confusion(report, path)
         note(f"Confusion matrix: {plot.path}")
     raise typer.Exit(5 if report.failed else 0)

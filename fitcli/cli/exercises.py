@@ -15,7 +15,8 @@ def exercises(json: options.Json = False) -> None:
     """List the exercises that fitcli knows, and the muscle groups they are meant to work."""
     known = catalog()
     if not json:
-        stdout().print(terminal.catalogue(known))
+        console = stdout()
+        console.print(terminal.catalogue(known, console.width))
         return
     for exercise in known.exercises:
         fields = {
@@ -23,5 +24,6 @@ def exercises(json: options.Json = False) -> None:
             "name": exercise.name,
             "muscles": list(exercise.muscles),
             "aliases": list(exercise.aliases),
+            "counted": exercise.counted,
         }
         sys.stdout.write(jsonlib.dumps(fields) + "\n")

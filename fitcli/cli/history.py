@@ -35,7 +35,7 @@ _UNITS = {
 
 _COLUMNS = (
     "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
-    "file", "note",
+    "file", "note", "held_s", "cadence_per_min",
 )  # fmt: skip
 
 ExerciseName = Annotated[
@@ -118,6 +118,8 @@ def stats(
                 "weight_kg": best.session.weight_kg,
                 "repetitions": best.repetitions,
                 "one_repetition_max_kg": best.one_repetition_max_kg,
+                "held_s": best.held_s,
+                "cadence_per_min": best.cadence_per_min,
             }
             for best in summed.best
         ]
@@ -203,6 +205,8 @@ def _write_csv(sessions: Iterable[Session]) -> None:
                 f"{analysis.duration_s:.3f}",
                 analysis.file,
                 session.note,
+                max(session.set_holds_s, default=""),
+                max(session.set_cadences_per_min, default=""),
             )
         )
 

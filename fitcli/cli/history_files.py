@@ -16,6 +16,7 @@ from fitcli.errors import MissingInputError, StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
 from fitcli.outputs import JSON_LINES, claim, identities
 from fitcli.report import terminal
+from fitcli.report.amounts import plural
 
 
 def tell_skipped(store: SessionStore) -> None:
@@ -45,9 +46,7 @@ def export(
         _print(lines)
         return
     output.write_text("".join(lines))
-    stdout().print(
-        f"{terminal.counted(len(lines), 'session')} written to {terminal.short_path(output.path)}.", soft_wrap=True
-    )
+    stdout().print(f"{plural(len(lines), 'session')} written to {terminal.short_path(output.path)}.", soft_wrap=True)
 
 
 def import_(
@@ -80,10 +79,10 @@ def import_(
         except ValueError:
             bad.append(number)
     known = len(lines) - added - len(bad)
-    stdout().print(f"{terminal.counted(added, 'session')} added, {known} here already.")
+    stdout().print(f"{plural(added, 'session')} added, {known} here already.")
     if bad:
         where = ", ".join(map(str, bad[:5])) + (" ..." if len(bad) > 5 else "")
-        raise MissingInputError(f"{name}: {terminal.counted(len(bad), 'line')} held no session ({where}).")
+        raise MissingInputError(f"{name}: {plural(len(bad), 'line')} held no session ({where}).")
 
 
 def _print(lines: list[str]) -> None:
@@ -105,7 +104,7 @@ def delete(
     """Delete sessions; fitcli history undo brings them back."""
     store = SessionStore(sessions_folder(sessions))
     chosen: dict[str, Session] = {session.id: session for session in map(store.find, ids)}
-    count = terminal.counted(len(chosen), "session")
+    count = plural(len(chosen), "session")
     if not yes:
         for session in chosen.values():
             named = session.analysis.exercise
@@ -118,4 +117,4 @@ def delete(
 def undo(sessions: options.Sessions = None) -> None:
     """Bring back what was deleted last."""
     restored = SessionStore(sessions_folder(sessions)).undo()
-    stdout().print(f"{terminal.counted(restored, 'session')} brought back." if restored else "Nothing was deleted.")
+    stdout().print(f"{plural(restored, 'session')} brought back." if restored else "Nothing was deleted.")

@@ -98,7 +98,10 @@ Checkpoints = Annotated[
         rich_help_panel=ENGINE,
     ),
 ]
-OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.", rich_help_panel=ENGINE)]
+OnDevice = Annotated[
+    Device,
+    typer.Option("--device", help="Where the networks run; auto takes the quicker device.", rich_help_panel=ENGINE),
+]
 TrustCheckpoint = Annotated[
     bool,
     typer.Option(
@@ -130,7 +133,7 @@ Overwrite = Annotated[
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Do not store the session.", rich_help_panel=SESSION)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.", rich_help_panel=ANSWER)]
-Top = Annotated[int, typer.Option(min=1, max=16, help="How many exercises to name.", rich_help_panel=ANSWER)]
+Top = Annotated[int, typer.Option(min=1, help="How many exercises to name.", rich_help_panel=ANSWER)]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="One line a file, no bar, no speech.", rich_help_panel=ANSWER)
 ]

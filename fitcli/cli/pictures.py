@@ -13,9 +13,10 @@ import typer
 
 from fitcli.analysis import Analysis
 from fitcli.cli import options
-from fitcli.cli.console import complain, interruptible, progress, stdout
+from fitcli.cli.console import complain, progress, stdout
 from fitcli.errors import FitcliError, StorageError
 from fitcli.history import Session
+from fitcli.interrupt import interruptible
 from fitcli.outputs import HTML, MP4, FileFormat, Identity, Output, claim, make_folder
 from fitcli.report.terminal import printable, short_path
 
@@ -174,18 +175,19 @@ def _draw_report(
     from fitcli.keypose import key_poses, picture_moment
     from fitcli.report.html import Remembered, report_page  # Jinja2
 
-    poses = key_poses(analysis)
-    moment = picture_moment(poses)
-    picture = None
-    if source and moment:
-        from fitcli.report.annotated import key_picture  # Pillow
+    with interruptible():
+        poses = key_poses(analysis)
+        moment = picture_moment(poses)
+        picture = None
+        if source and moment:
+            from fitcli.report.annotated import key_picture  # Pillow
 
-        exercise_set = analysis.sets[moment.set_number - 1] if moment.set_number else None
-        picture = key_picture(source, moment, exercise_set, stretch=analysis.picture_stretch)
-    remembered = Remembered(
-        session.created if session else datetime.now().astimezone(),
-        session_id=session.id if session else "",
-        weight_kg=weight_kg,
-        note=note,
-    )
-    output.write_text(report_page(analysis, remembered, picture=picture, poses=poses))
+            exercise_set = analysis.sets[moment.set_number - 1] if moment.set_number else None
+            picture = key_picture(source, moment, exercise_set, stretch=analysis.picture_stretch)
+        remembered = Remembered(
+            session.created if session else datetime.now().astimezone(),
+            session_id=session.id if session else "",
+            weight_kg=weight_kg,
+            note=note,
+        )
+        output.write_text(report_page(analysis, remembered, picture=picture, poses=poses))

@@ -15,6 +15,7 @@ from fitcli.errors import StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
 from fitcli.outputs import Output
 from fitcli.report import terminal
+from fitcli.report.amounts import total
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,19 @@ def print_json(analysis: Analysis, session: Session | None, pictures: Pictures =
     sys.stdout.flush()
 
 
+def _told(analysis: Analysis) -> list[str]:
+    """What was done, as a sentence to hear: "Squat, 8 repetitions.", "Plank, held for 34 s."."""
+    named = f"{terminal.title(analysis).capitalize()}, {total(analysis)}."
+    return [named] if analysis.exercise and analysis.sets else []
+
+
 def speak(analyses: Iterable[Analysis], how: Presentation, file: Output | None = None) -> int:
-    """Read the advice aloud, or write it to the WAV `file`; returns the exit code that this leaves.
+    """Read aloud what was done and the advice, or write it to the WAV `file`; returns the exit code that this leaves.
 
     Sound that is missing costs one dim line; a file that was asked for and is not there is a failure.
     """
     answers = list(analyses)
-    text = " ".join(sentence for analysis in answers for sentence in analysis.feedback)
+    text = " ".join(sentence for analysis in answers for sentence in (*_told(analysis), *analysis.feedback))
     wanted = how.voice
     if how.json:
         wanted = False

@@ -585,5 +585,5 @@ def _tell_live(duration_s: float, poses: int, summaries: tuple[SetSummary, ...])
     from fitcli.report.live import set_line
 
     rate_hz = poses / duration_s if duration_s else 0.0
-    counted = " ".join(map(set_line, summaries)) or "No repetition was counted."
+    counted = " ".join(map(set_line, summaries)) or "Nothing was counted."
     tell(f"Followed you for {duration_s:.1f} s, {rate_hz:.1f} poses a second. {counted}")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitcli import remedy
+from fitcli.cache import provide_temporary_folder
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.errors import FitcliError
+from fitcli.errors import MissingTrainingError
 from fitcli.outputs import Output
 
 if TYPE_CHECKING:
@@ -92,21 +92,16 @@ def parse_devices(text: str) -> str:
     return text
 
 
-class MissingTrainingError(FitcliError):
-    """The extra packages for training are not installed."""
+def need_training_extra() -> None:
+    """Raises `MissingTrainingError`, with the command that helps, where a package of the extra `train` is missing.
 
-    exit_code = 10
-
-
-@contextmanager
-def needs_training_extra() -> Iterator[None]:
-    """Turns the lack of a package that only trainers install into the command that installs it."""
+    Called before any work, because most of these packages are imported late.
+    """
     # It comes along with torchmetrics and tells the whole world when it looks for fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingTrainingError(f"This needs {error.name}: pip install 'fitcli[train]'.") from error
+    if remedy.lacking("train"):
+        raise MissingTrainingError(remedy.not_installed("This command", "train"))
+    provide_temporary_folder()  # where matplotlib goes if its own cache cannot be written, and it insists on one
 
 
 POSE_ONLY = ("fold", "synthetic", "teacher")
@@ -325,9 +320,11 @@ def train(
         raise typer.BadParameter(f"{architecture.value} does not read --input {input.value}: choose one of {known}.")
     _no_stray_options(context, input)
     parts = parse_fold(fold)
-    with needs_training_extra():
-        # torch and Lightning: seconds of import
-        from fitcli.training.trainer import RESUME_FILE, Hardware, default_workers, is_first_process, quieten
+    need_training_extra()
+    # torch and Lightning: seconds of import
+    from fitcli.training.resume import resume_file
+    from fitcli.training.trainer import Hardware, default_workers, is_first_process, quieten
+
     quieten()
     hardware = Hardware(
         device=device.value,
@@ -339,11 +336,11 @@ def train(
         threads=threads,
     )
     folder = run or Path("runs") / architecture.value
-    going_on = (folder / RESUME_FILE).exists()
-    if not going_on:  # of another run, or no run's folder at all
+    interrupted = resume_file(folder)
+    if not interrupted:  # of another run, or no run's folder at all
         Output(folder / f"{architecture.value}.ckpt", overwrite).check_free()
-    if is_first_process() and going_on:
-        note(f"Going on from {folder / RESUME_FILE}.")
+    if is_first_process() and interrupted:
+        note(f"Going on from {interrupted}.")
     if input is Input.pose:
         from fitcli.network.spec import DEFAULT_SPECS
         from fitcli.training.train import SYNTHETIC_EACH, TrainOptions

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.errors import CheckpointError
+from fitcli import remedy
+from fitcli.errors import CheckpointError, MissingTorchError
 from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
 from fitcli.outputs import Output, make_folder
@@ -31,7 +32,8 @@ FORMAT, VERSION = "fitcli", 1
 class Provenance:
     """What a checkpoint was trained on and how.
 
-    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is.
+    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is. data_sha256: of the
+    table of clips, with the labels.
     """
 
     epochs: int
@@ -45,6 +47,7 @@ class Provenance:
     synthetic: int = 0
     teachers: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    data_sha256: str = ""
 
 
 _LISTS = ("sources", "teachers", "parts")
@@ -71,6 +74,12 @@ def sha256(path: Path) -> str:
     """Hex digest of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_torch(what: str) -> None:
+    """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
+    if remedy.lacking("torch"):
+        raise MissingTorchError(remedy.not_installed(what, "torch"))
 
 
 def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
@@ -113,6 +122,7 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     trust: let a file that holds more than data run code of its own, as Python's pickles do; only for files from people
     you would take a program from. Raises `CheckpointError` for anything else.
     """
+    require_torch(f"Reading {path}")
     content = _read(path, trust)
     if isinstance(content, dict) and content.get("format") != FORMAT and is_reference(content):
         try:

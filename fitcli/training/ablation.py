@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fitcli import isolation
 from fitcli.errors import FitcliError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
 from fitcli.network.ensemble import softmax
@@ -221,9 +221,11 @@ def perform(run: Run, data: Path, folder: Path, options: Seq[str]) -> str:
     if run.start and not run.start.checkpoint(folder).exists():
         return f"its start, {run.start.name}, was not trained"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "fitcli", "train", str(data), *run.arguments(folder), "--quiet", *options]
+    command = isolation.command("fitcli", "train", str(data), *run.arguments(folder), "--quiet", *options)
     with (checkpoint.parent / LOG_FILE).open("ab") as log:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        done = subprocess.run(
+            command, env=isolation.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+        )
     if done.returncode == 0 and checkpoint.exists():
         return ""
     lines = (checkpoint.parent / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip().splitlines()
