@@ -75,19 +75,16 @@ class Output:
     def check(self) -> None:
         """Raise `StorageError` unless the file can be written, `OutputNameError` for a folder."""
         self.check_free()
-        if not self._target.parent.is_dir():
-            raise StorageError(
-                f"{self.path} cannot be written (there is no folder {self._target.parent}): make it, or choose another."
-            )
         with self._creating():
+            folder = self._target.parent
+            if not folder.is_dir():
+                raise StorageError(f"{self.path} cannot be written (there is no folder {folder}): make it first.")
             self._create().unlink()
 
     def check_free(self) -> None:
         """Raise `StorageError` where a file is in the way, `OutputNameError` where a folder is."""
-        try:
+        with self._creating():
             self._check_existing()
-        except OSError as error:
-            raise self._unwritable(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[Path]:

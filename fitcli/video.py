@@ -258,7 +258,7 @@ class VideoWriter:
     frame leaves no file. Raises `StorageError` where the file cannot be created or the disk is full, leaving no file.
 
     lasting: for a recording, which cannot be made again. The file must be new, and it plays however the program ends,
-    up to a second before that; it stays where the disk is full, too.
+    but for the last second or two; it stays where the disk is full, too.
     """
 
     def __init__(self, path: Path, width: int, height: int, *, lasting: bool = False) -> None:

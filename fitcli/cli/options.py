@@ -74,6 +74,15 @@ def separators() -> tuple[str, ...]:
     return tuple(filter(None, (os.sep, os.altsep)))
 
 
+for _parser, _shown in (
+    (given_name, "text"),
+    (given_path, "path"),
+    (given_output, "path"),
+    (given_file_or_stream, "path"),
+):
+    _parser.__name__ = _shown  # what --help shows as the type
+
+
 class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
