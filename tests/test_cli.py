@@ -313,6 +313,7 @@ def test_exercises_lists_the_whole_catalogue(tmp_path: Path) -> None:
     listed = fitcli("exercises", cwd=tmp_path, env={"COLUMNS": "120"}).stdout
     rows = [json.loads(line) for line in fitcli("exercises", "--json", cwd=tmp_path).stdout.splitlines()]
     assert [row["name"] for row in rows] == list(catalog().exercise_names)
+    assert [row["name"] for row in rows if row["recognised"]] == list(shipped_classes().exercises)
     for row in rows:
         counted = {"repetitions": "reps", "seconds": "seconds", "cadence": "reps a minute"}[row["counted"]]
         assert re.search(rf"{row['name']} +{', '.join(row['muscles'])} +{counted}", listed)

@@ -13,8 +13,8 @@ from fitcli import interrupt
 from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError
 from fitcli.network.device import Choice
-from fitcli.network.ir import Announce
-from fitcli.network.runtime import Logits, Pending, Precision, Runtime, decide, load_runtimes
+from fitcli.network.ir import Announce, converted_spec
+from fitcli.network.runtime import Logits, Pending, Precision, Runtime, decide, digest, load_runtimes
 from fitcli.network.spec import NetworkSpec
 from fitcli.outputs import replace_text
 from fitcli.pose.clip import POINTS, ClipSpec, track_clips
@@ -178,6 +178,16 @@ def classes_of(specs: Iterable[NetworkSpec]) -> Classes:
     paper = catalog().paper
     within_paper = set(classes.exercises) <= set(paper.exercises)
     return replace(classes, muscles=paper.muscles if within_paper else catalog().muscles)
+
+
+def known_classes(folder: Path) -> Classes | None:
+    """What the networks of a folder know, read without loading them; None where one was never converted.
+
+    Raises `CheckpointError` where the folder or its `ensemble.json` cannot be read.
+    """
+    paths = [folder / member.checkpoint for member in EnsembleConfig.load(folder).members]
+    specs = [converted_spec(path, digest(path)) for path in paths]
+    return None if None in specs else classes_of([spec for spec in specs if spec])
 
 
 class Ensemble:

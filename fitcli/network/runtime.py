@@ -101,7 +101,7 @@ def load_runtimes(
         device = decide(checkpoints, trust=trust).device
     load = partial(load_runtime, device=device, trust=trust, precision=precision, announce=announce)
     if device == "cpu":
-        unconverted = [path for path in checkpoints if not converted_spec(path, _digest(path))]
+        unconverted = [path for path in checkpoints if not converted_spec(path, digest(path))]
         for path in unconverted if len(checkpoints) > 1 else ():
             require_converter(path)
             load_checkpoint(path, trust=trust)  # a bad one is told before a good one is converted, which takes long
@@ -134,7 +134,7 @@ def decide(
 
 
 def _work(checkpoints: Sequence[Path], length_s: float | None, trust: bool) -> Work:
-    converted = [converted_spec(path, _digest(path)) for path in checkpoints]
+    converted = [converted_spec(path, digest(path)) for path in checkpoints]
     specs = [
         known or load_checkpoint(path, trust=trust).spec for path, known in zip(checkpoints, converted, strict=True)
     ]
@@ -169,7 +169,7 @@ class OpenVinoRuntime:
     ) -> None:
         from fitcli import engine
 
-        self.checkpoint_sha256 = _digest(checkpoint)
+        self.checkpoint_sha256 = digest(checkpoint)
         network, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
         half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
         self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
@@ -236,7 +236,7 @@ class TorchRuntime:
 
         from fitcli.network.builders import restore
 
-        self.checkpoint_sha256 = _digest(checkpoint)
+        self.checkpoint_sha256 = digest(checkpoint)
         loaded = load_checkpoint(checkpoint, trust=trust)
         self.spec = loaded.spec
         self._device = torch.device(device)
@@ -306,7 +306,8 @@ class TorchRuntime:
         return self._graph_output
 
 
-def _digest(checkpoint: Path) -> str:
+def digest(checkpoint: Path) -> str:
+    """The checkpoint's SHA-256; raises `CheckpointError` where it cannot be read."""
     try:
         status = checkpoint.stat()
         return _digest_of(checkpoint, status.st_mtime_ns, status.st_size)
