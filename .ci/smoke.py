@@ -21,7 +21,7 @@ from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 180
+LIMIT_S = 600
 REPETITIONS = {"bicep-curl.mp4": ("bicep curl", 2), "push-up.mp4": ("push-up", 3), "squat.mp4": ("squat", 2)}
 INVALID_VIDEO = 5
 """The exit code for files that are no videos."""
