@@ -107,12 +107,16 @@ class Output:
         with self.writing() as temporary:
             temporary.write_bytes(text.encode("utf-8"))
 
-    def make_room(self) -> None:
-        """Remove the file that was asked to be overwritten, where the new one is created under its final name."""
+    def make_room(self) -> Path:
+        """Remove the file that was asked to be overwritten, for one that is created under its final name.
+
+        Returns the path to create, where there is no file now. Raises what `check` raises.
+        """
         self.check()
         with self._creating():
             if self.overwrite:
                 self._target.unlink(missing_ok=True)
+        return self._target
 
     @property
     def _target(self) -> Path:

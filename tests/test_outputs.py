@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commandline import COMMAND, LIMIT_S, ROOT, SAMPLE, environment, fitcli, started
 from conftest import MakeVideo
@@ -23,9 +24,9 @@ from fitcli.analysis import Analysis, ExerciseScore, Status
 from fitcli.cli import app
 from fitcli.errors import FitcliError, OutputNameError, StorageError
 from fitcli.history import SessionStore
-from fitcli.outputs import HTML, JSON_LINES, WAV, Output, check_distinct, claim, identities
+from fitcli.outputs import HTML, JSON_LINES, MP4, WAV, Output, check_distinct, claim, identities
 from fitcli.training.split import Assignment, Clip, write
-from fitcli.video import frames
+from fitcli.video import VideoWriter, frames
 
 SHIPPED = ROOT / "checkpoints"
 PRECIOUS = b"precious"
@@ -177,6 +178,19 @@ def test_overwriting_is_asked_for(here: Path) -> None:
     assert run("history", "export", "all.jsonl", "--overwrite")[0] == 0
     assert json.loads((here / "all.jsonl").read_text())["schema"]
     assert not [path for path in here.iterdir() if path.name.startswith(".")]
+
+
+def test_a_recording_replaces_the_file_that_a_link_leads_to(tmp_path: Path) -> None:
+    old = tmp_path / "old.mp4"
+    old.write_bytes(PRECIOUS)
+    (tmp_path / "link.mp4").symlink_to("old.mp4")
+    recording = claim(tmp_path / "link.mp4", MP4, overwrite=True)
+    assert old.read_bytes() == PRECIOUS  # until it begins
+    with VideoWriter(recording.make_room(), 64, 64, lasting=True) as writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8), 0.0)
+    assert [frame.time_s for frame in frames(tmp_path / "link.mp4", rate_hz=None)] == [0]
+    assert (tmp_path / "link.mp4").is_symlink()
+    assert old.read_bytes() != PRECIOUS
 
 
 def test_the_sets_of_a_loop_have_files_of_their_own(here: Path) -> None:

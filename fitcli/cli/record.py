@@ -554,10 +554,7 @@ def _numbered_later(path: Path) -> list[Path]:
 
 def _begun(video: Output | None) -> Path | None:
     """Where to record, now: a file that was to be overwritten is gone, and the new one is created by the recorder."""
-    if video is None:
-        return None
-    video.make_room()
-    return video.path
+    return video.make_room() if video else None
 
 
 def _open_voice(plan: _Plan, how: Presentation) -> Voice | None:
