@@ -6,7 +6,6 @@ it says of the same squat filmed plainly.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import struct
@@ -441,25 +440,6 @@ def test_a_camera_that_is_turned_in_mid_stream_is_followed_and_drawn_whole(squat
     changed = np.abs(late.astype(int) - fitted(tall[-20], width, height)).max(2) > 60
     skeleton = np.flatnonzero(changed[round(height * 0.35) : round(height * 0.8)].any(0))
     assert ((skeleton > width * 0.3) & (skeleton < width * 0.7)).any()
-
-
-def test_the_reports_photograph_has_the_shape_of_its_moment(squat: Pictures, tmp_path: Path) -> None:
-    from fitcli.keypose import key_poses, picture_moment
-    from fitcli.report.annotated import key_picture
-
-    column = slice(256 // 2 - 72, 256 // 2 + 72)
-    tall = [fitted(np.ascontiguousarray(picture[:, column]), 144, 256) for picture in squat]
-    path = joined(
-        tmp_path / "turned.ts", write(tmp_path / "1.ts", squat[:10]), write(tmp_path / "2.ts", tall, evenly(80, 1))
-    )
-    answer = library.analyze(path)
-    moment = picture_moment(key_poses(answer))
-    assert moment
-    assert moment.time_s > 1
-    with PillowImage.open(io.BytesIO(key_picture(path, moment, answer.sets[0]))) as photograph:
-        assert photograph.size == (144, 256)
-    ankles = [moment.landmarks[i][:2] for i in (27, 28)]
-    assert all(0 < x < 144 / 256 and 0.5 < y < 1 for x, y in ankles)
 
 
 # --- Ctrl-C: heeded in every stage
