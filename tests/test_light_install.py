@@ -103,7 +103,7 @@ def test_what_a_cpu_does_works_without_pytorch(light: Path, tmp_path: Path) -> N
         (("checkpoints", "convert", "raw", "--to", "new"), 6, "torch"),
         (("checkpoints", "assemble", "raw/x3d.ckpt", "--to", "new"), 6, "torch"),
         (("checkpoints", "assemble", "raw/x3d.ckpt", "--to", "new", "--poses", "."), 10, "train"),
-        (("checkpoints", "average", "raw/x3d.ckpt", "raw/x3d.ckpt", "--to", "new"), 6, "torch"),
+        (("checkpoints", "average", "raw/x3d.ckpt", "raw/x3d.ckpt", "--to", "new.ckpt"), 6, "torch"),
         (("checkpoints", "calibrate", ".", "--fold", "raw", "--fold", "raw"), 10, "train"),
         (("train", ".", "-a", "x3d"), 10, "train"),
         (("train", ".", "--input", "rgb", "-a", "x3d_m"), 10, "train"),

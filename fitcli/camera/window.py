@@ -24,7 +24,7 @@ from fitcli.video import Image
 
 TITLE = "fitcli"
 
-OPEN_LIMIT_S = 5.0
+OPEN_LIMIT_S = 10.0
 """A display over a slow SSH line shows the first picture within this."""
 
 CLOSED = "q"

@@ -102,12 +102,13 @@ def convert_command(
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Convert checkpoints to fitcli's own format, which is plain data, with OpenVINO IR beside them."""
-    from fitcli.network.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+    from fitcli.network.checkpoint import FORMAT, load_checkpoint, require_torch, save_checkpoint
     from fitcli.network.convert import convert
     from fitcli.network.ensemble import ENSEMBLE_FILE
     from fitcli.network.ir import ir_beside
 
     files = _files(networks)
+    require_torch(f"Converting {files[0]}")
     for path, output in zip(files, _targets(files, folder, overwrite=overwrite), strict=True):
         loaded = load_checkpoint(path, trust=trust_checkpoint)
         target = folder / path.name
