@@ -101,7 +101,7 @@ def main(
             named = labels_of(row["class"])
             for networks, ensemble in ensembles.items():
                 for kind, person in (("whole", whole), ("cropped", cropped)):
-                    clip = score_windows(row["file"], "", named, person, ensemble.runtimes)
+                    clip = score_windows(row["file"], "", named, person, ensemble.runtimes, ensemble.classes)
                     answers[networks, kind].append(
                         clip if clip.weights.any() else replace(clip, weights=clip.weights + 1)
                     )
@@ -110,7 +110,7 @@ def main(
     for heading in ("networks", "picture", "clips", "top-1", "top-3", "macro", "ECE", "others told", "refused"):
         result.add_column(heading, justify="left" if heading in ("networks", "picture") else "right")
     for (networks, kind), clips in answers.items():
-        told = measure(kind, clips, ensembles[networks].config)
+        told = measure(kind, clips, ensembles[networks].config, ensembles[networks].classes)
         assert told.exercise
         result.add_row(
             networks,

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fitcli.catalog import catalog
+from fitcli.catalog import Classes
 from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble, EnsembleConfig
 from fitcli.training.calibrate import ACCEPTED_ELSEWHERE
@@ -47,9 +47,9 @@ def series_of(clips: list[ScoredClip], table: Path) -> np.ndarray:
     return np.array([series[clip.id] for clip in clips])
 
 
-def others(clips: list[ScoredClip], config: EnsembleConfig) -> np.ndarray:
+def others(clips: list[ScoredClip], config: EnsembleConfig, classes: Classes) -> np.ndarray:
     """The probability of "none of these" of every clip, (N,)."""
-    return answers(clips, config)[0].other
+    return answers(clips, config, classes)[0].other
 
 
 def left_out(
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
     clips = list(scored(videos, ensemble, failed, labels=labels))
     none = list(scored(other_videos, ensemble, failed, labels=other_labels))
     print(*failed, sep="\n", end="")
-    shown, other = others(clips, config), others(none, config)
+    shown, other = others(clips, config, ensemble.classes), others(none, config, ensemble.classes)
     one, another = series_of(clips, labels), series_of(none, other_labels)
     for accepted in (ACCEPTED_ELSEWHERE, 0.1):
         refused, recognised = left_out(shown, one, other, another, accepted)
@@ -87,8 +87,8 @@ def main(arguments: list[str]) -> None:
             ("all", clips),
             (f"{MANY_WINDOWS} windows and more", [c for c in clips if len(c.weights) >= MANY_WINDOWS]),
         ):
-            exercise = measure(name, part, changed).exercise
-            sure = float(answers(part, changed)[0].exercise.max(1).mean())
+            exercise = measure(name, part, changed, ensemble.classes).exercise
+            sure = float(answers(part, changed, ensemble.classes)[0].exercise.max(1).mean())
             assert exercise
             print(
                 f"agreement {agreement}, {name}: {exercise.clips} clips, {exercise.top1:.3f} right, {sure:.3f} sure, "
@@ -97,10 +97,11 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 4:
         poses, (k, n), networks = Path(arguments[4]), map(int, arguments[5].split("/")), Path(arguments[6])
         sequences = {sequence.id: sequence for sequence in load_sequences(poses, "train")}
-        left = scored(poses, Ensemble(networks, "cpu"), [], fold=(k, n))
+        folded = Ensemble(networks, "cpu")
+        left = scored(poses, folded, [], fold=(k, n))
         kept = [clip for clip in left if clip.labels.exercise is not None]
-        true = np.array([clip.labels.exercise != len(catalog().exercises) for clip in kept])
-        unseen = others(kept, config)
+        true = np.array([clip.labels.exercise in folded.classes.exercises for clip in kept])
+        unseen = others(kept, config, folded.classes)
         threshold = np.quantile(unseen[true], 0.9)
         print(
             f"set on what fold {arguments[5]} left out ({true.sum()} clips, a tenth refused): {threshold:.3f}, "

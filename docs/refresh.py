@@ -38,7 +38,7 @@ OUTPUTS = {
 
 def run(command: str, folder: Path, **environment: str) -> str:
     """The command's result, as a terminal of `COLUMNS` columns would show it."""
-    arguments = [sys.executable, "-m", *shlex.split(command)]
+    arguments = [sys.executable, "-P", "-m", *shlex.split(command)]
     done = subprocess.run(
         arguments,
         cwd=folder,

@@ -57,6 +57,7 @@ def analyze(
     end_s: float | None = None,
     trust_checkpoint: bool = False,
     reference_scores: bool = False,
+    batch_s: float | None = None,
     progress: Callable[[float], None] | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> Analysis:
@@ -64,9 +65,10 @@ def analyze(
 
     `device` is "auto", "cpu" or "cuda"; `start_s`..`end_s` cuts out a part, in seconds; `checkpoints` names another
     folder of networks and `trust_checkpoint` lets one run code of its own; `reference_scores` reads networks on RGB as
-    the reference system does; `progress` hears the share done, 0..1, `announce` a sentence before a long wait.
-    Nothing is stored or spoken. Raises a `FitcliError` that says in one sentence what is wrong with the file, the
-    checkpoints or the device.
+    the reference system does; `batch_s` is the seconds of video in all, where you analyse several files: "auto" chooses
+    the device by it; `progress` hears the share done, 0..1, `announce` a sentence before a long wait. Nothing is
+    stored or spoken. Raises a `FitcliError` that says in one sentence what is wrong with the file, the checkpoints or
+    the device.
     """
     # Both rooms load the engines, which takes a good part of a second.
     from fitcli.analysis import analyze_video
@@ -81,6 +83,7 @@ def analyze(
             end_s=end_s,
             trust_checkpoint=trust_checkpoint,
             reference_scores=reference_scores,
+            batch_s=batch_s,
             progress=progress,
             announce=announce,
         )

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.catalog import catalog
+from fitcli import interrupt
+from fitcli.catalog import Classes, catalog
 from fitcli.errors import CheckpointError, InvalidVideoError
 
 if TYPE_CHECKING:
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
     from fitcli.network.ensemble import Ensemble, Reading
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
-    from fitcli.video import Frame, Image, Listener
+    from fitcli.video import Frame, Image, Listener, Watched
 
 SCHEMA = 1
 """Version of the JSON fields of an `Analysis`; it rises when a field changes its meaning or goes."""
 
 POSE_RATE_HZ = 15.0
 """Frames a second that are looked at: the rate of the sequences that the networks were trained on."""
-
-SHORTEST_S = 0.5
-"""Shorter than this holds no movement to name."""
 
 LEAST_FOUND = 0.05
 """Share of the frames that must show somebody."""
@@ -69,7 +67,7 @@ class MuscleScore:
 
 @dataclass(frozen=True)
 class WindowScore:
-    """What the ensemble said of one window; probabilities in class-id order, `other` = none of the exercises.
+    """What the ensemble said of one window; probabilities in the order of `Analysis.classes`, `other` = none of them.
 
     `exercises` is empty where no network has an exercise head.
     """
@@ -108,13 +106,17 @@ class Timings:
 class Analysis:
     """Everything fitcli says about one video.
 
-    `duration_s` is the file's, `start_s`..`end_s` the part that was analysed. `exercise` is None unless `status` is
-    "ok"; `exercises` (all 16, most probable first) and `muscles` (all 11, class-id order) are empty only for
-    "no_person" and "error". Networks that know muscles and no exercises leave `exercise` None and `exercises` empty and
-    name in `consistent_with` the exercises whose ideal muscles fit best; it is empty otherwise. `muscle_scores` is
-    "softmax" where the muscles' activations are shares of one whole, as the reference system shows them, else
-    "sigmoid". `picture_stretch` is how many times its true width the video shows its picture, which was undone before
-    the person was followed; 1.0 ordinarily. `message` is one sentence for a person. `track` is what was followed, for
+    `duration_s` is the file's length: as its pictures have it where they were read to their end, else as the file says.
+    `start_s` and `end_s` are the times of the first and the last picture in the part that was analysed. `broken_off_s`
+    is where the pictures end if the file is cut off or damaged up to its end, None ordinarily. `exercise` is None
+    unless `status` is "ok"; `exercises` (all that the networks know, most probable first) and `muscles` (likewise, in
+    the catalogue's order) are empty only for "no_person" and "error". `classes` gives the order of the scores in
+    `windows`. Networks that know muscles alone leave `exercise` None and `exercises` empty, and `consistent_with`, else
+    empty, names the exercises whose ideal muscles fit best. `muscle_scores` is "softmax" where the muscles'
+    activations are shares of one whole, as the reference system shows them, else "sigmoid". `picture_stretch` is how
+    many times its true width the video shows its picture, which was undone before the person was followed; 1.0
+    ordinarily. `device_reason` says why the networks ran on `device`, and is empty where there was no choice.
+    `message` is one sentence for a person. `track` is what was followed, for
     pictures and further measuring; it is not part of the JSON.
     """
 
@@ -132,11 +134,14 @@ class Analysis:
     feedback: tuple[str, ...] = ()
     networks: tuple[NetworkUse, ...] = ()
     device: str = ""
+    device_reason: str = ""
     timings: Timings = field(default_factory=Timings)
     windows: tuple[WindowScore, ...] = ()
     consistent_with: tuple[str, ...] = ()
     muscle_scores: str = "sigmoid"
     picture_stretch: float = 1.0
+    broken_off_s: float | None = None
+    classes: Classes = field(default_factory=lambda: catalog().paper)
     track: PoseTrack | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -148,10 +153,9 @@ class Analysis:
 
     def probability_of(self, done: ExerciseSet) -> float:
         """How probable a set's exercise is, 0..1: the mean of the windows that it lies in; 0 where it has no name."""
-        names = catalog().exercise_names
-        if done.exercise not in names:
+        if done.exercise not in self.classes.exercises:
             return 0.0
-        number = names.index(done.exercise)
+        number = self.classes.exercises.index(done.exercise)
         inside = [
             window.exercises[number]
             for window in self.windows
@@ -188,6 +192,7 @@ class Analysis:
                 for n in self.networks
             ],
             "device": self.device,
+            "device_reason": self.device_reason or None,
             "timings_s": {
                 "decode": round(self.timings.decode_s, 3),
                 "pose": round(self.timings.pose_s, 3),
@@ -195,7 +200,9 @@ class Analysis:
                 "total": round(self.timings.total_s, 3),
             },
             "analysed_s": [round(self.start_s, 3), round(self.end_s, 3)],
+            "broken_off_s": None if self.broken_off_s is None else round(self.broken_off_s, 3),
             "picture_stretch": round(self.picture_stretch, 3),
+            "classes": {"exercises": list(self.classes.exercises), "muscles": list(self.classes.muscles)},
             "windows": [
                 {
                     "start_s": round(w.start_s, 3),
@@ -227,30 +234,34 @@ def analyze_video(
     end_s: float | None = None,
     trust_checkpoint: bool = False,
     reference_scores: bool = False,
+    batch_s: float | None = None,
     progress: Progress | None = None,
     announce: Announce | None = None,
 ) -> Analysis:
     """Watch one video file and say which exercise it shows and which muscle groups work.
 
     reference_scores: read networks on RGB as the reference system does: the first two seconds, and muscles as shares of
-    one whole (softmax) instead of each for itself. announce: hears one sentence before something that takes long.
+    one whole (softmax) instead of each for itself. batch_s: seconds of video in all the files that are analysed one
+    after the other, by which "auto" chooses the device; by default this part's. announce: hears one sentence before
+    something that takes long.
     Raises a `FitcliError` for a file that cannot be read or is no video, a bad checkpoint, or a missing device.
     """
     # Imported here: the engines take a third of a second, and listing the history needs none of them.
-    from fitcli.network import checkpoint_folder
     from fitcli.network.ensemble import Reading
     from fitcli.video import probe
 
     began = time.perf_counter()
     video = probe(path)
-    with ThreadPoolExecutor(1) as beside:
-        # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
-        loading = beside.submit(_ensemble, checkpoint_folder(checkpoints), device, trust_checkpoint, announce)
-        _blazepose()
-        ensemble = loading.result()
+    if batch_s is None:
+        batch_s = part_s(video.duration_s, start_s, end_s, reference_scores=reference_scores)
+    # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
+    beside = ThreadPoolExecutor(2, thread_name_prefix="load")
+    loading = beside.submit(_loaded, checkpoints, device, trust_checkpoint, batch_s, announce)
+    compiling = beside.submit(_blazepose)
+    beside.shutdown(wait=False)  # Ctrl-C does not wait for them
+    interrupt.result(compiling)
+    ensemble, device_reason = interrupt.result(loading)
     first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
-    if first >= video.duration_s:
-        raise InvalidVideoError(f"{path} lasts {video.duration_s:.1f} s: --start {first:g} is after its end.")
     reading = Reading(ensemble, reference=reference_scores)
     # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
     looking = _Looking(reading)
@@ -262,14 +273,17 @@ def analyze_video(
         listener=listener,
         progress=progress and (lambda time_s: progress(min(1.0, (time_s - first) / max(last - first, 1e-6)))),
     )
-    answer = _answer(path, followed.person, reading)
+    watched = followed.watched
+    answer = _answer(path, followed.person, reading, breaks_off=watched.broken_off)
     return replace(
         answer,
-        duration_s=video.duration_s,
-        start_s=first,
-        end_s=last,
+        duration_s=video.duration_s if watched.length_s is None else watched.length_s,
+        start_s=watched.first_s or 0.0,
+        end_s=watched.last_s or 0.0,
+        broken_off_s=watched.length_s if watched.broken_off else None,
         networks=_networks(ensemble),
         device=ensemble.device,
+        device_reason=device_reason,
         timings=replace(
             answer.timings,
             decode_s=followed.decode_s - looking.elapsed_s,
@@ -297,7 +311,7 @@ def analyze_track(
     from fitcli.network.ensemble import Reading
 
     began = time.perf_counter()
-    ensemble = load_ensemble(checkpoints=checkpoints, device=device, trust_checkpoint=trust_checkpoint)
+    ensemble, device_reason = _loaded(checkpoints, device, trust_checkpoint)
     if ensemble.reads_pictures:
         raise CheckpointError(
             f"The networks in {ensemble.folder} read pictures: record first, then `fitcli analyze` the video."
@@ -312,16 +326,25 @@ def analyze_track(
         end_s=last,
         networks=_networks(ensemble),
         device=ensemble.device,
+        device_reason=device_reason,
         timings=replace(answer.timings, total_s=time.perf_counter() - began),
         track=person,
     )
 
 
 def load_ensemble(*, checkpoints: Path | None = None, device: str = "auto", trust_checkpoint: bool = False) -> Ensemble:
-    """The networks that answer, loaded once; raises a `FitcliError` for a bad checkpoint or a missing device."""
-    from fitcli.network import checkpoint_folder
+    """The networks for a camera, loaded once; raises a `FitcliError` for a bad checkpoint or a missing device."""
+    return _loaded(checkpoints, device, trust_checkpoint)[0]
 
-    return _ensemble(checkpoint_folder(checkpoints), device, trust_checkpoint)
+
+def part_s(
+    duration_s: float, start_s: float | None = None, end_s: float | None = None, *, reference_scores: bool = False
+) -> float:
+    """Seconds of a video that its networks read, of the part from `start_s` to `end_s`."""
+    from fitcli.network.reference import WINDOW_S
+
+    length_s = max(0.0, min(end_s or duration_s, duration_s) - (start_s or 0.0))
+    return min(length_s, WINDOW_S) if reference_scores else length_s
 
 
 def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
@@ -331,9 +354,11 @@ def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
 
 @dataclass(frozen=True)
 class _Followed:
-    """The person of a video, how many times its true width the picture is shown, and the seconds that it took."""
+    """The person of a video, what was seen of the file, how many times its true width the picture is shown, and the
+    seconds that it took."""
 
     person: PoseTrack
+    watched: Watched
     stretch: float
     decode_s: float
     pose_s: float
@@ -354,11 +379,14 @@ def _follow(
     """
     from fitcli.pose.shape import Spread, picture_stretch
     from fitcli.pose.tracker import track
-    from fitcli.video import frames
+    from fitcli.video import Watched, frames
 
     model = _blazepose()
     began = time.perf_counter()
-    decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener))
+    watched = Watched()
+    decoding = _Stopwatch(
+        frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener, watched=watched)
+    )
     spread = Spread()
     person = track(_reported(spread.through(decoding), progress), model=model)
     decode_s, stretch = decoding.elapsed_s, 1.0
@@ -368,16 +396,19 @@ def _follow(
         decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, stretch=stretch))
         person = track(_reported(decoding, progress), model=model)
         decode_s += decoding.elapsed_s
-    return _Followed(person, stretch, decode_s, time.perf_counter() - began - decode_s)
+    return _Followed(person, watched, stretch, decode_s, time.perf_counter() - began - decode_s)
 
 
-def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
+def _answer(path: Path, person: PoseTrack, reading: Reading, *, breaks_off: bool = False) -> Analysis:
     from fitcli.network.ensemble import window_weights
+    from fitcli.video import SHORTEST_S
 
-    length_s = float(person.times_s[-1] - person.times_s[0]) if len(person) else 0.0
-    if len(person) < 2 or length_s < SHORTEST_S:
+    stretches = person.stretches()
+    length_s = max((stretch.length_s for stretch in stretches), default=0.0)
+    if length_s < SHORTEST_S:
+        at_once = " without a gap" if len(stretches) > 1 else ", then the file breaks off" if breaks_off else ""
         raise InvalidVideoError(
-            f"{path} shows only {length_s:.1f} s: fitcli needs at least {SHORTEST_S:g} s to see a movement."
+            f"{path} shows only {length_s:.1f} s{at_once}: fitcli needs at least {SHORTEST_S:g} s to see a movement."
         )
     if person.found * len(person) < max(2, LEAST_FOUND * len(person)):
         return Analysis(
@@ -385,6 +416,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         )
     began = time.perf_counter()
     ensemble = reading.ensemble
+    classes = ensemble.classes
     read = reading.score(person)
     weights = window_weights(person, read.starts_s, read.window_s)
     pooled = read.scores.pooled(weights, ensemble.config.agreement)
@@ -392,7 +424,7 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     windows = tuple(
         WindowScore(
             start,
-            min(start + read.window_s, float(person.times_s[-1])),
+            min(start + read.window_s, person.gap_after(start), float(person.times_s[-1])),
             tuple(read.scores.exercise[i].tolist()),
             float(read.scores.other[i]),
             tuple(read.scores.muscle[i].tolist()),
@@ -404,14 +436,13 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     consistent: tuple[str, ...] = ()
     exact = False
     if ensemble.names_exercises:
-        names = catalog().exercise_names
         ranked = sorted(
-            (ExerciseScore(name, float(p)) for name, p in zip(names, pooled.exercise[0], strict=True)),
+            (ExerciseScore(name, float(p)) for name, p in zip(classes.exercises, pooled.exercise[0], strict=True)),
             key=lambda score: -score.probability,
         )
         status, message = _verdict(ranked, float(pooled.other[0]), ensemble)
     else:
-        consistent, exact = _fitting(pooled.muscle[0], shares=reading.reference)
+        consistent, exact = _fitting(pooled.muscle[0], classes, shares=reading.reference)
         listed = ", ".join(consistent)
         status = Status.OK
         if reading.reference:
@@ -421,10 +452,10 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         else:
             message = f"No exercise works exactly these muscles; the nearest: {listed}."
     named = ranked[0] if ranked and status is Status.OK else None
-    ideal = catalog().exercise(named.name).muscles if named else ()
+    ideal = classes.muscles_of(named.name) if named else ()
     # Muscles alone say how to count only where they are just those of a single exercise.
     by_muscles = consistent[0] if exact and len(consistent) == 1 else None
-    sets = _sets(person, windows, by_muscles, ensemble.config.other_from)
+    sets = _sets(person, windows, classes, by_muscles, ensemble.config.other_from)
     answer = Analysis(
         str(path),
         status,
@@ -433,13 +464,14 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
         exercises=tuple(ranked),
         muscles=tuple(
             MuscleScore(name, float(a), name in ideal)
-            for name, a in zip(catalog().muscles, pooled.muscle[0], strict=True)
+            for name, a in zip(classes.muscles, pooled.muscle[0], strict=True)
         ),
         repetitions=sum(len(s.repetitions) for s in sets),
         sets=sets,
         timings=Timings(network_s=network_s),
         windows=windows,
         consistent_with=consistent,
+        classes=classes,
         muscle_scores="softmax" if reading.reference and ensemble.has_muscle_head else "sigmoid",
     )
     if named and len(answer.performed) > 1:
@@ -447,10 +479,11 @@ def _answer(path: Path, person: PoseTrack, reading: Reading) -> Analysis:
     return answer
 
 
-def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...], bool]:
-    """The exercises whose ideal muscles fit these activations (11,) best, and whether they are just those that work.
+def _fitting(activations: FloatArray, classes: Classes, *, shares: bool) -> tuple[tuple[str, ...], bool]:
+    """The exercises whose ideal muscles fit these activations (M,) best, and whether they are just those that work.
 
-    Several, because 12 distinct sets of muscles stand for 16 exercises.
+    Several, because several exercises work the same muscles: 12 distinct sets of them stand for the paper's 16. Muscles
+    of the paper's list are held against its exercises.
 
     Best is the set of muscles under which the activations are most probable; for `shares` of one whole, which a
     softmax gives, the one nearest to equal shares of it.
@@ -459,19 +492,22 @@ def _fitting(activations: FloatArray, *, shares: bool) -> tuple[tuple[str, ...],
 
     from fitcli.network.ensemble import ideal_matrix
 
-    ideal = ideal_matrix()
+    paper = catalog().paper
+    candidates = paper.exercises if classes.muscles == paper.muscles else catalog().exercise_names
+    ideal = ideal_matrix(Classes(candidates, classes.muscles))
     if shares:
         fit = -np.abs(ideal / ideal.sum(1, keepdims=True) - activations).sum(1)
     else:
         likely = activations.astype(np.float64).clip(1e-6, 1 - 1e-6)
         fit = ideal @ np.log(likely) + (1 - ideal) @ np.log(1 - likely)
     nearest = int(fit.argmax())
-    alike = catalog().with_muscles(catalog().exercises[nearest].muscles)
-    return tuple(exercise.name for exercise in alike), bool(((activations >= 0.5) == ideal[nearest]).all())
+    alike = (ideal == ideal[nearest]).all(1)
+    names = tuple(name for name, same in zip(candidates, alike, strict=True) if same)
+    return names, bool(((activations >= 0.5) == ideal[nearest]).all())
 
 
 def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> tuple[Status, str]:
-    best, second = ranked[:2]
+    best = ranked[0]
     config = ensemble.config
     if other >= config.other_from:
         return (
@@ -479,11 +515,8 @@ def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> t
             f"This looks like none of the exercises I know; the nearest is {best.name} ({_percent(best.probability)}).",
         )
     if best.probability < config.certain_from:
-        return (
-            Status.UNCERTAIN,
-            f"Not sure: it looks most like {best.name} ({_percent(best.probability)}), then {second.name} "
-            f"({_percent(second.probability)}).",
-        )
+        likely = ", then ".join(f"{score.name} ({_percent(score.probability)})" for score in ranked[:2])
+        return Status.UNCERTAIN, f"Not sure: it looks most like {likely}."
     return Status.OK, f"This is {best.name} ({_percent(best.probability)})."
 
 
@@ -492,11 +525,15 @@ def _percent(probability: float) -> str:
 
 
 def _sets(
-    person: PoseTrack, windows: tuple[WindowScore, ...], by_muscles: str | None, other_from: float
+    person: PoseTrack,
+    windows: tuple[WindowScore, ...],
+    classes: Classes,
+    by_muscles: str | None,
+    other_from: float,
 ) -> tuple[ExerciseSet, ...]:
     from fitcli.motion import WindowLabel, find_sets
 
-    names = catalog().exercise_names
+    names = classes.exercises
     labels = []
     for window in windows:
         if not window.exercises:
@@ -524,6 +561,22 @@ def _networks(ensemble: Ensemble) -> tuple[NetworkUse, ...]:
         )
         for member, runtime in zip(ensemble.config.members, ensemble.runtimes, strict=True)
     )
+
+
+def _loaded(
+    checkpoints: Path | None,
+    device: str,
+    trust: bool,
+    length_s: float | None = None,
+    announce: Announce | None = None,
+) -> tuple[Ensemble, str]:
+    """The networks for `length_s` seconds of video, None for a camera, and why they run where they do."""
+    from fitcli.network import checkpoint_folder
+    from fitcli.network.ensemble import device_for
+
+    folder = checkpoint_folder(checkpoints)
+    choice = device_for(folder, device, length_s=length_s, trust=trust)
+    return _ensemble(folder, choice.device, trust, announce), choice.reason
 
 
 @cache

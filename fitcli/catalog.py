@@ -1,4 +1,4 @@
-"""The 16 exercises and 11 muscle groups, read from `exercises.toml`: facts are data, not code."""
+"""The exercises and muscle groups that fitcli knows, read from `exercises.toml`: facts are data, not code."""
 
 from __future__ import annotations
 
@@ -27,6 +27,30 @@ class RepetitionSignal:
     minimum_deg: float
     full_deg: float
     path: tuple[str, str]
+    minimum_m: float = 0.18
+    minimum_deep_m: float = 0.26
+    fastest_s: float = 0.75
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a measure, in degrees, keeps to in a held position; `measure` as in `RepetitionSignal`.
+
+    It also moves by at most `steady` within a second, which is all that is asked of one without bounds.
+    """
+
+    measure: str
+    at_least: float | None = None
+    at_most: float | None = None
+    steady: float = 20.0
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The position of an exercise that is counted in seconds: all `limits` at once; `measure` is the one to show."""
+
+    measure: str
+    limits: tuple[Limit, ...]
 
 
 @dataclass(frozen=True)
@@ -34,9 +58,10 @@ class Cue:
     """One measurable point of form.
 
     `measure` is a name of `fitcli.motion.posture.CUE_MEASURES`, `unit` its unit. It is read in every repetition `at`
-    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition, and the cue is
-    broken where it is under `at_least` or over `at_most`. `views` are the camera's views in which it can be judged,
-    "any" for all of them. `sentence` tells the user what to do; `source` is where the limit comes from.
+    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition (in a hold, over
+    every two seconds of it), and the cue is broken where it is under `at_least` or over `at_most`. `views` are the
+    camera's views in which it can be judged, "any" for all of them. `sentence` tells the user what to do; `source` is
+    where the limit comes from.
     """
 
     name: str
@@ -56,26 +81,68 @@ class Cue:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of the catalogue; `muscles` is its ideal activation."""
+    """One exercise of the catalogue; `muscles` is its ideal activation.
+
+    `counted` is what a set of it is measured in: "repetitions", "cadence" (repetitions, and how many a minute), both
+    with a `signal`, or "seconds" held, with a `hold` instead.
+    """
 
     id: int
     name: str
     muscles: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    counted: str = "repetitions"
     signal: RepetitionSignal | None = None
+    hold: Hold | None = None
     cues: tuple[Cue, ...] = ()
+
+
+OTHER = "other"
+"""Class name of a movement that is none of the exercises a network knows."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes that networks answer about, by name, in the order of their scores; "other" is in neither list."""
+
+    exercises: tuple[str, ...]
+    muscles: tuple[str, ...]
+
+    def exercise_id(self, name: str | None) -> int:
+        """The class id of an exercise; the number after the last for any other movement, -1 for None (unknown)."""
+        if name is None:
+            return -1
+        return self.exercises.index(name) if name in self.exercises else len(self.exercises)
+
+    def muscles_of(self, name: str) -> tuple[str, ...]:
+        """The ideal muscles of an exercise as far as these classes have them; none for one that has no ideal."""
+        ideal = catalog().described(name).muscles
+        return tuple(muscle for muscle in self.muscles if muscle in ideal)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Exercises and muscle groups in class-id order (arXiv 2406.06703)."""
+    """Exercises and muscle groups in the order that fitcli lists them; `paper` are those of arXiv 2406.06703."""
 
     exercises: tuple[Exercise, ...]
     muscles: tuple[str, ...]
+    paper: Classes
+
+    @property
+    def classes(self) -> Classes:
+        """All of them."""
+        return Classes(self.exercise_names, self.muscles)
 
     @property
     def exercise_names(self) -> tuple[str, ...]:
         return tuple(exercise.name for exercise in self.exercises)
+
+    def described(self, name: str | None) -> Exercise:
+        """What is known of an answer's exercise: without muscles, signal and cues if only a network knows its name."""
+        try:
+            return self.exercise(name or "")
+        except KeyError:
+            return Exercise(-1, name or "", ())
 
     def exercise(self, name: str) -> Exercise:
         """The exercise of that name or alias, letter case, hyphens and underscores aside; raises `KeyError`."""
@@ -85,10 +152,16 @@ class Catalog:
                 return exercise
         raise KeyError(name)
 
-    def with_muscles(self, muscles: Iterable[str]) -> tuple[Exercise, ...]:
-        """Exercises whose ideal activation is exactly `muscles`: 12 distinct sets stand for 16 exercises."""
-        wanted = frozenset(muscles)
-        return tuple(exercise for exercise in self.exercises if frozenset(exercise.muscles) == wanted)
+    def union(self, lists: Iterable[Classes]) -> Classes:
+        """Every class of several lists once: those of the catalogue in its order, then the others as they come."""
+        lists = tuple(lists)
+        exercises = dict.fromkeys(name for classes in lists for name in classes.exercises)
+        muscles = dict.fromkeys(name for classes in lists for name in classes.muscles)
+        return Classes(_ordered(exercises, self.exercise_names), _ordered(muscles, self.muscles))
+
+
+def _ordered(names: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: known.index(name) if name in known else len(known)))
 
 
 def _key(name: str) -> str:
@@ -99,32 +172,33 @@ def _key(name: str) -> str:
 def catalog() -> Catalog:
     """The catalogue that ships with fitcli."""
     table = tomllib.loads(resources.files(__package__).joinpath("exercises.toml").read_text(encoding="utf-8"))
-    return Catalog(
-        exercises=tuple(
-            Exercise(
-                i,
-                row["name"],
-                tuple(row["muscles"]),
-                tuple(row["aliases"]),
-                _signal(row["signal"]),
-                tuple(_cue(cue) for cue in row.get("cues", ())),
-            )
-            for i, row in enumerate(table["exercise"])
-        ),
-        muscles=tuple(table["muscles"]),
+    exercises = tuple(
+        Exercise(
+            i,
+            row["name"],
+            tuple(row["muscles"]),
+            tuple(row["aliases"]),
+            row.get("counted", "repetitions"),
+            _signal(row["signal"]) if "signal" in row else None,
+            _hold(row["hold"]) if "hold" in row else None,
+            tuple(_cue(cue) for cue in row.get("cues", ())),
+        )
+        for i, row in enumerate(table["exercise"])
     )
+    muscles = tuple(table["muscles"])
+    paper = Classes(
+        tuple(exercise.name for exercise in exercises[: table["paper"]["exercises"]]),
+        muscles[: table["paper"]["muscles"]],
+    )
+    return Catalog(exercises, muscles, paper)
 
 
 def _signal(row: dict[str, Any]) -> RepetitionSignal:
-    moving, reference = row["path"]
-    return RepetitionSignal(
-        row["measure"],
-        row["rest"],
-        row["concentric"],
-        float(row["minimum_deg"]),
-        float(row["full_deg"]),
-        (moving, reference),
-    )
+    return RepetitionSignal(**{**row, "path": tuple(row["path"])})
+
+
+def _hold(row: dict[str, Any]) -> Hold:
+    return Hold(row["measure"], tuple(Limit(**limit) for limit in row["limits"]))
 
 
 def _cue(row: dict[str, Any]) -> Cue:

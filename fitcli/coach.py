@@ -31,6 +31,8 @@ LET_IT_WORK = {
     "chest": "lower until the upper arms are level with the chest, then push them together",
     "lower back": "keep the back long and let the hips hinge",
     "hamstrings": "push the hips further back on the way down",
+    "calves": "rise as high as you can on the balls of your feet, and let the heels all the way down",
+    "upper back": "draw the shoulder blades together at the end of each pull",
 }
 """What to change so that a muscle group that should work does: common gym instruction, one clause for each."""
 
@@ -98,7 +100,7 @@ def _clear(muscles: list[MuscleScore]) -> bool:
 
 
 def _plural(muscles: list[MuscleScore]) -> bool:
-    return len(muscles) > 1 or muscles[0].name not in ("chest", "lower back")
+    return len(muscles) > 1 or muscles[0].name not in ("chest", "lower back", "upper back")
 
 
 def _verb(muscles: list[MuscleScore], plural: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fitcli.catalog import Cue, catalog
-from fitcli.motion import CueFinding, ExerciseSet, ScorePart, SetScore, chosen
+from fitcli.motion import CueFinding, ExerciseSet, ScorePart, SetScore
 
 SAID_FROM = 0.5
 """A cue is worth saying when this share of the repetitions in which it could be judged broke it."""
@@ -21,9 +21,12 @@ CLEAR_BY = {"deg": 8.0, "s": 0.1, "ankle widths": 0.05}
 the camera: range of motion errs by 5 to 7 degrees (see `fitcli.motion.measures.joint_angle`)."""
 
 LIVE_LAST, LIVE_LEAST = 3, 2
-"""While a set runs, a cue is given when this many of so many last repetitions broke it: one alone may be a stumble."""
+"""While a set runs, a cue is given when this many of so many last repetitions (or, of a hold, last times that it was
+judged) broke it: one alone may be a stumble."""
 
-WEIGHTS = {"range of motion": 0.3, "form": 0.25, "tempo": 0.2, "consistency": 0.15, "symmetry": 0.1}
+WEIGHTS = {
+    "range of motion": 0.3, "form": 0.25, "tempo": 0.2, "consistency": 0.15, "symmetry": 0.1, "steadiness": 0.25,
+}  # fmt: skip
 """Shares of the score; what cannot be told from a video leaves its share to the others."""
 CONTROLLED_S, DROPPED_S = 1.0, 0.3
 """Eccentric seconds that earn all of the tempo's points, and none: moderate velocity is 1 to 2 s each way (ACSM,
@@ -31,6 +34,9 @@ Progression Models in Resistance Training for Healthy Adults, Med Sci Sports Exe
 EVEN, UNEVEN = 0.10, 0.50
 """Left-right difference as a share of the range: under 10 to 15 % is usual (Bishop, Turner and Read, J Sports Sci
 36(10), 2018), which one camera can barely tell; so points run out slowly."""
+STILL_DEG, SHAKY_DEG = 3.0, 12.0
+"""Standard deviation of a held joint that earns all points, and none; BlazePose alone makes one to two degrees of
+it."""
 STEADY, ERRATIC = 0.08, 0.35
 """Coefficient of variation of range and duration between repetitions that earns all points, and none."""
 TIMED = "eccentric time"
@@ -69,13 +75,16 @@ def lower_first(sentence: str) -> str:
 def newest_cue(exercise_set: ExerciseSet, silent: Collection[str] = ()) -> CueFinding | None:
     """The cue to give while the set runs: one that the last repetitions broke, at least two of them; None for none.
 
+    Of a hold, the last few times that it was judged.
+
     silent: names of cues that are not to be given now.
     """
-    last = chosen(exercise_set, range(len(exercise_set.repetitions))[-LIVE_LAST:])
+    last = tuple(replace(one, values=one.values[-LIVE_LAST:]) for one in exercise_set.measurements)
+    judged = len(last[0].values) if last else 0
     broken = [
         finding
-        for finding in judge_cues(last)
-        if finding.cue not in silent and finding.fired and round(finding.share * len(last.repetitions)) >= LIVE_LEAST
+        for finding in judge_cues(replace(exercise_set, measurements=last))
+        if finding.cue not in silent and finding.fired and round(finding.share * judged) >= LIVE_LEAST
     ]
     return max(broken, key=lambda finding: finding.share, default=None)
 
@@ -84,7 +93,7 @@ def judge_cues(exercise_set: ExerciseSet) -> Iterable[CueFinding]:
     """Each of the exercise's cues that this view and visibility allow to judge, broken or not."""
     if exercise_set.exercise is None:
         return
-    cues = {cue.name: cue for cue in catalog().exercise(exercise_set.exercise).cues}
+    cues = {cue.name: cue for cue in catalog().described(exercise_set.exercise).cues}
     for measurement in exercise_set.measurements:
         cue = cues[measurement.cue]
         values = [value for value in measurement.values if value is not None]
@@ -102,7 +111,7 @@ def _breaks(cue: Cue, value: float) -> bool:
 
 
 def score(exercise_set: ExerciseSet) -> SetScore | None:
-    """The set's score from its parts, None without a repetition or with nothing to judge it by."""
+    """The set's score from its parts, None without a repetition or hold, or with nothing to judge it by."""
     parts = [part for part in _parts(exercise_set) if part is not None]
     if not parts:
         return None
@@ -112,18 +121,25 @@ def score(exercise_set: ExerciseSet) -> SetScore | None:
 
 
 def _parts(exercise_set: ExerciseSet) -> Iterable[ScorePart | None]:
-    if not exercise_set.repetitions or exercise_set.exercise is None:
+    if exercise_set.exercise is None:
+        return
+    if exercise_set.held_s is not None:
+        yield _form_part(exercise_set)
+        yield _steadiness_part(exercise_set)
+        return
+    if not exercise_set.repetitions:
         return
     yield _range_part(exercise_set)
     yield _form_part(exercise_set)
-    yield _tempo_part(exercise_set)
+    if catalog().described(exercise_set.exercise).counted != "cadence":  # those are done quickly on purpose
+        yield _tempo_part(exercise_set)
     yield _consistency_part(exercise_set)
     yield _symmetry_part(exercise_set)
 
 
 def _range_part(exercise_set: ExerciseSet) -> ScorePart | None:
     reached = exercise_set.range_of_motion_deg
-    signal = catalog().exercise(exercise_set.exercise or "").signal
+    signal = catalog().described(exercise_set.exercise).signal
     if reached is None or signal is None:
         return None
     reason = f"{reached:.0f} degrees of {signal.measure}; a full repetition is about {signal.full_deg:.0f}"
@@ -131,7 +147,7 @@ def _range_part(exercise_set: ExerciseSet) -> ScorePart | None:
 
 
 def _form_part(exercise_set: ExerciseSet) -> ScorePart | None:
-    timed = {c.name for c in catalog().exercise(exercise_set.exercise or "").cues if c.measure == TIMED}
+    timed = {c.name for c in catalog().described(exercise_set.exercise).cues if c.measure == TIMED}
     judged = [finding for finding in exercise_set.cues if finding.cue not in timed]
     if not judged:
         return None
@@ -145,6 +161,20 @@ def _tempo_part(exercise_set: ExerciseSet) -> ScorePart:
     eccentric_s = exercise_set.eccentric_s
     reason = f"{eccentric_s:.1f} s on the way that the muscle lengthens; {CONTROLLED_S:.0f} s and more is controlled"
     return _part("tempo", (eccentric_s - DROPPED_S) / (CONTROLLED_S - DROPPED_S), reason)
+
+
+def _steadiness_part(exercise_set: ExerciseSet) -> ScorePart | None:
+    curve = exercise_set.curve
+    held = [
+        value
+        for time_s, value in zip(curve.times_s, curve.values, strict=True)
+        if exercise_set.start_s <= time_s <= exercise_set.end_s
+    ]
+    if len(held) < 2:
+        return None
+    moved_deg = float(np.std(held))
+    reason = f"the {exercise_set.signal} varies by {moved_deg:.0f} degrees"
+    return _part("steadiness", (SHAKY_DEG - moved_deg) / (SHAKY_DEG - STILL_DEG), reason)
 
 
 def _consistency_part(exercise_set: ExerciseSet) -> ScorePart | None:

@@ -9,15 +9,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import CameraError, FitcliError
+from fitcli.cache import cache_path, temporary_folder, try_writing
+from fitcli.errors import CameraError, FitcliError, MissingTorchError
 from fitcli.history import sessions_folder
 from fitcli.remedy import Remedy
+
+if TYPE_CHECKING:
+    from fitcli.network.device import Machine
 
 ENOUGH_DISK_BYTES = 500 * 1024**2
 """A minute of 720p takes some 20 MB, a session some 20 kB; less than this and a recording may fail half way."""
@@ -80,6 +85,8 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
         _Part("Pose models", _pose, Verdict.BROKEN, remedy.REINSTALL),
         _Part("Checkpoints", lambda: _checkpoints(checkpoints), Verdict.BROKEN, _checkpoints_cure(checkpoints)),
         _Part("Sessions", lambda: _sessions(sessions_folder(sessions)), Verdict.BROKEN, remedy.SESSIONS),
+        _Part("Cache", _cache, Verdict.LIMITED, remedy.CACHE),
+        _Part("Temp files", _temporary, Verdict.LIMITED, remedy.DISK),
         _Part("Cameras", _cameras, Verdict.LIMITED, remedy.OPENCV),
         _Part("Display", _display, Verdict.LIMITED, remedy.OPENCV),
         _Part("Audio output", _audio, Verdict.LIMITED, remedy.PORTAUDIO),
@@ -123,19 +130,25 @@ def _packages() -> Iterator[Check]:
 
 
 def _video() -> Iterator[Check]:
-    """Write a short video and read it back: codecs, and the temporary folder."""
+    """Write a short video and read it back, if there is a place for one."""
+    import av
     import numpy as np
 
     from fitcli.video import VideoWriter, frames
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trial.mp4")
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("fitcli-doctor-"))
+            try_writing(folder)
+        except OSError:
+            found = f"PyAV {av.__version__}; not tried, for there is no room for temporary files"
+            yield Check("Video", Verdict.LIMITED, found, remedy.DISK)
+            return
+        path = folder / "trial.mp4"
         with VideoWriter(path, 64, 64) as writer:
             for number in range(15):
                 writer.write(np.full((64, 64, 3), number * 16, np.uint8), number / 30)
         count = sum(1 for _ in frames(path, rate_hz=None))
-    import av
-
     found = f"PyAV {av.__version__}, H.264 written and read"
     yield Check("Video", Verdict.OK if count == 15 else Verdict.BROKEN, found, remedy.PYAV)
 
@@ -149,9 +162,19 @@ def _openvino() -> Iterator[Check]:
     yield Check("OpenVINO", Verdict.OK if "CPU" in devices else Verdict.BROKEN, found, remedy.OPENVINO)
 
 
-def _cuda() -> Iterator[Check]:
-    if shutil.which("nvidia-smi") is None:
+def _cuda(machine: Machine | None = None) -> Iterator[Check]:
+    from fitcli.network.device import Machine
+
+    machine = Machine.here() if machine is None else machine
+    if not machine.driver:
         yield Check("CUDA", Verdict.ABSENT, "no NVIDIA GPU here; the CPU does the work")
+        return
+    if not machine.torch:
+        found = (
+            "an NVIDIA GPU, but no PyTorch: the CPU does the work; with PyTorch, full-size networks on RGB and long "
+            "videos run on the GPU, and --device cuda works"
+        )
+        yield Check("CUDA", Verdict.LIMITED, found, remedy.everywhere(remedy.install("torch")))
         return
     import torch  # 2 s, so only where a GPU is
 
@@ -188,7 +211,9 @@ def _checkpoints(folder: Path | None) -> Iterator[Check]:
         try:
             runtime = load_runtime(path)
         except FitcliError as error:
-            yield Check(member.checkpoint, Verdict.BROKEN, str(error), _checkpoints_cure(folder))
+            unconverted = isinstance(error, MissingTorchError)
+            cure = remedy.everywhere(remedy.install("torch")) if unconverted else _checkpoints_cure(folder)
+            yield Check(member.checkpoint, Verdict.BROKEN, str(error), cure)
             continue
         spec = runtime.spec
         facts = [f"{spec.architecture} on {spec.input}", f"sha256 {runtime.checkpoint_sha256[:12]}", runtime.device]
@@ -225,6 +250,30 @@ def _sessions(folder: Path) -> Iterator[Check]:
     free = shutil.disk_usage(folder).free
     verdict = Verdict.OK if free >= ENOUGH_DISK_BYTES else Verdict.LIMITED
     yield Check("Free disk", verdict, f"{free / 1024**3:.1f} GiB where sessions are stored", remedy.DISK)
+
+
+def _cache() -> Iterator[Check]:
+    """Write to the user's cache: without it, everything works and every run begins slowly."""
+    try:
+        folder = cache_path("")
+        try_writing(folder)
+    except OSError as error:
+        found = f"{error.filename} cannot be written to ({error.strerror}); fitcli works without, and starts slower"
+        yield Check("Cache", Verdict.LIMITED, found, remedy.CACHE)
+        return
+    yield Check("Cache", Verdict.OK, f"{folder} can be written to")
+
+
+def _temporary() -> Iterator[Check]:
+    try:
+        with temporary_folder("fitcli-doctor-") as folder:
+            try_writing(folder)
+            found = f"{folder.parent} can be written to"
+    except OSError as error:
+        found = f"none can be written ({error.strerror}): no speech, no recording"
+        yield Check("Temp files", Verdict.LIMITED, found, remedy.DISK)
+        return
+    yield Check("Temp files", Verdict.OK, found)
 
 
 def _cameras() -> Iterator[Check]:
@@ -289,8 +338,14 @@ def _speech() -> Iterator[Check]:
         missing = TROUBLES[voices.trouble]
         yield Check("Speech", Verdict.LIMITED, missing.what, missing.remedy)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        trouble = speak("Ready.", file=Path(folder, "ready.wav"))
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("fitcli-doctor-"))
+        except OSError:
+            missing = TROUBLES["no_room"]
+            yield Check("Speech", Verdict.LIMITED, missing.what, missing.remedy)
+            return
+        trouble = speak("Ready.", file=folder / "ready.wav")
     english = [name for name in voices.names if name.startswith("en")]
     found = f"{len(voices.names)} voices, {len(english)} of them English"
     if trouble:

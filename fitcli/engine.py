@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from fitcli.cache import cache_folder, without
+
 if TYPE_CHECKING:
-    from openvino import CompiledModel, Core
+    from openvino import CompiledModel, Core, Model
 
+COMPILED = "openvino"
+"""Where in the user's cache compiled networks are kept."""
 
-_CONVERTER = "openvino.tools.ovc"
+_CONVERTER, _TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 _importing = threading.Lock()
 
 
-def compiled(path: Path, *, streams: int | None = None, precision: str = "f32") -> CompiledModel:
-    """The network of a model file (OpenVINO IR or .tflite), ready for single quick answers on the CPU.
+def compiled(network: Path | Model, *, streams: int | None = None, precision: str = "f32") -> CompiledModel:
+    """A network, of a model file (OpenVINO IR or .tflite) or in memory, ready for single quick answers on the CPU.
 
     streams: how many inferences go on side by side, each on one core; None is one inference on all of them.
     precision: "f32" or "bf16"; newer CPUs would choose bf16 by themselves, in which BlazePose's metric landmarks are
@@ -30,8 +38,29 @@ def compiled(path: Path, *, streams: int | None = None, precision: str = "f32") 
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
     if streams is not None:
         options |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
-    # By its path: what was compiled before is found by the file alone, a quarter of the time of reading the graph.
-    return core().compile_model(path, "CPU", options)
+    if folder := cache_folder(COMPILED):
+        try:
+            # What was compiled before is found by the file's path alone, in a quarter of the time of reading the graph.
+            return core().compile_model(network, "CPU", options | {"CACHE_DIR": str(folder)})
+        except RuntimeError as error:  # a damaged network fails again below
+            without(f"{folder} cannot be used as cache ({str(error).splitlines()[0]})")
+    return core().compile_model(network, "CPU", options)
+
+
+def save(model: Model, path: Path) -> None:
+    """Write a network as IR in float32: `path` and the weights beside it, `.bin`; raises `OSError`.
+
+    Another fitcli may read the pair: each file is moved into place whole, the weights first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as scratch:
+        made = Path(scratch) / path.name
+        try:
+            openvino().save_model(model, made, compress_to_fp16=False)
+        except RuntimeError as error:  # OpenVINO's word for a full disk
+            raise OSError(errno.EIO, "the files cannot be written whole", str(path.parent)) from error
+        for suffix in (".bin", ".xml"):
+            made.with_suffix(suffix).replace(path.with_suffix(suffix))
 
 
 def has_bf16() -> bool:
@@ -52,24 +81,36 @@ def openvino() -> ModuleType:
     return sys.modules["openvino"]
 
 
+@contextmanager
+def converter() -> Iterator[Callable[..., Any]]:
+    """OpenVINO's `convert_model`, kept from reporting its use over the internet for as long as the block runs.
+
+    CI=true is the converter's own switch, read whenever it sets up its telemetry. The package that sends is blocked
+    besides: the converter works without it. Where a program had imported both before, its consent is withdrawn.
+    """
+    openvino()
+    before = os.environ.get("CI")
+    os.environ["CI"] = "true"
+    sender = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # as in `openvino`
+    try:
+        imported = importlib.import_module(_CONVERTER)
+        if sender:
+            imported.telemetry.consent = False
+        yield imported.convert_model
+    finally:
+        if sender:
+            sys.modules[_TELEMETRY] = sender
+        else:
+            del sys.modules[_TELEMETRY]
+        if before is None:
+            del os.environ["CI"]
+        else:
+            os.environ["CI"] = before
+
+
 @cache
 def core() -> Core:
-    """OpenVINO's core, with the user's cache for compiled networks where one can be written."""
+    """OpenVINO's core."""
     shared: Core = openvino().Core()
-    if folder := cache_folder():
-        shared.set_property({"CACHE_DIR": str(folder)})
     return shared
-
-
-@cache
-def cache_folder() -> Path | None:
-    """Where networks may be kept for the next run: the user's cache folder, or None where nothing can be written."""
-    import platformdirs
-
-    folder = platformdirs.user_cache_path("fitcli") / "openvino"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None

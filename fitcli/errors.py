@@ -13,6 +13,12 @@ class FitcliError(Exception):
     exit_code = 1
 
 
+class OutputNameError(FitcliError):
+    """The name of a file to write cannot be right: a folder, the ending of another format, a name given twice."""
+
+    exit_code = 2
+
+
 class MissingInputError(FitcliError):
     """The file or folder is not there, or the folder holds no video."""
 
@@ -37,6 +43,10 @@ class CheckpointError(FitcliError):
     exit_code = 6
 
 
+class MissingTorchError(CheckpointError):
+    """A checkpoint cannot be used before the extra `torch`, which reads and converts it, is installed."""
+
+
 class DeviceError(FitcliError):
     """The device that was asked for is not here."""
 
@@ -53,3 +63,9 @@ class CameraError(FitcliError):
     """No camera, camera in use, permission denied, no frames."""
 
     exit_code = 9
+
+
+class MissingTrainingError(FitcliError):
+    """A package of the extra `train` is not installed."""
+
+    exit_code = 10

@@ -53,6 +53,6 @@ def framing_advice(landmarks: FloatArray | None, width: int, height: int) -> str
 
 def usual_advice(track: PoseTrack) -> str | None:
     """What fits more of a track's moments than anything else: an advice, or None for a whole body in the picture."""
-    seen = track.landmarks[track.presence > 0]
-    advice = Counter(framing_advice(landmarks, track.frame_width, track.frame_height) for landmarks in seen)
+    seen = [index for index in range(len(track)) if track.presence[index] > 0]
+    advice = Counter(framing_advice(track.landmarks[index], *track.size(index)) for index in seen)
     return max(advice, key=advice.__getitem__, default=None)

@@ -24,15 +24,18 @@ from fitcli.analysis import (
     Timings,
     WindowScore,
 )
+from fitcli.catalog import Classes, catalog
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.keypose import KeyPose, key_poses
 
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
 
-SCHEMA = 2
-"""Version of a session file. Fields may be added without raising it: readers give a missing one its default and leave
-an unknown one alone. It rises when a field changes its meaning or readers need a new one; `_MIGRATIONS` then brings
+SCHEMA, SCHEMA_WITHOUT_HOLDS = 3, 2
+"""Versions of a session file: the newest, and that of a session without a hold, which earlier releases read as well.
+
+Fields may be added without raising it: readers give a missing one its default and leave an unknown one alone. It rises
+when a field changes its meaning or readers need a new one, as a set without repetitions does; `_MIGRATIONS` then brings
 older files forward while they are read. The files themselves stay as they were written."""
 
 _Kind = TypeVar("_Kind")
@@ -48,8 +51,9 @@ class Session:
     """One stored analysis, with what only the person knows: the weight moved, in kilograms, and a note.
 
     `created` is local time with its UTC offset, `fitcli` the version that stored it. `analysis` is without its sets,
-    which `whole` adds; `score`, 0..100, is the mean of those that have one and `set_repetitions` counts each set of the
-    named exercise. `fields` is what the file holds.
+    which `whole` adds; `score`, 0..100, is the mean of those that have one. Of the named exercise, `set_repetitions`
+    counts each set that has any, `set_holds_s` is how long each hold lasted, and `set_cadences_per_min` the pace of
+    each set that is measured by it. `fields` is what the file holds.
     """
 
     id: str
@@ -61,6 +65,8 @@ class Session:
     note: str = ""
     score: float | None = None
     set_repetitions: tuple[int, ...] = ()
+    set_holds_s: tuple[float, ...] = ()
+    set_cadences_per_min: tuple[float, ...] = ()
     fields: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -91,7 +97,10 @@ class Skipped:
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:
-    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder."""
+    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder.
+
+    Raises `StorageError` for a user without a home folder.
+    """
     if explicit is not None:
         return explicit
     if named := os.environ.get("FITCLI_SESSIONS"):
@@ -99,9 +108,17 @@ def sessions_folder(explicit: Path | None = None) -> Path:
     here = Path("sessions")
     if here.is_dir():
         return here
-    from platformdirs import user_data_path  # only here: most runs name a folder or stand beside one
+    # Only here: most runs name a folder or stand beside one.
+    from platformdirs import user_data_path
 
-    return user_data_path("fitcli", appauthor=False) / "sessions"
+    from fitcli.cache import users_folder
+
+    try:
+        return users_folder(lambda: user_data_path("fitcli", appauthor=False)) / "sessions"
+    except OSError as error:
+        raise StorageError(
+            "This user has no home folder for sessions: name a folder with --sessions, or set FITCLI_SESSIONS."
+        ) from error
 
 
 @dataclass
@@ -120,7 +137,7 @@ class SessionStore:
         identifier = secrets.token_hex(4)
         path = self.folder / _file_name(identifier, created, analysis)
         fields = {
-            "schema": SCHEMA,
+            "schema": SCHEMA if any(one.held_s is not None for one in analysis.sets) else SCHEMA_WITHOUT_HOLDS,
             "id": identifier,
             "created": created.isoformat(timespec="milliseconds"),
             "fitcli": fitcli.__version__,
@@ -150,6 +167,10 @@ class SessionStore:
                 self.skipped.append(Skipped(path, f"{path} was stored by a newer fitcli: update to see it."))
             except _DAMAGE:
                 self.skipped.append(_set_aside(path))
+
+    def files(self) -> Iterator[Path]:
+        """Every file of the history, deleted and set aside ones included; none where there is no folder."""
+        return (path for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else iter(())
 
     def find(self, start: str) -> Session:
         """The one session whose id begins with `start`; raises `MissingInputError` where there is none, or several."""
@@ -293,7 +314,12 @@ def _with_poses(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "poses": []}
 
 
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses}
+def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+    """From 2 to 3: a set may be a hold; those of before have repetitions."""
+    return fields
+
+
+_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses, 2: _as_it_is}
 """What brings a session of that version to the next one."""
 
 
@@ -316,6 +342,8 @@ def _session(written: dict[str, Any], path: Path) -> Session:
     sets = fields["analysis"].get("sets", ())
     scores = [float(row["score"]) for row in sets if row.get("score") is not None]
     named = analysis.exercise.name if analysis.exercise else None
+    done = [row for row in sets if named and row["exercise"] == named]
+    holds, cadences = ([row[key] for row in done if row.get(key) is not None] for key in ("held_s", "cadence_per_min"))
     return Session(
         id=str(fields["id"]),
         created=created if created.tzinfo else created.astimezone(),
@@ -325,7 +353,9 @@ def _session(written: dict[str, Any], path: Path) -> Session:
         weight_kg=None if weight is None else float(weight),
         note=str(fields.get("note") or ""),
         score=sum(scores) / len(scores) if scores else None,
-        set_repetitions=tuple(int(row["repetitions"]) for row in sets if named and row["exercise"] == named),
+        set_repetitions=tuple(int(row["repetitions"]) for row in done if row.get("held_s") is None),
+        set_holds_s=tuple(map(float, holds)),
+        set_cadences_per_min=tuple(map(float, cadences)),
         fields=written,
     )
 
@@ -371,6 +401,7 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
             for row in fields["networks"]
         ),
         device=fields["device"],
+        device_reason=fields.get("device_reason") or "",
         timings=Timings(took["decode"], took["pose"], took["network"], took["total"]),
         windows=tuple(
             WindowScore(
@@ -386,7 +417,14 @@ def _analysis(fields: dict[str, Any]) -> Analysis:
         consistent_with=tuple(fields.get("consistent_with", ())),
         muscle_scores=fields.get("muscle_scores", "sigmoid"),
         picture_stretch=float(fields.get("picture_stretch", 1.0)),
+        broken_off_s=None if fields.get("broken_off_s") is None else float(fields["broken_off_s"]),
+        classes=_classes(fields.get("classes")),
     )
+
+
+def _classes(fields: dict[str, Any] | None) -> Classes:
+    """The order of the scores of each window; files of before 29 exercises were known mean the paper's."""
+    return Classes(tuple(fields["exercises"]), tuple(fields["muscles"])) if fields else catalog().paper
 
 
 def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:
@@ -412,6 +450,7 @@ def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:
                 if row["score"] is not None
                 else None
             ),
+            held_s=row.get("held_s"),
         )
         for row in rows
     )

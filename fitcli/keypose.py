@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # both bring numpy, which listing the history does without
     from fitcli.pose.track import PoseTrack
 
 START, TURN, BEST_SEEN = "start", "turn", "best seen"
-"""Where in a movement: between repetitions, at the turn of one, or where no repetition was counted."""
+"""Where in a movement: between repetitions, at the turn of one, or where none was counted, as in a hold."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class KeyPose:
 
 
 def key_poses(analysis: Analysis) -> tuple[KeyPose, ...]:
-    """Start and turn of each set's best seen repetition, or the best seen moment of a video without one.
+    """Start and turn of each set's best seen repetition, the best seen moment of a hold, or that of the whole video.
 
     Empty where nobody was found, and for an analysis that carries no track any more.
     """
@@ -57,9 +57,10 @@ def key_poses(analysis: Analysis) -> tuple[KeyPose, ...]:
         if repetition:
             poses.append(_pose(track, _nearest(track, repetition.start_s), number, START))
             poses.append(_pose(track, _nearest(track, repetition.turn_s), number, TURN))
+        elif exercise_set.held_s is not None:
+            poses.append(_best_moment(track, number, exercise_set.start_s, exercise_set.end_s))
     if not poses:
-        seen = track.landmarks[:, :, 2].mean(1) * (track.presence > 0)
-        poses.append(_pose(track, int(seen.argmax()), 0, BEST_SEEN))
+        poses.append(_best_moment(track, 0, float(track.times_s[0]), float(track.times_s[-1])))
     return tuple(poses)
 
 
@@ -75,6 +76,13 @@ def _best_seen(exercise_set: ExerciseSet, track: PoseTrack) -> Repetition | None
     return max(exercise_set.repetitions, key=seen, default=None)
 
 
+def _best_moment(track: PoseTrack, number: int, start_s: float, end_s: float) -> KeyPose:
+    """The best seen moment between two times."""
+    inside = (track.times_s >= start_s) & (track.times_s <= end_s)
+    seen = track.landmarks[:, :, 2].mean(1) * (track.presence > 0) * inside
+    return _pose(track, int(seen.argmax()), number, BEST_SEEN)
+
+
 def _nearest(track: PoseTrack, time_s: float) -> int:
     """The sample with a person in it that is nearest to a time."""
     away = abs(track.times_s - time_s)
@@ -83,6 +91,7 @@ def _nearest(track: PoseTrack, time_s: float) -> int:
 
 
 def _pose(track: PoseTrack, index: int, number: int, moment: str) -> KeyPose:
-    landmarks = track.landmarks[index] * (track.frame_width / track.frame_height, 1, 1)
+    width, height = track.size(index)
+    landmarks = track.landmarks[index] * (width / height, 1, 1)
     rows = tuple((float(x), float(y), float(v)) for x, y, v in landmarks)
     return KeyPose(number, moment, float(track.times_s[index]), rows)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fitcli.analysis import ExerciseScore
-from fitcli.catalog import catalog
 from fitcli.coach import SURE_OF_EXERCISE
 from fitcli.cues import newest_cue
 from fitcli.errors import CheckpointError
-from fitcli.motion import ExerciseSet, LiveCounter, Repetition
+from fitcli.motion import ExerciseSet, LiveCount, LiveCounter, Repetition, cadence_per_min
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
 
@@ -41,11 +40,16 @@ SAME_CUE_EVERY_S = 20.0
 
 @dataclass(frozen=True)
 class SetSummary:
-    """A set that is over: its number from 1, its exercise (None: not recognised), its complete repetitions."""
+    """A set that is over: its number from 1, its exercise (None: not recognised), its complete repetitions.
+
+    `held_s` is None for anything but a hold, `cadence_per_min` for what is not measured by it.
+    """
 
     number: int
     exercise: str | None
     repetitions: int
+    held_s: float | None = None
+    cadence_per_min: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Coaching:
 
     `repetitions` are the current set's, `total` those of all sets; `set_number` runs from 1. `rest_s` is the time since
     the last repetition where the set is over, None while one runs. `exercise` is None until it is recognised. `latest`
-    is the last repetition, `measure` what its range is of. `cue` is the form cue given last, the `cue_number`-th one.
+    is the last repetition, `measure` what its range is of. `held_s` is how long the current set holds its position,
+    None for repetitions, `cadence_per_min` their pace where the exercise is measured by it. `cue` is the form cue given
+    last, the `cue_number`-th one.
     """
 
     repetitions: int = 0
@@ -67,6 +73,8 @@ class Coaching:
     cue: str | None = None
     cue_number: int = 0
     finished: tuple[SetSummary, ...] = ()
+    held_s: float | None = None
+    cadence_per_min: float | None = None
 
 
 class Recogniser:
@@ -137,7 +145,7 @@ def _named(belief: FloatArray, ensemble: Ensemble) -> ExerciseScore | None:
     probability = float(belief[best])
     if belief[-1] >= ensemble.config.other_from or probability < ensemble.config.certain_from:
         return None
-    return ExerciseScore(catalog().exercise_names[best], probability)
+    return ExerciseScore(ensemble.classes.exercises[best], probability)
 
 
 class LiveCoach:
@@ -184,8 +192,8 @@ class LiveCoach:
         if count.completed and count.latest and exercise and exercise.probability >= SURE_OF_EXERCISE:
             self._choose_cue(count.latest, time_s)
         if count.rest_s is not None:
-            self._finish_set(count.set_number, count.repetitions, exercise)
-        latest = count.latest if count.repetitions else None
+            self._finish_set(count, exercise)
+        latest = count.latest if count.repetitions or count.held_s is not None else None
         return Coaching(
             repetitions=count.repetitions,
             total=count.total,
@@ -197,6 +205,8 @@ class LiveCoach:
             cue=self._cue,
             cue_number=self._cue_number,
             finished=tuple(self._finished.values()),
+            held_s=count.held_s,
+            cadence_per_min=cadence_per_min(self._counter.exercise, count.repetitions, count.lasted_s),
         )
 
     def finish(self) -> tuple[SetSummary, ...]:
@@ -204,7 +214,7 @@ class LiveCoach:
         with self._one_at_a_time:  # the last pose may be under way
             count = self._counter.finish()
             exercise = self._recogniser.exercise if self._recogniser else None
-            self._finish_set(count.set_number, count.repetitions, exercise)
+            self._finish_set(count, exercise)
             return tuple(self._finished.values())
 
     def track(self, last_s: float = np.inf) -> PoseTrack:
@@ -231,10 +241,13 @@ class LiveCoach:
             self._cue, self._cue_number = found.sentence, self._cue_number + 1
             self._cue_given_s[found.cue] = now_s
 
-    def _finish_set(self, number: int, repetitions: int, exercise: ExerciseScore | None) -> None:
-        if repetitions:
-            before = self._finished.get(number)
-            name = exercise.name if exercise else None
-            # what is recognised in the rest belongs to the set to come
-            if before is None or before.repetitions != repetitions:
-                self._finished[number] = SetSummary(number, name, repetitions)
+    def _finish_set(self, count: LiveCount, exercise: ExerciseScore | None) -> None:
+        if not count.repetitions and count.held_s is None:
+            return
+        name = exercise.name if exercise else None
+        cadence = cadence_per_min(name, count.repetitions, count.lasted_s)
+        summary = SetSummary(count.set_number, name, count.repetitions, count.held_s, cadence)
+        before = self._finished.get(count.set_number)
+        # what is recognised in the rest belongs to the set to come
+        if before is None or (before.repetitions, before.held_s) != (summary.repetitions, summary.held_s):
+            self._finished[count.set_number] = summary

@@ -26,25 +26,30 @@ EPLEY_LIMIT = 12
 
 @dataclass(frozen=True)
 class Week:
-    """What was done in the week that begins on `monday`."""
+    """What was done in the week that begins on `monday`; `held_s` are the seconds of all holds."""
 
     monday: date
     sessions: int
     repetitions: int
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class BestSet:
-    """An exercise's best set: the highest estimated one-repetition maximum, else the most repetitions.
+    """An exercise's best set: the highest estimated one-repetition maximum, the longest hold, the highest cadence, or
+    else the most repetitions, by what the exercise is counted in.
 
-    `repetitions` are those of that set, None where none were counted. `one_repetition_max_kg` is Epley's estimate, None
-    without a weight or for sets too long for it.
+    `repetitions` are those of that set, None where none were counted, `held_s` and `cadence_per_min` None for exercises
+    that are counted otherwise. `one_repetition_max_kg` is Epley's estimate, None without a weight or for sets too long
+    for it.
     """
 
     exercise: str
     session: Session
     repetitions: int | None
     one_repetition_max_kg: float | None
+    held_s: float | None = None
+    cadence_per_min: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class ScoreTrend:
 
 @dataclass(frozen=True)
 class Reached:
-    """What one session of an exercise reached: a score 0..100, or an estimated one-repetition maximum in kilograms."""
+    """What one session of an exercise reached: a score 0..100, an estimated one-repetition maximum in kilograms, the
+    seconds of its longest hold, or its highest cadence in repetitions a minute."""
 
     exercise: str
     day: date
@@ -77,7 +83,10 @@ class MuscleTraining:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The sums over a history; `weeks` and what was reached oldest first, the others in the catalogue's order."""
+    """The sums over a history; `weeks` and what was reached oldest first, the others in the catalogue's order.
+
+    `muscles` are those that the networks of any session know.
+    """
 
     sessions: int
     repetitions: int
@@ -90,6 +99,8 @@ class TrainingProgress:
     muscles: tuple[MuscleTraining, ...]
     reached_scores: tuple[Reached, ...] = ()
     reached_maxima_kg: tuple[Reached, ...] = ()
+    reached_holds_s: tuple[Reached, ...] = ()
+    reached_cadences_per_min: tuple[Reached, ...] = ()
 
     @property
     def shown_weeks(self) -> tuple[Week, ...]:
@@ -99,7 +110,8 @@ class TrainingProgress:
     @property
     def exercises(self) -> tuple[str, ...]:
         """The exercises that anything was reached in."""
-        known = {each.exercise for each in (*self.reached_scores, *self.reached_maxima_kg)}
+        reached = (self.reached_scores, self.reached_maxima_kg, self.reached_holds_s, self.reached_cadences_per_min)
+        known = {each.exercise for kind in reached for each in kind}
         return tuple(name for name in catalog().exercise_names if name in known)
 
     def scores(self, exercise: str) -> tuple[Reached, ...]:
@@ -109,6 +121,14 @@ class TrainingProgress:
     def maxima(self, exercise: str) -> tuple[Reached, ...]:
         """The estimated one-repetition maxima of one exercise."""
         return tuple(each for each in self.reached_maxima_kg if each.exercise == exercise)
+
+    def holds(self, exercise: str) -> tuple[Reached, ...]:
+        """The longest hold of each session of one exercise, in seconds."""
+        return tuple(each for each in self.reached_holds_s if each.exercise == exercise)
+
+    def cadences(self, exercise: str) -> tuple[Reached, ...]:
+        """The highest cadence of each session of one exercise, in repetitions a minute."""
+        return tuple(each for each in self.reached_cadences_per_min if each.exercise == exercise)
 
 
 def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingProgress:
@@ -121,7 +141,8 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
     weeks = []
     for start in (monday - timedelta(weeks=back) for back in reversed(range(WEEKS))):
         within = [session for session in known if _monday(days[id(session)]) == start]
-        weeks.append(Week(start, len(within), sum(session.analysis.repetitions or 0 for session in within)))
+        repetitions = sum(session.analysis.repetitions or 0 for session in within)
+        weeks.append(Week(start, len(within), repetitions, sum(sum(session.set_holds_s) for session in within)))
     return TrainingProgress(
         sessions=len(known),
         repetitions=sum(session.analysis.repetitions or 0 for session in known),
@@ -131,23 +152,27 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
         weeks=tuple(weeks),
         best=_best(known),
         trends=_trends(known),
-        muscles=tuple(_muscle(name, known, days, today) for name in catalog().muscles),
+        muscles=tuple(_muscle(name, known, days, today) for name in _told(known)),
         reached_scores=_reached(known, days, lambda session: session.score),
         reached_maxima_kg=_reached(known, days, _max_kg),
+        reached_holds_s=_reached(known, days, lambda session: max(session.set_holds_s, default=None)),
+        reached_cadences_per_min=_reached(known, days, lambda session: max(session.set_cadences_per_min, default=None)),
     )
 
 
 def best_set(session: Session) -> BestSet | None:
-    """The best set of a session; None for one without an exercise, or with neither repetitions nor a weight."""
+    """The best set of a session; None for one without an exercise, or without repetitions, a hold or a weight."""
     exercise, weight_kg = session.analysis.exercise, session.weight_kg
-    if exercise is None or not (session.analysis.repetitions or weight_kg):
+    if exercise is None or not (session.analysis.repetitions or session.set_holds_s or weight_kg):
         return None
+    held_s = max(session.set_holds_s, default=None)
+    cadence = max(session.set_cadences_per_min, default=None)
     sets = session.set_repetitions or tuple(filter(None, (session.analysis.repetitions,)))
     estimates = {number: estimate for number in sets if (estimate := _estimate_kg(weight_kg, number))}
     if estimates:
         repetitions = max(estimates, key=lambda number: estimates[number])
-        return BestSet(exercise.name, session, repetitions, estimates[repetitions])
-    return BestSet(exercise.name, session, max(sets, default=None), None)
+        return BestSet(exercise.name, session, repetitions, estimates[repetitions], held_s, cadence)
+    return BestSet(exercise.name, session, max(sets, default=None), None, held_s, cadence)
 
 
 def _estimate_kg(weight_kg: float | None, repetitions: int) -> float | None:
@@ -190,8 +215,9 @@ def _best(sessions: Iterable[Session]) -> tuple[BestSet, ...]:
         if best := best_set(session):
             candidates[best.exercise].append(best)
 
-    def merit(best: BestSet) -> tuple[float, float, int]:
-        return (best.one_repetition_max_kg or 0, best.session.weight_kg or 0, best.repetitions or 0)
+    def merit(best: BestSet) -> tuple[float, ...]:
+        strength = (best.one_repetition_max_kg or 0, best.session.weight_kg or 0)
+        return (*strength, best.held_s or 0, best.cadence_per_min or 0, best.repetitions or 0)
 
     return tuple(max(candidates[name], key=merit) for name in catalog().exercise_names if name in candidates)
 
@@ -218,6 +244,11 @@ def _trends(sessions: Iterable[Session]) -> tuple[ScoreTrend, ...]:
             latest, before = scores[name][-compared:], scores[name][-2 * compared : -compared]
             trends.append(ScoreTrend(name, sum(latest) / compared, sum(before) / compared))
     return tuple(trends)
+
+
+def _told(sessions: Iterable[Session]) -> tuple[str, ...]:
+    """The muscle groups that any session's networks know, in the catalogue's order: of others nothing is known."""
+    return catalog().union(session.analysis.classes for session in sessions).muscles
 
 
 def _muscle(name: str, sessions: Iterable[Session], days: dict[int, date], today: date) -> MuscleTraining:

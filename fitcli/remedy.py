@@ -90,10 +90,13 @@ def _requirements() -> list[tuple[Requirement, bool]]:
 def _installer(*options: str) -> str:
     """The command that installs packages in the environment of this interpreter, to be followed by requirements.
 
-    An environment that is not activated is not the one of the `pip` on the path, and one that uv made has no pip.
+    An environment that is not activated is not the one of the `pip` on the path, one that uv made has no pip, and
+    pipx hides its own.
     """
     python, found = _quoted(_shortest(sys.executable)), shutil.which("pip")
-    if found and Path(found).parent == Path(sys.executable).parent:
+    if Path(sys.prefix, "pipx_metadata.json").is_file():
+        command = f"pipx runpip {_quoted(Path(sys.prefix).name)} install"
+    elif found and Path(found).parent == Path(sys.executable).parent:
         command = "pip install"
     elif find_spec("pip"):
         command = f"{python} -m pip install"
@@ -104,6 +107,61 @@ def _installer(*options: str) -> str:
     if sys.prefix == sys.base_prefix and _managed_by_the_system():
         options = ("--break-system-packages", *options)  # as whoever installed fitcli there had to say
     return " ".join((command, *options))
+
+
+EXTRAS = {
+    "torch": ("torch", "torchvision", "pytorchvideo"),
+    "train": (
+        *("torch", "torchvision", "pytorchvideo"),
+        *("filelock", "lightning", "matplotlib", "sklearn", "tensorboard", "torchmetrics"),
+    ),
+}
+"""The optional parts of fitcli, as `pyproject.toml` has them: the modules that each installs."""
+
+_PROJECTS = {"torch": "PyTorch", "sklearn": "scikit-learn"}
+
+
+def lacking(extra: str) -> str | None:
+    """The first module of an extra that is not installed, or None; nothing is imported to find out."""
+    return next((module for module in EXTRAS[extra] if not _is_installed(module)), None)
+
+
+def not_installed(what: str, extra: str) -> str:
+    """The sentence for `what`, which cannot be done because a package of `extra` is missing, with the command."""
+    module = lacking(extra) or EXTRAS[extra][0]
+    return f"{what} needs {_PROJECTS.get(module, module)}, which is not installed: run `{install(extra)}`."
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra to the environment of this interpreter."""
+    wanted = f"{_DISTRIBUTION}[{extra}]"
+    if Path(sys.prefix, "uv-receipt.toml").is_file():
+        # As a whole: what is merely added to a tool's environment is gone after the next `uv tool upgrade`.
+        return f"uv tool install {_uv_source(wanted)}"
+    return f"{_installer()} {_quoted(wanted)}"
+
+
+def _uv_source(wanted: str) -> str:
+    """What names fitcli and its extra for `uv tool install`, from where fitcli came."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        origin = json.loads(distribution(_DISTRIBUTION).read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        origin = {}
+    if "url" not in origin:  # from a package index
+        return _quoted(wanted)
+    source = f"{origin['vcs_info']['vcs']}+{origin['url']}" if "vcs_info" in origin else origin["url"]
+    editable = "--editable " if origin.get("dir_info", {}).get("editable") else ""
+    return editable + _quoted(f"{wanted} @ {source}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # whatever hides it, it cannot be imported
+        return False
 
 
 def _managed_by_the_system() -> bool:
@@ -271,6 +329,12 @@ SESSIONS = Remedy(
     fedora="export FITCLI_SESSIONS=~/fitcli-sessions",
     macos="export FITCLI_SESSIONS=~/fitcli-sessions",
     windows="setx FITCLI_SESSIONS %USERPROFILE%\\fitcli-sessions",
+)
+CACHE = Remedy(
+    debian="df -h ~/.cache, then free some space, or export XDG_CACHE_HOME=/a/folder/of/yours",
+    fedora="df -h ~/.cache, then free some space, or export XDG_CACHE_HOME=/a/folder/of/yours",
+    macos="df -h ~/Library/Caches, then free some space",
+    windows="start ms-settings:storagesense",
 )
 DISK = Remedy(
     debian="sudo apt clean && df -h",

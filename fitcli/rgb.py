@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli.pose.track import FloatArray
-from fitcli.video import Frame, Image
+from fitcli.video import GAP_S, SHORTEST_S, Frame, Image
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -104,32 +104,48 @@ class RgbWindows:
 
     The last window ends with the video: it overlaps the one before unless less than `SHORTEST_REST` of a window is
     left, which is then not looked at; a video shorter than a window is one window. Holds the crops of one window.
+
+    What comes after a gap of more than `GAP_S` is cut as a video of its own; what is too short to hold a movement is
+    left out where there is something longer.
     """
 
     def __init__(self, spec: RgbClipSpec) -> None:
         self.spec = spec
         self._crops: deque[tuple[float, FloatArray]] = deque()
         self._start_s: float | None = None
+        self._first_s = 0.0
+        self._given = False
 
     def push(self, frame: Frame) -> RgbWindow | None:
         """Take the next frame, upright and in full size; gives the window that ended before it, if any."""
-        if self._start_s is None:
-            self._start_s = frame.time_s
         window = None
+        if self._crops and frame.time_s - self._crops[-1][0] > GAP_S:
+            window = self._last_window()
+            self._crops.clear()
+            self._start_s = None
+        if self._start_s is None:
+            self._start_s = self._first_s = frame.time_s
         if frame.time_s >= self._start_s + self.spec.window_s - _ROUNDING_S:
             window = self._window(self._start_s)
-            while frame.time_s >= self._start_s + self.spec.window_s - _ROUNDING_S:  # over gaps in the stream too
+            while frame.time_s >= self._start_s + self.spec.window_s - _ROUNDING_S:
                 self._start_s += self.spec.window_s
         self._crops.append((frame.time_s, rgb_crop(frame.image, self.spec)))
         while self._crops[0][0] < frame.time_s - self.spec.window_s - _ROUNDING_S:
             self._crops.popleft()
+        self._given = self._given or window is not None
         return window
 
     def finish(self) -> RgbWindow | None:
         """The window at the end of the stream, if enough is left for one."""
+        return self._last_window(at_end=True)
+
+    def _last_window(self, *, at_end: bool = False) -> RgbWindow | None:
+        """The window at the end of a stretch; None where too little is left, or where all of it is too short."""
         if self._start_s is None:
             return None
         first_s, last_s = self._crops[0][0], self._crops[-1][0]
+        if last_s - self._first_s < SHORTEST_S and (self._given or not at_end):
+            return None
         whole = self._start_s <= first_s + _ROUNDING_S
         if not whole and last_s - self._start_s < SHORTEST_REST * self.spec.window_s:
             return None

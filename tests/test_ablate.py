@@ -12,6 +12,7 @@ import pytest
 from commandline import fitcli
 
 from fitcli.catalog import catalog
+from fitcli.network.ensemble import ideal_matrix
 from fitcli.report.ablation import html, markdown
 from fitcli.training.ablation import AblationReport, Plan, Row, Run, mean_interval, measured
 from fitcli.training.metrics import muscle_metrics
@@ -40,11 +41,10 @@ def data(tmp_path: Path) -> Path:
 
 
 def scores(clips: int = 40, seed: int = 0, right: float = 2.0) -> Scores:
-    """Logits that favour the truth by `right`, on a data set with all exercises."""
+    """Logits that favour the truth by `right`, on a data set with all of the paper's exercises."""
     rng = np.random.default_rng(seed)
-    names = catalog().muscles
     target = np.arange(clips) % 16
-    muscles = np.array([[float(m in catalog().exercises[i].muscles) for m in names] for i in target], np.float32)
+    muscles = ideal_matrix(catalog().paper)[target]
     exercise = rng.normal(size=(clips, 16)) + right * np.eye(16)[target]
     return Scores(exercise, rng.normal(size=(clips, 11)) + right * (2 * muscles - 1), target, muscles)
 

@@ -11,7 +11,7 @@ import pytest
 from commandline import ROOT, SAMPLE, fitcli
 from rich.console import Console
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER, catalog
 from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
 from fitcli.network.runtime import Logits
 from fitcli.report.metrics import report_table
@@ -19,7 +19,8 @@ from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, cali
 from fitcli.training.evaluate import Report, ScoredClip, answers, measure, report
 from fitcli.training.sequences import Labels
 
-EXERCISES, MUSCLES = len(catalog().exercises), len(catalog().muscles)
+CLASSES = catalog().classes
+EXERCISES, MUSCLES = len(CLASSES.exercises), len(CLASSES.muscles)
 RIGHT = 0.85
 """Share of the clips whose exercise the good networks know."""
 
@@ -43,24 +44,26 @@ def scored(number: int, rng: np.random.Generator) -> ScoredClip:
         Logits(exercise[None].astype(np.float32), (4 * muscle - 2)[None].astype(np.float32))
         for exercise, muscle in ((knowing, working), (knowing, working), (guess, rng.random(MUSCLES)))
     )
-    labels = Labels(truth, tuple(working.tolist()) if not none else (float("nan"),) * MUSCLES)
+    labels = Labels(
+        (*CLASSES.exercises, OTHER)[truth], tuple(working.tolist()) if not none else (float("nan"),) * MUSCLES
+    )
     return ScoredClip(str(number), "", labels, logits, np.ones(1, np.float32))
 
 
 @pytest.fixture(scope="module")
 def clips() -> list[ScoredClip]:
     rng = np.random.default_rng(0)
-    return [scored(number, rng) for number in range(150)]
+    return [scored(number, rng) for number in range(270)]
 
 
 @pytest.fixture(scope="module")
 def fitted(clips: list[ScoredClip]) -> EnsembleConfig:
-    return calibrate(clips, ("good.ckpt", "alike.ckpt", "guesses.ckpt"))
+    return calibrate(clips, ("good.ckpt", "alike.ckpt", "guesses.ckpt"), CLASSES)
 
 
 def named(clips: list[ScoredClip], config: EnsembleConfig) -> tuple[np.ndarray, np.ndarray]:
     """Of the clips that show an exercise: how sure the answer is, and how probable none of them is."""
-    scores, targets, _ = answers(clips, config)
+    scores, targets, _ = answers(clips, config, CLASSES)
     one = targets < EXERCISES
     return scores.exercise[one].max(1), scores.other[one]
 
@@ -101,21 +104,21 @@ def test_the_exercise_speaks_for_the_muscles_only_where_the_muscle_heads_are_wor
         ideal = [float(name in catalog().exercises[number % EXERCISES].muscles) for name in catalog().muscles]
         told = np.abs(np.array(ideal) - (rng.random(MUSCLES) < mistaken))
         logits = Logits(exercise[None].astype(np.float32), (8 * told - 4)[None].astype(np.float32))
-        labels = Labels(number % EXERCISES, tuple(ideal))
+        labels = Labels(CLASSES.exercises[number % EXERCISES], tuple(ideal))
         clips.append(ScoredClip(str(number), "", labels, (logits,), np.ones(1, np.float32)))
-    assert least <= calibrate(clips, ("one.ckpt",)).muscle_from_exercise <= most
+    assert least <= calibrate(clips, ("one.ckpt",), CLASSES).muscle_from_exercise <= most
 
 
 def test_the_refusal_of_an_exercise_is_set_on_other_sources_where_there_are_some(
     clips: list[ScoredClip], fitted: EnsembleConfig
 ) -> None:
-    shown = [clip for clip in clips if clip.labels.exercise != EXERCISES]
+    shown = [clip for clip in clips if clip.labels.named]
     less = np.zeros((1, EXERCISES + 1), np.float32)
     less[0, EXERCISES] = 1.5  # what "none of these" gets elsewhere, where it was never learnt
     unlike = [
         replace(clip, logits=tuple(Logits(part.exercise - less, part.muscle) for part in clip.logits)) for clip in shown
     ]
-    refusing = with_refusal(fitted, unlike)
+    refusing = with_refusal(fitted, unlike, CLASSES)
     assert replace(refusing, other_from=fitted.other_from) == fitted
     _, other = named(unlike, refusing)
     assert (other > refusing.other_from).mean() == pytest.approx(ACCEPTED_ELSEWHERE, abs=0.02)
@@ -150,16 +153,16 @@ def test_many_windows_that_are_right_more_often_than_sure_become_surer() -> None
         guesses = np.where(rng.random(windows) < 0.6, truth, rng.integers(EXERCISES, size=windows))
         sure[np.arange(windows), guesses] += 3.0
         logits = Logits(sure.astype(np.float32), np.zeros((windows, MUSCLES), np.float32))
-        labels = Labels(truth, (float("nan"),) * MUSCLES)
+        labels = Labels(CLASSES.exercises[truth], (float("nan"),) * MUSCLES)
         clip = ScoredClip(str(number), "", labels, (logits,), np.ones(windows, np.float32))
         (short if windows == 1 else long).append(clip)
-    fitted = calibrate(short + long, ("one.ckpt",))
+    fitted = calibrate(short + long, ("one.ckpt",), CLASSES)
     assert fitted.agreement > 0.1
     plain, _ = named(long, replace(fitted, agreement=0.0))
     surer, _ = named(long, fitted)
     assert plain.mean() < 0.8
     assert surer.mean() > plain.mean() + 0.1
-    assert calibrate(short, ("one.ckpt",)).agreement == 0
+    assert calibrate(short, ("one.ckpt",), CLASSES).agreement == 0
 
 
 def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Path, tmp_path: Path) -> None:
@@ -196,21 +199,21 @@ def test_evaluate_counts_what_a_user_is_told() -> None:
         (4, 9, 0),
         (3, 0, 9),
         (3, 1, 0),
-        (16, 0, 9),
-        (16, 9, 0),
-        (16, 1, 0),
+        (EXERCISES, 0, 9),
+        (EXERCISES, 9, 0),
+        (EXERCISES, 1, 0),
     ):
         exercise = np.where(np.arange(EXERCISES + 1) == 3, third, 0).astype(np.float32)
         exercise[-1] = none
         logits = Logits(exercise[None], np.zeros((1, MUSCLES), np.float32))
-        labels = Labels(truth, (float("nan"),) * MUSCLES)
+        labels = Labels((*CLASSES.exercises, OTHER)[truth], (float("nan"),) * MUSCLES)
         told.append(ScoredClip(str(len(told)), "", labels, (logits,), np.ones(1, np.float32)))
-    other = measure("", told, config).other
+    other = measure("", told, config, CLASSES).other
     assert (other.named, other.right, other.clips, other.misnamed) == (3, 2, 3, 1)
     assert (other.recognised, other.refused, other.uncertain) == pytest.approx((1 / 3, 1 / 5, 1 / 5))
-    assert "Of 5 clips of the exercises 3 are named, 2 of them rightly" in printed(report(told, config))
+    assert "Of 5 clips of the exercises 3 are named, 2 of them rightly" in printed(report(told, config, CLASSES))
     # Clips of other exercises alone leave nothing to tabulate.
-    assert printed(report(told[5:], config)).strip() == (
+    assert printed(report(told[5:], config, CLASSES)).strip() == (
         "Of 3 clips of other exercises 33% are recognised as such; a wrong name is given to 1."
     )
 
@@ -226,7 +229,7 @@ def printed(measured: Report) -> str:
 def test_a_shift_changes_the_odds_of_none_of_these_and_nothing_else() -> None:
     logits = Logits(np.linspace(0, 2, EXERCISES + 1, dtype=np.float32)[None], np.zeros((1, MUSCLES), np.float32))
     plain = EnsembleConfig((Member("one.ckpt", 1.0, 1.0),))
-    before, after = (combine((logits,), config) for config in (plain, replace(plain, other_shift=-1.5)))
+    before, after = (combine((logits,), config, CLASSES) for config in (plain, replace(plain, other_shift=-1.5)))
     odds = [float(scores.other[0] / (1 - scores.other[0])) for scores in (before, after)]
     assert odds[1] / odds[0] == pytest.approx(np.exp(-1.5), rel=1e-3)
     assert np.allclose(before.exercise / before.exercise.sum(), after.exercise / after.exercise.sum(), rtol=1e-4)

@@ -29,9 +29,16 @@ GOOD = {
     "hip thrust": "on a bench", "lat pulldown": "narrow", "lateral raise": "standing", "leg extension": "machine",
     "leg raises": "lying", "push-up": "standard", "russian twist": "feet up, hands together",
     "shoulder press": "standing dumbbells", "squat": "bar on the back", "t bar row": "bent over",
-    "tricep pushdown": "bar", "tricep dips": "parallel bars",
+    "tricep pushdown": "bar", "tricep dips": "parallel bars", "lunge": "reverse lunge", "pull-up": "pull-up",
+    "row": "bent over, barbell", "plank": "on the forearms", "crunch": "crunch, hands at the head",
+    "sit-up": "sit-up, arms crossed", "calf raise": "calf raise", "burpee": "burpee",
+    "mountain climber": "mountain climber", "triceps extension": "skull crusher", "jumping jack": "jumping jack",
+    "bicycle crunch": "bicycle crunch", "front raise": "dumbbells",
 }  # fmt: skip
 """The variant of each exercise that stands for textbook form."""
+
+BETTER: dict[str, dict[str, Angle]] = {"bicycle crunch": {"twist": (-20, 20)}}
+"""What textbook form has beyond the synthetic people's."""
 
 FAST = object()
 """Instead of other angles: the same movement, hurried."""
@@ -111,6 +118,58 @@ BROKEN: dict[tuple[str, str], tuple[str, object]] = {
     ("tricep dips", "lockout"): ("side", {"elbow": (62, 110)}),
     ("tricep dips", "not too deep"): ("side", {"elbow": (8, 145)}),
     ("tricep dips", "slow return"): ("side", FAST),
+    ("lunge", "depth"): ("side", {"knee": (6, 50), "hip": (3, 45), "trailing": {"hip": (3, -16), "knee": (6, 50)}}),
+    ("lunge", "upright trunk"): ("side", {"lean": (2, 60), "hip": (3, 140)}),
+    ("lunge", "stand up"): (
+        "side",
+        {"knee": (60, 95), "hip": (45, 84), "trailing": {"hip": (3, -16), "knee": (60, 100)}},
+    ),
+    ("lunge", "slow return"): ("side", FAST),
+    ("pull-up", "full pull"): ("front", {"elbow": (8, 42), "lift": (166, 120)}),
+    ("pull-up", "full hang"): ("front", {"elbow": (75, 120)}),
+    ("pull-up", "no swing"): ("side", {"lean": (-2, -50)}),
+    ("pull-up", "even sides"): ("front", UNEVEN),
+    ("pull-up", "slow return"): ("front", FAST),
+    ("row", "full pull"): ("side", {"elbow": (8, 40)}),
+    ("row", "full stretch"): ("side", {"elbow": (70, 112)}),
+    ("row", "still trunk"): ("side", {"lean": (58, 20), "hip": (84, 45)}),
+    ("row", "slow return"): ("side", FAST),
+    ("plank", "hip sag"): ("side", {"hip": -32}),
+    ("plank", "hips up"): ("side", {"hip": 42}),
+    ("plank", "elbows under shoulders"): ("side", {"lift": 122}),
+    ("crunch", "lift enough"): ("side", {"curve": (0, 18)}),
+    ("crunch", "lower back down"): ("side", {"lean": (-90, -15)}),
+    ("crunch", "still legs"): ("side", {"knee": (100, 40)}),
+    ("crunch", "slow return"): ("side", FAST),
+    ("sit-up", "all the way up"): ("side", {"lean": (-90, -60), "curve": (2, 4)}),
+    ("sit-up", "all the way down"): ("side", {"hip": 90, "lean": (-40, 5)}),
+    ("sit-up", "bent knees"): ("side", {"knee": 10}),
+    ("sit-up", "slow return"): ("side", FAST),
+    ("calf raise", "rise high"): ("side", {"ankle": (0, 20)}),
+    ("calf raise", "full stretch"): ("side", {"ankle": (42, 66)}),
+    ("calf raise", "still knees"): ("side", {"knee": (6, 75)}),
+    ("calf raise", "slow return"): ("side", FAST),
+    ("burpee", "stand up"): ("side", {"hip": (60, 6)}),
+    ("burpee", "down to the floor"): ("side", {"lean": (2, 38)}),
+    ("burpee", "hip sag"): ("side", {"hip": (4, -45)}),
+    ("mountain climber", "knee forward"): ("side", {"hip": (6, 42)}),
+    ("mountain climber", "hips level"): ("side", {"lift": 145}),
+    ("mountain climber", "straight arms"): ("side", {"elbow": 95}),
+    ("triceps extension", "full extension"): ("side", {"elbow": (70, 125)}),
+    ("triceps extension", "full bend"): ("side", {"elbow": (8, 50)}),
+    ("triceps extension", "upper arm still"): ("side", {"lift": (20, 110)}),
+    ("triceps extension", "slow return"): ("side", FAST),
+    ("jumping jack", "arms up"): ("front", {"lift": (10, 80)}),
+    ("jumping jack", "arms down"): ("front", {"lift": (75, 160)}),
+    ("jumping jack", "even sides"): ("front", UNEVEN),
+    ("bicycle crunch", "knee in"): ("side", {"hip": (4, 40)}),
+    ("bicycle crunch", "long leg"): ("side", {"knee": (96, 108)}),
+    ("bicycle crunch", "turn the ribs"): ("side", {"twist": 0}),
+    ("front raise", "shoulder height"): ("side", {"lift": (10, 50)}),
+    ("front raise", "not too high"): ("side", {"lift": (10, 160)}),
+    ("front raise", "long arms"): ("side", {"elbow": 100}),
+    ("front raise", "still trunk"): ("side", {"lean": (3, -28)}),
+    ("front raise", "slow return"): ("side", FAST),
 }
 """What breaks each cue, and from where it is filmed."""
 
@@ -124,7 +183,9 @@ def perform(
 ) -> PoseTrack:
     """Four repetitions of the textbook variant with other angles, seen without error."""
     usual = next(m for m in MOVEMENTS[exercise] if m.name == GOOD[exercise])
-    monkeypatch.setattr(synthetic, "MOVEMENTS", {exercise: (replace(usual, angles={**usual.angles, **changes}),)})
+    angles = {**usual.angles, **BETTER.get(exercise, {}), **changes}
+    trailing = angles.pop("trailing", usual.trailing)
+    monkeypatch.setattr(synthetic, "MOVEMENTS", {exercise: (replace(usual, angles=angles, trailing=trailing),)})
     rng = np.random.default_rng(11)
     camera = Camera(yaw_deg=YAW_DEG[view])
     return synthesize(

@@ -48,7 +48,7 @@ def test_exercises_that_nobody_filmed_are_learned_from_synthetic_people(poses: P
     path = trained(poses, tmp_path, "--synthetic", 12, "--epochs", 6, "--draws", 1600)
     loaded = load_checkpoint(path)
     assert loaded.provenance is not None
-    assert (loaded.provenance.clips, loaded.provenance.synthetic) == (21, (16 + 8) * 12 + 4)
+    assert (loaded.provenance.clips, loaded.provenance.synthetic) == (21, (len(catalog().exercises) + 5) * 12 + 4)
     network = restore(loaded, path)
     clip = ClipSpec(loaded.spec.frames, loaded.spec.window_s)
     right = 0

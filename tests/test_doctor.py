@@ -19,7 +19,7 @@ from fitcli import remedy
 
 PARTS = (
     "Python", "Platform", "Packages", "Video", "OpenVINO", "CUDA", "Pose models", "Checkpoints", "Sessions",
-    "Free disk", "Audio output", "Speech", "Display",
+    "Free disk", "Cache", "Temp files", "Audio output", "Speech", "Display",
 )  # fmt: skip
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="arranges Linux's sound and displays")

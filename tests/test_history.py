@@ -19,7 +19,7 @@ from commandline import LIMIT_S, environment, fitcli
 from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
 from fitcli.catalog import catalog
 from fitcli.errors import StorageError
-from fitcli.history import SCHEMA, Session, SessionStore
+from fitcli.history import SCHEMA, SCHEMA_WITHOUT_HOLDS, Session, SessionStore
 from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
 from fitcli.progress import training_progress
 
@@ -178,7 +178,9 @@ def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:
 
 def test_files_of_other_programs_and_newer_versions_stay_untouched(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
-    newer = session.path.read_text(encoding="utf-8").replace(f'"schema": {SCHEMA}', '"schema": 999', 1)
+    newer = session.path.read_text(encoding="utf-8").replace(
+        f'"schema": {SCHEMA_WITHOUT_HOLDS}', f'"schema": {SCHEMA + 1}', 1
+    )
     session.path.write_text(newer)
     (tmp_path / "package.json").write_text("{ not ours")
     done = fitcli("history", "--sessions", tmp_path, cwd=tmp_path)
@@ -286,6 +288,82 @@ def test_deleting_asks_and_can_be_undone(tmp_path: Path) -> None:
         assert fitcli("history", "undo", "--sessions", tmp_path, cwd=tmp_path).returncode == 0
         assert listed(tmp_path) == left
     assert "Nothing" in fitcli("history", "undo", "--sessions", tmp_path, cwd=tmp_path).stdout
+
+
+HOLD = ExerciseSet(
+    exercise="plank",
+    start_s=1.0,
+    end_s=35.5,
+    repetitions=(),
+    partial=0,
+    signal="hip angle",
+    method="held position",
+    side="both",
+    view="side",
+    curve=Curve((0.0, 20.0, 36.0), (120.0, 170.0, 130.0), "deg"),
+    held_s=34.5,
+)
+JACKS = replace(
+    SET,
+    exercise="jumping jack",
+    repetitions=tuple(Repetition(0.5 + t, 1.0 + t, 1.5 + t, 0.5, 0.5) for t in range(4)),
+    cues=(),
+)
+
+
+def trained(exercise_set: ExerciseSet) -> Analysis:
+    """An analysis of that set alone."""
+    assert exercise_set.exercise
+    whole = analysis(exercise_set.exercise)
+    return replace(whole, sets=(exercise_set,), repetitions=len(exercise_set.repetitions))
+
+
+def test_holds_and_cadences_are_kept_listed_and_summed(tmp_path: Path) -> None:
+    store = SessionStore(tmp_path)
+    hold, shorter = store.save(trained(HOLD)), store.save(trained(replace(HOLD, end_s=21.0, held_s=20.0)))
+    jacks, squats = store.save(trained(JACKS)), store.save(trained(SET))
+    assert [each.to_json()["schema"] for each in (hold, shorter, jacks, squats)] == [3, 3, 2, 2]
+    back = {each.id: each for each in store.sessions()}
+    assert back[hold.id].whole() == trained(HOLD)
+    assert back[jacks.id].whole().sets[0].cadence_per_min == pytest.approx(60)
+
+    def shown(*arguments: object) -> str:
+        done = fitcli("history", *arguments, "--sessions", tmp_path, cwd=tmp_path, env={"COLUMNS": "80"})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    listing = shown()
+    assert max(map(len, listing.splitlines())) <= 80
+    assert re.search(rf"plank +90 % +34 s .*{hold.id}", listing)
+    assert re.search(rf"jumping jack +90 % +4 .*{jacks.id}", listing)
+    stats = shown("stats")
+    assert re.search(rf"plank +34 s .*{hold.id}", stats)
+    assert re.search(rf"jumping jack +4 +60 .*{jacks.id}", stats)
+    assert "seconds held a week  █  54 now" in stats
+    best = {row["exercise"]: row for row in json.loads(shown("stats", "--json"))["best"]}
+    assert (best["plank"]["held_s"], best["plank"]["repetitions"]) == (34.5, None)
+    assert (best["jumping jack"]["held_s"], best["jumping jack"]["cadence_per_min"]) == (None, 60.0)
+    assert re.search(r"longest hold, s\nplank +[▁-█]{2}  20 now, 34 at most", shown("chart"))
+    one = shown("show", hold.id)
+    assert "held for 34 s" in one
+    assert "repetition" not in one
+    assert re.search(r"1 +0:01 to 0:36 +34 s", one)
+    rows = {row["id"]: row for row in csv.DictReader(shown("--csv").splitlines())}
+    assert (rows[hold.id]["held_s"], rows[jacks.id]["cadence_per_min"]) == ("34.5", "60.0")
+    fitcli("history", "chart", "--html", "page.html", "--sessions", tmp_path, cwd=tmp_path)
+    page = " ".join(re.sub("<[^>]+>", " ", (tmp_path / "page.html").read_text(encoding="utf-8")).split())
+    assert "Longest hold plank 20 s" in page
+
+
+def test_muscles_that_no_network_knew_are_not_called_neglected(tmp_path: Path) -> None:
+    session = SessionStore(tmp_path).save(analysis())
+    stats = fitcli("history", "stats", "--sessions", tmp_path, cwd=tmp_path).stdout
+    assert "hamstrings" in stats
+    assert "calves" not in stats
+    newer = replace(analysis("calf raise"), classes=catalog().classes)
+    SessionStore(tmp_path).save(newer)
+    assert session.analysis.classes == catalog().paper
+    assert re.search(r"calves +1 ", fitcli("history", "stats", "--sessions", tmp_path, cwd=tmp_path).stdout)
 
 
 def done_on(day: str, name: str = "squat", repetitions: int | None = None, weight_kg: float | None = None) -> Session:

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -16,14 +17,16 @@ from rich.console import Console
 
 from fitcli.analysis import ExerciseScore
 from fitcli.camera import CameraFrame, Window, display_trouble, window_opens
+from fitcli.cli.stage import Cues
 from fitcli.framing import NOBODY, framing_advice
-from fitcli.livecoach import Coaching
+from fitcli.livecoach import Coaching, SetSummary
 from fitcli.motion import Repetition
 from fitcli.pose.track import LANDMARKS
 from fitcli.pose.tracker import PoseTracker
 from fitcli.recording import LivePose, LiveState, Step
 from fitcli.report import live
 from fitcli.video import Frame, frames
+from fitcli.voice.wording import spoken
 
 ORANGE, CYAN = (255, 167, 38), (38, 198, 218)
 
@@ -135,6 +138,79 @@ def test_the_live_panel_shows_what_the_coach_knows(state: LiveState, pose: LiveP
     assert "rest 0:34" in shown(resting, width)
     unnamed = replace(coached, pose=replace(pose, coaching=Coaching(repetitions=1)))
     assert re.search(r"\brepetition\b", shown(unnamed, width))
+
+
+@pytest.mark.parametrize("width", [live.SMALLEST_TERMINAL[0], 80, 120])
+def test_the_live_panel_counts_the_seconds_of_a_hold(state: LiveState, pose: LivePose, width: int):
+    hold = Coaching(exercise=ExerciseScore("plank", 0.97), held_s=34.6)
+    coached = replace(state, step=Step.LIVE, total_s=float("inf"), pose=replace(pose, coaching=hold))
+    text = shown(coached, width)
+    assert live.number(coached) == "34"
+    assert "seconds of plank (97%)" in text
+    assert "repetition" not in text
+    assert "in all" not in text
+    quick = replace(coached, pose=replace(pose, coaching=replace(COACHING, cadence_per_min=61.7)))
+    assert "62 a minute" in shown(quick, width)
+    assert "eccentric" not in shown(quick, width)
+
+
+def test_sets_are_told_by_what_they_are_counted_in():
+    assert live.set_line(SetSummary(1, "plank", 0, held_s=94.2)) == "Set 1: plank, held for 1 min 34 s."
+    assert live.set_line(SetSummary(2, "jumping jack", 30, cadence_per_min=61.7)) == (
+        "Set 2: 30 repetitions of jumping jack, 62 a minute."
+    )
+    assert live.set_line(SetSummary(3, None, 1)) == "Set 3: 1 repetition."
+    assert spoken(live.set_line(SetSummary(1, "plank", 0, held_s=61.0))) == (
+        "Set 1: plank, held for 1 minute 1 second."
+    )
+
+
+class Heard:
+    """Stands for the voice: what it is asked to say, and which words it was told to get ready."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.ready: set[str] = set()
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        self.ready.update(texts)
+
+    def count(self, number: int, unit: str = "", *, frequency_hz: float = 0.0, speech: bool = True) -> None:
+        self.said.append(f"{number} {unit}".strip() if speech else "tone")
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def beep(self, frequency_hz: float, duration_s: float, *, then: str = "") -> None:
+        pass
+
+
+def test_quick_repetitions_are_said_so_that_none_is_cut_off(state: LiveState, pose: LivePose):
+    def heard(lasts_s: float) -> list[str]:
+        voice = Heard()
+        cues = Cues(voice, beeps=True, speech=True)  # type: ignore[arg-type]
+        for number in range(1, 11):
+            coaching = Coaching(repetitions=number, total=number, latest=Repetition(0, lasts_s / 2, lasts_s, 1, 1))
+            cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+            cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+        return voice.said
+
+    assert heard(2.0)[-10:] == [str(number) for number in range(1, 11)]
+    assert [each for each in heard(0.7) if each != "tone"] == ["2", "4", "6", "8", "10"]
+    assert [each for each in heard(0.3) if each != "tone"] == ["5", "10"]
+
+
+def test_a_holds_seconds_are_said_now_and_then(state: LiveState, pose: LivePose):
+    voice = Heard()
+    cues = Cues(voice, beeps=True, speech=True)  # type: ignore[arg-type]
+    for tenth in range(20, 345):
+        coaching = Coaching(exercise=ExerciseScore("plank", 0.9), held_s=tenth / 10)
+        cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+    over = (SetSummary(1, "plank", 0, held_s=34.4),)
+    coaching = Coaching(exercise=ExerciseScore("plank", 0.9), held_s=34.4, rest_s=2.0, finished=over)
+    cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+    assert voice.said == ["10 seconds", "20 seconds", "30 seconds", "Set 1: plank, held for 34 s."]
+    assert {"10 seconds", "20 seconds", "30 seconds"} <= voice.ready
 
 
 def test_the_live_preview_shows_the_count_and_the_cue(state: LiveState, pose: LivePose):

@@ -11,12 +11,13 @@ import pytest
 
 from fitcli.catalog import catalog
 from fitcli.motion import ExerciseSet, LiveCounter, Repetition, WindowLabel, count_repetitions, find_sets
+from fitcli.motion.live import MEMORY_S
 from fitcli.motion.types import Curve
 from fitcli.pose.track import LANDMARKS, MIRRORED, PoseTrack
 from fitcli.training.movements import MOVEMENTS
 from fitcli.training.synthetic import STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
 
-EXERCISES = catalog().exercise_names
+EXERCISES = [exercise.name for exercise in catalog().exercises if exercise.signal]
 THREE_QUARTER = Camera(yaw_deg=40)
 
 
@@ -366,3 +367,100 @@ def test_live_a_new_set_begins_after_a_rest() -> None:
         for i in range(len(track))
     ]
     assert (seen[-1].total, seen[-1].set_number, seen[-1].repetitions) == (6, 2, 3)
+
+
+def moved_on(track: PoseTrack, *others: PoseTrack) -> PoseTrack:
+    """One track after the other, at once."""
+    return joined(track, *others, pause_s=0.1)
+
+
+def held(track: PoseTrack) -> list[float | None]:
+    return [one.held_s for one in find_sets(track, labels(track, lambda t: "plank"))]
+
+
+PLANKS = [movement.name for movement in MOVEMENTS["plank"]]
+
+
+@pytest.mark.parametrize("variant", PLANKS)
+def test_a_plank_is_counted_in_seconds(variant: str) -> None:
+    track = person("plank", variant=variant, repetitions=5, repetition_s=4.0, noise=Noise()).track
+    lasts_s = float(track.times_s[-1] - track.times_s[0])
+    (one,) = find_sets(track, labels(track, lambda t: "plank"))
+    assert one.held_s == pytest.approx(lasts_s, abs=1.5)
+    assert one.repetitions == ()
+    stored = json.loads(json.dumps(one.to_json()))
+    assert stored["held_s"] == pytest.approx(one.held_s, abs=0.06)
+    assert (stored["repetitions"], stored["cadence_per_min"]) == (0, None)
+
+
+def test_leaving_the_position_ends_the_hold_and_a_wobble_does_not() -> None:
+    plank = person("plank", repetitions=2, repetition_s=5.0, camera=Camera(yaw_deg=90)).track
+    lasts_s = float(plank.times_s[-1])
+    standing = person("squat", repetitions=1, repetition_s=4.0, camera=Camera(yaw_deg=90)).track
+    parted = held(moved_on(plank, standing, plank))
+    assert parted == [pytest.approx(lasts_s, abs=1.0)] * 2
+    dipped = plank.landmarks.copy(), plank.world.copy()
+    away = (plank.times_s > 4.0) & (plank.times_s < 4.5)
+    for points, whole in zip(dipped, (standing.landmarks, standing.world), strict=True):
+        points[away] = whole[: away.sum()]
+    wobbly = replace(plank, landmarks=dipped[0], world=dipped[1])
+    assert held(wobbly) == [pytest.approx(lasts_s, abs=1.0)]
+    unseen = replace(plank, presence=np.where((plank.times_s > 3) & (plank.times_s < 6), 0, plank.presence))
+    assert len(held(unseen)) == 2
+
+
+@pytest.mark.parametrize("exercise", ["push-up", "mountain climber", "burpee", "squat"])
+def test_what_only_passes_through_a_plank_is_not_held(exercise: str) -> None:
+    for seed in range(3):
+        assert count_repetitions(person(exercise, seed=seed).track, "plank") is None
+
+
+@pytest.mark.parametrize(
+    ("exercise", "repetition_s"), [("jumping jack", 0.8), ("mountain climber", 0.5), ("burpee", 2.5)]
+)
+def test_quick_exercises_have_a_cadence(exercise: str, repetition_s: float) -> None:
+    sequence = person(exercise, repetitions=12, repetition_s=repetition_s, rate_hz=30.0, camera=Camera(yaw_deg=60))
+    found = count_repetitions(sequence.track, exercise)
+    assert found is not None
+    assert abs(len(found.repetitions) - 12) <= 1
+    (begin_s, _), *_, (_, end_s) = sequence.repetition_times_s
+    assert found.cadence_per_min == pytest.approx(60 * 12 / (end_s - begin_s), rel=0.12)
+    assert found.to_json()["cadence_per_min"] == pytest.approx(found.cadence_per_min, abs=0.06)
+    squats = count_repetitions(person("squat").track, "squat")
+    assert squats is not None
+    assert squats.cadence_per_min is None
+
+
+def test_jumping_jacks_and_lunges_are_no_steps() -> None:
+    jacks = person("jumping jack", repetitions=8, repetition_s=0.9, rate_hz=30.0, camera=Camera()).track
+    assert abs(counted(jacks, "jumping jack") - 8) <= 1
+    lunges = person("lunge", variant="reverse lunge", repetitions=6, camera=Camera(yaw_deg=90)).track
+    assert counted(lunges, "lunge") == 6
+    for seed in range(6):
+        walk = person(WALKING, seed=600 + seed).track
+        assert [counted(walk, name) for name in ("lunge", "jumping jack")] == [0, 0]
+
+
+def test_live_a_hold_runs_on_longer_than_is_remembered_and_ends_when_it_is_left() -> None:
+    plank = person("plank", repetitions=5, repetition_s=5.0, camera=Camera(yaw_deg=90)).track
+    lasts_s = float(plank.times_s[-1])
+    assert lasts_s > MEMORY_S + 4
+    squats = person("squat", repetitions=3, camera=Camera(yaw_deg=90)).track
+    track = moved_on(plank, squats)
+    counter = LiveCounter(track.frame_width, track.frame_height, "plank")
+    seen = []
+    for i in range(len(track)):
+        if track.times_s[i] > lasts_s + 2:
+            counter.exercise = "squat"
+        seen.append(
+            counter.update(float(track.times_s[i]), track.landmarks[i], track.world[i], float(track.presence[i]))
+        )
+    half = seen[int(np.searchsorted(track.times_s, lasts_s / 2))]
+    assert half.held_s == pytest.approx(lasts_s / 2, abs=1.0)
+    assert half.rest_s is None
+    longest = max((state.held_s for state in seen if state.held_s is not None), default=0.0)
+    assert longest == pytest.approx(lasts_s, abs=1.0)
+    left = seen[int(np.searchsorted(track.times_s, lasts_s + 1.9))]
+    assert left.rest_s is not None
+    assert (seen[-1].set_number, seen[-1].held_s) == (2, None)
+    assert seen[-1].repetitions >= 2

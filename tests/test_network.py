@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commandline import fitcli
+from commandline import SAMPLE, answers, fitcli
 
+from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError, DeviceError
 from fitcli.network import checkpoint_folder, shipped_folders
 from fitcli.network.builders import Heatmaps, build
@@ -127,11 +128,96 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path: Path, content: objec
         load_runtime(path, "cpu")
 
 
-def test_a_checkpoint_of_another_class_list_is_refused(tmp_path: Path) -> None:
-    spec = replace(DEFAULT_SPECS["x3d"], exercises=("yoga", "other"))
-    path = save_checkpoint(tmp_path / "x3d.ckpt", Checkpoint(spec, build(spec).state_dict()))
-    with pytest.raises(CheckpointError, match="another list"):
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"exercises": ["squat", "squat", "other"]}, "names squat twice"),
+        ({"exercises": ["other", "squat"]}, "in another place than at the end"),
+        ({"exercises": ["other"], "muscles": []}, "knows no exercise and no muscle"),
+        ({"exercises": [], "muscles": []}, "knows no exercise and no muscle"),
+        ({"exercises": ["squat", 7]}, "something else than names"),
+        ({"exercises": ["\x1b[31mred"]}, "something else than names"),
+        ({"muscles": ["quads", ""]}, "something else than names"),
+        ({"exercises": "squat"}, "something else than names"),
+        ({"muscles": None}, "something else than names"),
+    ],
+)
+def test_a_faulty_class_list_is_one_sentence(tmp_path: Path, changed: dict[str, object], why: str) -> None:
+    path = tmp_path / "x3d.ckpt"
+    network = DEFAULT_SPECS["x3d"].to_plain() | changed
+    torch.save(
+        {"format": "fitcli", "version": 1, "network": network, "weights": {}, "metrics": {}, "training": None}, path
+    )
+    with pytest.raises(CheckpointError, match=why) as raised:
         load_runtime(path, "cpu")
+    assert str(path) in str(raised.value)
+    assert "\x1b" not in str(raised.value)
+
+
+SQUATS = Classes(("squat", "plank", "cossack squat"), ("quads", "calves"))
+"""What a network of a user's own may know: some of the catalogue, and something that is not in it."""
+
+
+def test_networks_of_any_classes_answer_about_what_they_know(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    exercises, muscles = SQUATS.exercises, SQUATS.muscles
+    spec = replace(DEFAULT_SPECS["tcn"], stem=16, exercises=(*exercises, OTHER), muscles=muscles)
+    save_checkpoint(tmp_path / "own.ckpt", Checkpoint(spec, build(spec).state_dict()))
+    (answer,) = answers(SAMPLE, "--checkpoints", ".", "--no-save", cwd=tmp_path)
+    assert answer["classes"] == {"exercises": list(exercises), "muscles": list(muscles)}
+    assert {row["name"] for row in answer["exercises"]} == set(exercises)
+    assert [row["name"] for row in answer["muscles"]] == list(muscles)
+    assert all(len(window["exercises"]) == 3 and len(window["muscles"]) == 2 for window in answer["windows"])
+    # Beside a shipped network each votes on what it knows: every class of both is there, in the catalogue's order.
+    shutil.copy(SHIPPED / "tcn.ckpt", tmp_path)
+    (both,) = answers(SAMPLE, "--checkpoints", ".", "--no-save", cwd=tmp_path)
+    shipped = load_checkpoint(SHIPPED / "tcn.ckpt").spec.classes
+    assert both["classes"]["exercises"] == list(catalog().union([shipped, SQUATS]).exercises)
+    assert both["classes"]["exercises"][-1] == "cossack squat"
+    assert sum(row["probability"] for row in both["exercises"]) <= 1.001
+
+
+def one_window(classes: Classes, probabilities: dict[str, float]) -> Logits:
+    """A network that knows the classes with a probability, aligned to `classes`."""
+    names = (*classes.exercises, OTHER)
+    logits = np.array([[np.log(probabilities[n]) if n in probabilities else np.nan for n in names]], np.float32)
+    return Logits(logits, np.zeros((1, 0), np.float32))
+
+
+def test_each_network_votes_on_what_it_knows() -> None:
+    classes = Classes(("squat", "deadlift", "plank"), ("quads",))
+    older = one_window(classes, {"squat": 0.1, "deadlift": 0.1, OTHER: 0.8})  # a plank is "other" to it
+    newer = one_window(classes, {"squat": 0.1, "deadlift": 0.1, "plank": 0.7, OTHER: 0.1})
+    even = EnsembleConfig((Member("older", 0.5, 0.5), Member("newer", 0.5, 0.5)))
+    scores = combine([older, newer], even, classes)
+    assert classes.exercises[int(scores.exercise[0].argmax())] == "plank"
+    assert float(scores.exercise.sum() + scores.other[0]) == pytest.approx(1, abs=1e-5)
+    # What the older one calls other is shared out as the newer one says: 7 parts plank, 1 part other.
+    assert scores.exercise[0, 2] == pytest.approx(0.7, abs=0.01)
+    assert scores.other[0] == pytest.approx(0.1, abs=0.01)
+    # A network without "other" says nothing of it, and shares out the rest.
+    closed = one_window(classes, {"squat": 0.9, "deadlift": 0.1})
+    scores = combine([closed, newer], even, classes)
+    assert scores.other[0] == pytest.approx(0.1, abs=0.01)
+    assert scores.exercise[0, 0] > scores.exercise[0, 1]
+    # Of a class that nobody with a say knows, the probability is nothing.
+    silent = EnsembleConfig((Member("older", 1.0, 1.0), Member("newer", 0.0, 0.0)))
+    assert combine([older, newer], silent, classes).exercise[0, 2] < 1e-6
+
+
+def test_networks_of_one_list_vote_as_the_paper_weighs_them() -> None:
+    rng = np.random.default_rng(0)
+    classes = catalog().paper
+    logits = [
+        Logits(rng.normal(size=(5, 17)).astype(np.float32), rng.normal(size=(5, 11)).astype(np.float32))
+        for _ in range(2)
+    ]
+    config = EnsembleConfig((Member("a", 0.25, 0.75), Member("b", 0.75, 0.25)))
+    scores = combine(logits, config, classes)
+    expected = softmax(0.25 * logits[0].exercise + 0.75 * logits[1].exercise)
+    assert np.allclose(np.column_stack([scores.exercise, scores.other]), expected, atol=1e-6)
+    muscle = 1 / (1 + np.exp(-(0.75 * logits[0].muscle + 0.25 * logits[1].muscle)))
+    assert np.allclose(scores.muscle, muscle, atol=1e-6)
 
 
 def test_a_checkpoint_keeps_weights_metrics_and_spec(tmp_path: Path) -> None:
@@ -160,7 +246,7 @@ def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Pat
     fold = replace(start, provenance=replace(start.provenance, left_out="fold 0 of 3 by series"))
     save_checkpoint(tmp_path / "fold.ckpt", fold)
     for others, why in (
-        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt would be overwritten"),
+        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt is there already"),
         ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "another network"),
         (("fold.ckpt", "--to", "new.ckpt"), "other series"),
         (("--to", "new.ckpt"), "two networks or more"),
@@ -213,12 +299,12 @@ def test_each_head_is_weighted_by_its_own_weights() -> None:
     muscle_first, muscle_second = np.full((1, 11), 4, np.float32), np.full((1, 11), -4, np.float32)
     logits = (Logits(first, muscle_first), Logits(second, muscle_second))
     config = EnsembleConfig((Member("a", 0.9, 0.1), Member("b", 0.1, 0.9)))
-    scores = combine(logits, config)
+    scores = combine(logits, config, catalog().paper)
     assert scores.exercise[0].argmax() == 3
     assert (scores.muscle < 0.5).all()
     turned = replace(config, members=(Member("a", 0.1, 0.9), Member("b", 0.9, 0.1)))
-    assert combine(logits, turned).exercise[0].argmax() == 5
-    assert (combine(logits, turned).muscle > 0.5).all()
+    assert combine(logits, turned, catalog().paper).exercise[0].argmax() == 5
+    assert (combine(logits, turned, catalog().paper).muscle > 0.5).all()
 
 
 def test_the_ensemble_names_every_member_it_was_told(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, Status
 from fitcli.catalog import catalog
 from fitcli.history import SessionStore
 from fitcli.keypose import TURN
+from fitcli.motion import CueFinding, Curve, ExerciseSet
 from fitcli.report.annotated import annotate
 from fitcli.report.body_map import body_map, heat, raster
 from fitcli.report.html import Remembered, report_page
@@ -256,7 +257,7 @@ def test_the_body_map_is_coloured_by_activation(drawn: Drawn) -> None:
     ]
     activations = {muscle["name"]: muscle["activation"] for muscle in drawn.answer["muscles"]}
     ideal = {muscle["name"] for muscle in drawn.answer["muscles"] if muscle["ideal"]}
-    assert {shape["data-muscle"] for shape in shapes} == set(catalog().muscles)
+    assert {shape["data-muscle"] for shape in shapes} == set(activations)
     for shape in shapes:
         name = shape["data-muscle"]
         assert int(shape["data-activation"]) == round(100 * activations[name])
@@ -264,6 +265,54 @@ def test_the_body_map_is_coloured_by_activation(drawn: Drawn) -> None:
         expected = bytes.fromhex(heat(activations[name], "light")[1:])
         assert np.abs(np.frombuffer(bytes.fromhex(light[1:]), np.uint8).astype(int) - list(expected)).max() <= 2
         assert ("target" in shape.get("class", "")) == (name in ideal)
+
+
+def test_a_page_shows_the_muscles_that_the_networks_know_and_no_others() -> None:
+    known = unsure(Path("gym.mp4"), 4.0)
+    for count in (11, 13):
+        page = Page.of(report_page(replace(known, muscles=known.muscles[:count]), Remembered(MOMENT)))
+        drawn = {attributes["data-muscle"] for _, attributes in page.tags if attributes.get("data-muscle")}
+        assert drawn == set(catalog().muscles[:count])
+        assert ("upper back" in page.words()) == (count == 13)
+
+
+def test_a_page_and_its_chart_tell_a_hold() -> None:
+    curve = Curve((0.0, 1.0, 35.0, 36.0), (120.0, 170.0, 168.0, 120.0), "deg")
+    cue = CueFinding("hips up", True, 0.6, -40.0, -35.0, "deg", "Lower your hips.", "A paper, 2007")
+    hold = ExerciseSet(
+        "plank", 1, 35.5, (), 0, "hip angle", "held position", "both", "side", curve, cues=(cue,), held_s=34.5
+    )
+    sure = replace(
+        unsure(Path("gym.mp4"), 36.0),
+        status=Status.OK,
+        exercise=ExerciseScore("plank", 0.9),
+        sets=(hold,),
+        repetitions=0,
+    )
+    page = Page.of(report_page(sure, Remembered(MOMENT)))
+    words = page.words()
+    assert "34 s held" in words
+    assert "in 60% of the time" in words
+    assert "repetition" not in words
+    lines = [attributes["points"] for tag, attributes in page.tags if tag == "polyline"]
+    assert len(lines) == 2  # the curve, and the part of it that was held
+
+
+def test_the_video_counts_the_seconds_of_a_hold(tmp_path: Path, make_video: MakeVideo) -> None:
+    source = make_video(tmp_path / "plank.mp4", times_s=[i / 2 for i in range(12)], size=(640, 480))
+    curve = Curve((0.0, 6.0), (170.0, 168.0), "deg")
+    hold = ExerciseSet("plank", 0.0, 4.0, (), 0, "hip angle", "held position", "both", "side", curve, held_s=4.0)
+    annotate(replace(unsure(source, 6.0), sets=(hold,), repetitions=0), source, tmp_path / "out.mp4")
+    _, _, frames = decoded(tmp_path / "out.mp4")
+    unit = 480 // 24
+    counters = [frame[unit * 4 : unit * 7, unit : unit * 3].astype(int) for frame in frames]
+
+    def differ(a: int, b: int) -> float:
+        return float(np.abs(counters[a] - counters[b]).mean())
+
+    assert differ(2, 3) < 4  # 1.0 and 1.5 s
+    assert min(differ(2, 4), differ(4, 6), differ(6, 8)) > 10
+    assert differ(8, 11) < 4  # it is over: the count stands
 
 
 def test_a_page_without_an_answer_claims_none() -> None:

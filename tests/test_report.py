@@ -115,6 +115,36 @@ def test_sets_are_listed_and_name_their_exercise_where_it_is_another() -> None:
     assert re.search(r"2 bicep curl +1:01 to 1:15 +5 ", text)
 
 
+def test_a_hold_is_told_in_seconds_and_a_quick_exercise_by_its_pace() -> None:
+    curve = Curve((0.0, 40.0), (170.0, 168.0), "deg")
+    hold = ExerciseSet("plank", 2, 96.4, (), 0, "hip angle", "held position", "both", "side", curve, held_s=94.4)
+    planks = replace(analysis({}, name="plank"), repetitions=0, sets=(hold,))
+    text = shown(terminal.result(planks))
+    assert re.search(r"Plank +90 % sure +held for 1 min 34 s", text)
+    assert "repetition" not in text
+    assert "reps" not in text
+    assert re.search(r"1 +0:02 to 1:36 +1 min 34 s", text)
+    assert "held 2.0 to 96.4 s" in shown(terminal.result(planks), encoding="ascii")
+    jump = Repetition(0.0, 0.5, 1.0, 0.5, 0.5, range_of_motion_deg=120.0)
+    jumps = ExerciseSet("jumping jack", 3, 33, (jump,) * 31, 0, "shoulder angle", "joint angle", "both", "front", curve)
+    text = shown(terminal.result(replace(analysis({}, name="jumping jack"), repetitions=31, sets=(jumps,))))
+    assert "31 repetitions, 62 a minute" in text
+    assert re.search(r"reps +a minute +range", text)
+    assert re.search(r"1 +0:03 to 0:33 +31 +62 +120 deg", text)
+    both = shown(terminal.result(replace(planks, repetitions=31, sets=(hold, jumps))))
+    assert re.search(r"1 plank +0:02 to 1:36 +1 min 34 s", both)
+    assert re.search(r"2 jumping jack +0:03 to 0:33 +31, 62 a minute +120 deg", both)
+    assert "31 repetitions, held for 1 min 34 s" in both
+
+
+def test_networks_that_know_eleven_muscles_show_eleven() -> None:
+    eleven = replace(LEGS, muscles=LEGS.muscles[:11])
+    for width in (80, 100):
+        text = shown(terminal.result(eleven), width, colour=True)
+        assert "calves" not in text
+        assert "calves" in shown(terminal.result(LEGS), width, colour=True)
+
+
 def test_an_uncertain_answer_is_never_stated_as_one() -> None:
     text = shown(terminal.result(UNCERTAIN))
     assert "Not sure, looks most like squat" in text

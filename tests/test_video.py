@@ -518,20 +518,32 @@ def test_a_folder_that_is_not_there_is_said_before_anything_is_encoded(tmp_path:
         VideoWriter(tmp_path / "gone" / "out.mp4", 64, 64)
 
 
-def test_a_full_disk_is_said_and_leaves_no_broken_file(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_full_disk_is_said_and_leaves_no_broken_file(lasting: bool, tmp_path: Path) -> None:
+    path = tmp_path / "o.mp4"
+    rng = np.random.default_rng(0)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         with (
             pytest.raises(StorageError, match="cannot be written"),
-            VideoWriter(tmp_path / "o.mp4", 320, 240) as writer,
+            VideoWriter(path, 320, 240, lasting=lasting) as writer,
         ):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # as if the disk had that much left
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, before[1]))  # as if the disk had that much left
             for i in range(200):
-                writer.write(np.roll(noise, i * 7, axis=1), i / 30)
+                writer.write(rng.integers(0, 255, (240, 320, 3), dtype=np.uint8), i / 30)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [path] * lasting
+    if lasting:  # what was recorded until then plays
+        assert [frame.time_s for frame in frames(path, rate_hz=None)][-1] > 0.9
+
+
+def test_a_recording_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "set.mp4"
+    path.write_text("precious")
+    with pytest.raises(StorageError, match="is there already"):
+        VideoWriter(path, 64, 64, lasting=True)
+    assert path.read_text() == "precious"
 
 
 def test_importing_the_room_costs_no_decoder() -> None:

@@ -18,7 +18,7 @@ from fitcli.camera.newest import Newest
 from fitcli.camera.source import CameraFrame, Resolution, Source, is_live, open_source
 from fitcli.errors import CameraError, FitcliError
 from fitcli.remedy import CAMERA_ACCESS
-from fitcli.video import VideoWriter
+from fitcli.video import VideoWriter, fitted
 
 OPEN_LIMIT_S = 5.0
 """A camera that has not delivered a frame after this long will not."""
@@ -121,14 +121,13 @@ class Recorder:
                 return
             height, width = first.image.shape[:2]
             self._size = (width, height)
-            with VideoWriter(self._path, width, height) as writer:
+            with VideoWriter(self._path, width, height, lasting=True) as writer:
                 last = first
                 frame: CameraFrame | None = first
                 while frame is not None:
-                    if frame.image.shape == first.image.shape:  # a stream may change its size, a file cannot
-                        writer.write(frame.image, frame.arrival_s)
-                        self._written += 1
-                        last = frame
+                    writer.write(frame.image, frame.arrival_s)
+                    self._written += 1
+                    last = frame
                     frame = self._frames.get()
                 if self._end_s - last.arrival_s > HOLD_AFTER_S:
                     # The last picture stands until the end, or a slow camera would make the file too short.
@@ -228,7 +227,11 @@ class Camera:
             self._source = open_source(self._camera, self._resolution)
             self._opened.set()
             try:
+                size: tuple[int, int] | None = None
                 while not self._closing.is_set() and (frame := self._source.read()) is not None:
+                    size = size or (frame.image.shape[1], frame.image.shape[0])
+                    # A stream or file may change its size; the preview and what is recorded cannot.
+                    frame = CameraFrame(frame.arrival_s, fitted(frame.image, *size))
                     self._arrivals_s.append(frame.arrival_s)
                     self.newest.put(frame)
                     if recorder := self._recorder:

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from fitcli import isolation
 from fitcli.camera.newest import Newest
 from fitcli.camera.source import opencv
 from fitcli.remedy import DISPLAY
@@ -43,7 +44,8 @@ class Window:
         self._answered = threading.Event()
         self._closed = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fitcli.camera.window"],
+            isolation.command("fitcli.camera.window"),
+            env=isolation.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

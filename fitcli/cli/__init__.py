@@ -15,12 +15,13 @@ import fitcli
 from fitcli.cli import checkpoints, dataset, history
 from fitcli.cli.ablate import ablate
 from fitcli.cli.analyze import analyze
-from fitcli.cli.console import complain, prepare_streams
+from fitcli.cli.console import INTERRUPTED, complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
 from fitcli.cli.evaluate import evaluate
 from fitcli.cli.exercises import exercises
 from fitcli.cli.record import record
 from fitcli.cli.train import train
+from fitcli.isolation import isolate_children
 
 app = typer.Typer(
     name="fitcli",
@@ -58,8 +59,11 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of `fitcli` and of `python -m fitcli`."""
+    isolate_children()
     verbose = not {"-v", "--verbose"}.isdisjoint(sys.argv)
     prepare_streams()
+    if verbose:
+        print_log()
     if not (verbose or sys.warnoptions):
         warnings.simplefilter("ignore")  # libraries warn their developers; users get sentences they can act on
     try:
@@ -76,8 +80,9 @@ def _leave(code: object) -> None:
 
     Returns where an ordinary end is called for.
     """
-    workers = (t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread())
-    if "openvino" not in sys.modules or not isinstance(code, int | None) or any(workers):
+    workers = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
+    # After Ctrl-C what they work on, such as compiling a network, is wanted no more.
+    if "openvino" not in sys.modules or not isinstance(code, int | None) or (workers and code != INTERRUPTED):
         return
     atexit._run_exitfuncs()
     try:

@@ -9,12 +9,13 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.cli.train import needs_training_extra
+from fitcli.cli.train import need_training_extra
+from fitcli.outputs import HTML, MARKDOWN, claim, make_folder
 
 if TYPE_CHECKING:
     from fitcli.training.ablation import Plan
 
-MARKDOWN, PAGE = "ablation.md", "ablation.html"
+TABLES, PAGE = "ablation.md", "ablation.html"
 
 
 def _listed(given: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
@@ -36,14 +37,22 @@ def _reductions(given: str) -> tuple[int, ...]:
 
 
 def ablate(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of train|val|test/<exercise>/*.mp4.")],
+    data: Annotated[
+        Path,
+        typer.Argument(parser=options.given_path, metavar="DATA", help="Folder of train|val|test/<exercise>/*.mp4."),
+    ],
     train_options: Annotated[
         list[str] | None,
         typer.Argument(metavar="-- TRAIN OPTIONS", help="After --: options of `fitcli train` for every run."),
     ] = None,
     to: Annotated[
         Path,
-        typer.Option("--to", metavar="DIR", help="Folder for the runs and the tables; goes on from what it holds."),
+        typer.Option(
+            "--to",
+            parser=options.given_path,
+            metavar="DIR",
+            help="Folder for the runs and the tables; goes on from what it holds.",
+        ),
     ] = Path("ablation"),
     table: Annotated[
         str, typer.Option(metavar="LIST", help="Which tables.")
@@ -59,18 +68,28 @@ def ablate(
         str, typer.Option(metavar="LIST", help="What table reduction compares, 2 to 16.")
     ] = "2,4,6,8,10,12,14,16",
     pretrained: Annotated[
-        str, typer.Option(metavar="kinetics|none|FILE", help="What runs start from where a table does not say.")
+        str,
+        typer.Option(
+            parser=options.given_name,
+            metavar="kinetics|none|FILE",
+            help="What runs start from where a table does not say.",
+        ),
     ] = "kinetics",
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for decoded frames; default: your cache folder.")
+        Path | None,
+        typer.Option(
+            parser=options.given_path, metavar="DIR", help="Folder for decoded frames; default: your cache folder."
+        ),
     ] = None,
+    overwrite: options.Overwrite = False,
     device: options.OnDevice = options.Device.auto,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
 ) -> None:
     """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
-    with needs_training_extra():
-        from fitcli.network.spec import RGB_NETWORKS
-        from fitcli.training import ablation
+    need_training_extra()
+    from fitcli.network.spec import RGB_NETWORKS
+    from fitcli.training import ablation
+
     both = _listed(networks, tuple(RGB_NETWORKS), "network")
     if len(both) != 2:
         raise typer.BadParameter("--networks takes two: the SlowFast and the X3D of the ensemble.")
@@ -91,21 +110,25 @@ def ablate(
         for run in runs:
             typer.echo(run.name)
         return
-    _perform(plan, data, to, given, cache, device.value)
+    _perform(plan, data, to, given, cache, device.value, overwrite)
 
 
-def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | None, device: str) -> None:
+def _perform(
+    plan: Plan, data: Path, to: Path, given: list[str], cache: Path | None, device: str, overwrite: bool
+) -> None:
     from fitcli.report import ablation as pages
     from fitcli.training import ablation
-    from fitcli.training.frames import default_folder
     from fitcli.training.scoring import readable, score_videos
     from fitcli.training.videos import list_videos
 
     folder = list_videos(data)
     ablation.held_out(folder)
+    make_folder(to)
+    # Tables of an earlier run with this folder are brought up to date; other files of these names are not.
+    ours = overwrite or (to / ablation.PLAN_FILE).exists()
+    tables, page = (claim(to / name, format, overwrite=ours) for name, format in ((TABLES, MARKDOWN), (PAGE, HTML)))
     ablation.claim(to, plan, given)
-    frames = cache or default_folder()
-    passed = ["--cache", str(frames), "--device", device, *given]
+    passed = [*(("--cache", str(cache)) if cache else ()), "--device", device, *given]
     faults: dict[str, str] = {}
     runs = plan.runs()
     for number, run in enumerate(runs, 1):
@@ -117,7 +140,7 @@ def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | N
             note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.LOG_FILE}", style="red")
     with stages(shown=True) as report:
         for run in [run for run in runs if run.name not in faults][:1]:
-            folder = readable(folder, run.checkpoint(to), frames, lambda share: report("decoding test videos", share))
+            folder = readable(folder, run.checkpoint(to), cache, lambda share: report("decoding test videos", share))
         videos = ablation.held_out(folder)
         done = ablation.report(
             plan,
@@ -128,12 +151,12 @@ def _perform(plan: Plan, data: Path, to: Path, given: list[str], cache: Path | N
             lambda checkpoint: score_videos(
                 checkpoint,
                 videos,
-                frames,
+                cache,
                 device=device,
                 progress=lambda share: report(f"scoring {checkpoint.parent.name}", share),
             ),
         )
-    (to / MARKDOWN).write_text(pages.markdown(done), encoding="utf-8")
-    (to / PAGE).write_text(pages.html(done), encoding="utf-8")
-    note(f"Tables: {to / MARKDOWN} and {to / PAGE}")
+    tables.write_text(pages.markdown(done))
+    page.write_text(pages.html(done))
+    note(f"Tables: {tables.path} and {page.path}")
     raise typer.Exit(1 if done.faults else 0)

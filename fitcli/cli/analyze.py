@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,13 @@ import typer
 import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.cli import options
-from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, interruptible, progress, stdout
+from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
 from fitcli.cli.console import note as tell
 from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, plan_pictures
 from fitcli.cli.present import Presentation, present, print_json, speak
 from fitcli.errors import FitcliError
+from fitcli.interrupt import interruptible
+from fitcli.outputs import WAV, Output, claim, identities
 from fitcli.report import terminal
 from fitcli.report.terminal import BatchRow
 
@@ -25,7 +28,10 @@ _PART = "Part of the video"
 
 def analyze(
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO", help="Video files, and folders of them.", show_default=False)
+        list[Path],
+        typer.Argument(
+            parser=options.given_path, metavar="VIDEO", help="Video files, and folders of them.", show_default=False
+        ),
     ],
     start: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Begin here.", rich_help_panel=_PART)
@@ -41,6 +47,7 @@ def analyze(
     report: Report = None,
     voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
+    overwrite: options.Overwrite = False,
     lang: options.Lang = None,
     sessions: options.Sessions = None,
     no_save: options.NoSave = False,
@@ -63,16 +70,20 @@ def analyze(
         weight_kg=weight,
         note=note,
         voice=voice,
-        voice_file=voice_file,
         lang=lang,
     )
     batch = _Batch(how)
     files: dict[Path, FitcliError | None] = {}
+    speech: Output | None = None
     try:
         with interruptible() as check:
             files = _files(videos)
             good = [file for file, error in files.items() if error is None]
-            pictures = dict(zip(good, plan_pictures(good, save_video, report), strict=True))
+            batch_s = _batch_s(good, device, start, end, reference_scores=reference_scores)
+            read = identities(good)
+            speech = claim(voice_file, WAV, overwrite=overwrite, inputs=read) if voice_file else None
+            planned = plan_pictures(good, save_video, report, overwrite=overwrite, inputs=read)
+            pictures = dict(zip(good, planned, strict=True))
             for number, (file, error) in enumerate(files.items(), 1):
                 try:
                     if error:
@@ -88,6 +99,7 @@ def analyze(
                             end_s=end,
                             trust_checkpoint=trust_checkpoint,
                             reference_scores=reference_scores,
+                            batch_s=batch_s,
                             progress=share,
                             announce=tell,
                         )
@@ -101,7 +113,7 @@ def analyze(
         tell(f"Stopped: {batch.done} of {len(files)} files were analysed" + (" and stored." if how.save else "."))
         raise typer.Exit(INTERRUPTED) from None
     batch.summarise()
-    speak(batch.analyses, how)
+    batch.codes.append(speak(batch.analyses, how, speech))
     raise typer.Exit(exit_code(batch.codes))
 
 
@@ -134,6 +146,24 @@ class _Batch:
     def summarise(self) -> None:
         if len(self.rows) > 1 and not (self.how.json or self.how.quiet):
             stdout().print("", terminal.summary(self.rows), sep="\n")
+
+
+def _batch_s(
+    files: list[Path], device: options.Device, start: float | None, end: float | None, *, reference_scores: bool
+) -> float | None:
+    """Seconds of video in all files, where the device is chosen by it; None leaves each to itself."""
+    from fitcli.network.device import Machine
+
+    if len(files) < 2 or device is not options.Device.auto or not Machine.here().offers_cuda:
+        return None
+    from fitcli.analysis import part_s
+    from fitcli.video import probe
+
+    total_s = 0.0
+    for file in files:
+        with suppress(FitcliError):  # reported when it is analysed
+            total_s += part_s(probe(file).duration_s, start, end, reference_scores=reference_scores)
+    return total_s
 
 
 def _check_part(start: float | None, end: float | None) -> None:

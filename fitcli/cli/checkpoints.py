@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,60 +12,93 @@ from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
-from fitcli.cli.train import needs_training_extra
-from fitcli.errors import CheckpointError
+from fitcli.cli.train import need_training_extra
+from fitcli.errors import CheckpointError, StorageError
+from fitcli.outputs import CHECKPOINT, Output, check_distinct, claim, identities, make_folder
 from fitcli.report.terminal import printable
 
 app = typer.Typer(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
 
 Chosen = Annotated[
-    Path | None, typer.Argument(metavar="[PATH]", help="A checkpoint or a folder; by default those in use.")
+    Path | None,
+    typer.Argument(
+        parser=options.given_path, metavar="[PATH]", help="A checkpoint or a folder; by default those in use."
+    ),
 ]
 
 
 @app.command()
 def assemble(
-    networks: Annotated[list[Path], typer.Argument(metavar="CKPT", help="The trained networks of the hybrid.")],
-    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the ensemble.")] = Path("checkpoints"),
+    networks: Annotated[
+        list[Path],
+        typer.Argument(parser=options.given_path, metavar="CKPT", help="The trained networks of the hybrid."),
+    ],
+    folder: Annotated[
+        Path, typer.Option("--to", parser=options.given_path, metavar="DIR", help="Folder for the ensemble.")
+    ] = Path("checkpoints"),
     poses: Annotated[
-        Path | None, typer.Option(metavar="POSES", help="Measure each network on split dev and note it in its file.")
+        Path | None,
+        typer.Option(
+            parser=options.given_path,
+            metavar="POSES",
+            help="Measure each network on split dev and note it in its file.",
+        ),
     ] = None,
+    overwrite: options.Overwrite = False,
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Copy trained networks to a folder and convert them to OpenVINO IR; those of the same names keep their weights."""
-    from fitcli.network.checkpoint import load_checkpoint, save_checkpoint
+    from fitcli.network.checkpoint import FORMAT, load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
-    from fitcli.network.ensemble import ENSEMBLE_FILE, EnsembleConfig
+    from fitcli.network.ensemble import EnsembleConfig
 
+    if poses:
+        need_training_extra()
     # What is wrong with one is said before anything is written.
     loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in networks]
-    for path, network in zip(networks, loaded, strict=True):
+    targets = _targets(networks, folder, overwrite=overwrite)
+    for path, network, output in zip(networks, loaded, targets, strict=True):
+        if poses and output is None and network.origin != FORMAT:
+            raise StorageError(f"{path} would be replaced: name another folder with --to.")
+    for path, network, output in zip(networks, loaded, targets, strict=True):
         target = folder / path.name
-        if path.resolve() != target.resolve():
-            save_checkpoint(target, network)  # of the reference system's files this makes plain data
+        if output:
+            save_checkpoint(output, network)  # of the reference system's files this makes plain data
         if poses:
-            with needs_training_extra():
-                from fitcli.training.evaluate import network_metrics
+            from fitcli.training.evaluate import network_metrics
+
             save_checkpoint(target, replace(network, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"), trust=trust_checkpoint)
         note(f"Converted {target}")
     config = EnsembleConfig.load(folder)
-    if {member.checkpoint for member in config.members} != {path.name for path in folder.glob("*.ckpt")}:
-        (folder / ENSEMBLE_FILE).unlink()
-        config = replace(config, members=EnsembleConfig.load(folder).members)
+    others = {member.checkpoint for member in config.members} != {path.name for path in folder.glob("*.ckpt")}
+    if others:
+        config = replace(config, members=EnsembleConfig.published(folder))
         note("Other networks than before, with the paper's weights: `fitcli checkpoints calibrate` fits them.")
     specs = [load_checkpoint(folder / member.checkpoint, trust=trust_checkpoint).spec for member in config.members]
-    config.fitted(specs, folder).save(folder)
+    (config.by_architecture(specs) if others else config.fitted(specs, folder)).save(folder)
 
 
 @app.command("convert")
 def convert_command(
     networks: Annotated[
-        list[Path], typer.Argument(metavar="CKPT", help="Checkpoints of fitcli or of the reference system, or folders.")
+        list[Path],
+        typer.Argument(
+            parser=options.given_path,
+            metavar="CKPT",
+            help="Checkpoints of fitcli or of the reference system, or folders.",
+        ),
     ],
     folder: Annotated[
-        Path, typer.Option("--to", metavar="DIR", help="Folder for what comes out; their own to convert in place.")
+        Path,
+        typer.Option(
+            "--to",
+            parser=options.given_path,
+            metavar="DIR",
+            help="Folder for what comes out; their own to convert in place.",
+        ),
     ],
+    overwrite: options.Overwrite = False,
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Convert checkpoints to fitcli's own format, which is plain data, with OpenVINO IR beside them."""
@@ -75,27 +107,34 @@ def convert_command(
     from fitcli.network.ensemble import ENSEMBLE_FILE
     from fitcli.network.ir import ir_beside
 
-    for path in _files(networks):
+    files = _files(networks)
+    for path, output in zip(files, _targets(files, folder, overwrite=overwrite), strict=True):
         loaded = load_checkpoint(path, trust=trust_checkpoint)
         target = folder / path.name
-        if not target.exists():
-            save_checkpoint(target, loaded)
-        elif not target.samefile(path) or loaded.origin != FORMAT:
-            raise CheckpointError(f"{target} would be overwritten: name another folder with --to.")
+        if output:
+            save_checkpoint(output, loaded)
+        elif loaded.origin != FORMAT:
+            raise StorageError(f"{path} would be replaced: name another folder with --to.")
         note(f"Converting {path} ...")
         convert(target, ir_beside(target))
         stdout().print(f"{target} and {ir_beside(target).name}", soft_wrap=True)
     for weights in (path / ENSEMBLE_FILE for path in networks):
         if weights.is_file() and not (folder / ENSEMBLE_FILE).exists():
-            shutil.copyfile(weights, folder / ENSEMBLE_FILE)
+            Output(folder / ENSEMBLE_FILE).write_text(weights.read_text(encoding="utf-8"))
 
 
 @app.command("average")
 def average_command(
     networks: Annotated[
-        list[Path], typer.Argument(metavar="CKPT CKPT", help="One network, and what more training made of it.")
+        list[Path],
+        typer.Argument(
+            parser=options.given_path, metavar="CKPT CKPT", help="One network, and what more training made of it."
+        ),
     ],
-    target: Annotated[Path, typer.Option("--to", metavar="CKPT", help="Where the mean goes.")],
+    target: Annotated[
+        Path, typer.Option("--to", parser=options.given_output, metavar="CKPT", help="Where the mean goes.")
+    ],
+    overwrite: options.Overwrite = False,
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Write the mean of the weights of several networks that were trained on from one start."""
@@ -104,10 +143,9 @@ def average_command(
 
     if len(networks) < 2:
         raise typer.BadParameter("A mean needs two networks or more.", param_hint="CKPT")
+    output = claim(target, CHECKPOINT, overwrite=overwrite, inputs=identities(networks))
     mean = average(networks, trust=trust_checkpoint)
-    if target.exists():
-        raise CheckpointError(f"{target} would be overwritten: name another file with --to.")
-    stdout().print(str(save_checkpoint(target, mean)), soft_wrap=True)
+    stdout().print(str(save_checkpoint(output, mean)), soft_wrap=True)
 
 
 @app.command("verify")
@@ -144,45 +182,63 @@ def verify_command(
 
 @app.command()
 def calibrate(
-    poses: Annotated[Path, typer.Argument(metavar="POSES", help="The pose sequences that were trained on.")],
+    poses: Annotated[
+        Path,
+        typer.Argument(parser=options.given_path, metavar="POSES", help="The pose sequences that were trained on."),
+    ],
     runs: Annotated[
         list[Path],
         typer.Option(
-            "--fold", metavar="DIR", help="Folder of networks trained with --fold K/N; once for each K, in order."
+            "--fold",
+            parser=options.given_path,
+            metavar="DIR",
+            help="Folder of networks trained with --fold K/N; once for each K, in order.",
         ),
     ],
     folds: Annotated[int | None, typer.Option(min=2, help="N of these folds; default: how many are given.")] = None,
     elsewhere: Annotated[
         Path | None,
         typer.Option(
+            parser=options.given_path,
             metavar="DATA",
-            exists=True,
             help="Labelled clips of other sources, as for `fitcli evaluate`: they set when an exercise is refused.",
         ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(metavar="TSV", help="Table of the videos in --elsewhere, as for `fitcli evaluate`.")
+        Path | None,
+        typer.Option(
+            parser=options.given_path,
+            metavar="TSV",
+            help="Table of the videos in --elsewhere, as for `fitcli evaluate`.",
+        ),
     ] = None,
-    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of the ensemble.")] = Path("checkpoints"),
+    folder: Annotated[
+        Path, typer.Option("--to", parser=options.given_path, metavar="DIR", help="Folder of the ensemble.")
+    ] = Path("checkpoints"),
 ) -> None:
     """Choose the ensemble's weights, temperature and thresholds on series that the --fold networks never saw."""
     if labels and not elsewhere:
         raise typer.BadParameter("it lists the videos of --elsewhere: name their folder.", param_hint="--labels")
-    with needs_training_extra():
-        from fitcli.network.ensemble import Ensemble
-        from fitcli.training.calibrate import calibrate as choose
-        from fitcli.training.calibrate import cross_validated, with_refusal
-        from fitcli.training.evaluate import scored
-    clips = cross_validated(poses, runs, folds or len(runs))
-    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))])
+    if elsewhere and not elsewhere.exists():
+        raise typer.BadParameter(f"{elsewhere} does not exist: check the name.", param_hint="--elsewhere")
+    need_training_extra()
+    from fitcli.network.ensemble import Ensemble, EnsembleConfig
+    from fitcli.training.calibrate import calibrate as choose
+    from fitcli.training.calibrate import cross_validated, with_refusal
+    from fitcli.training.evaluate import scored
+
+    EnsembleConfig.load(folder)  # a file of that name that is no such configuration is not replaced
+    clips, classes = cross_validated(poses, runs, folds or len(runs))
+    config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))], classes)
     config.save(folder)
     note(f"Chosen on {len(clips)} clips: {folder / 'ensemble.json'}")
     if elsewhere:
         unread: list[str] = []
-        unseen = list(scored(elsewhere, Ensemble(folder, "cpu"), unread, labels=labels))
+        ensemble = Ensemble(folder, "cpu")
+        unseen = list(scored(elsewhere, ensemble, unread, labels=labels))
         for sentence in unread:
             note(sentence)
-        with_refusal(config, unseen).save(folder)
+        with_refusal(config, unseen, ensemble.classes).save(folder)
         note(f"When an exercise is refused: chosen on {len(unseen)} clips in {elsewhere}")
 
 
@@ -198,7 +254,7 @@ def info(
 
     from fitcli.network.checkpoint import load_checkpoint, sha256
     from fitcli.network.ensemble import EnsembleConfig, Member
-    from fitcli.network.ir import has_ir
+    from fitcli.network.ir import converted_spec
 
     paths = _chosen(checkpoint, checkpoints)
     folder = paths[0].parent
@@ -224,7 +280,7 @@ def info(
                     for head, names in (("exercise", content.spec.exercises), ("muscle", content.spec.muscles))
                     if names
                 },
-                "converted": has_ir(path, digest),
+                "converted": converted_spec(path, digest) is not None,
                 "network": content.spec.to_plain(),
                 "metrics": content.metrics,
                 "training": content.provenance and asdict(content.provenance),
@@ -258,6 +314,32 @@ def _chosen(checkpoint: Path | None, folder: Path | None) -> list[Path]:
         return [checkpoint]
     used = checkpoint_folder(checkpoint or folder)
     return [used / member.checkpoint for member in EnsembleConfig.load(used).members]
+
+
+def _targets(networks: list[Path], folder: Path, *, overwrite: bool) -> list[Output | None]:
+    """The checkpoints to write to a folder, all of them free; None for one that lies there and stays as it is.
+
+    Raises `OutputNameError` for two of one name, and `StorageError` where a checkpoint or what is converted from it may
+    not be written.
+    """
+    from fitcli.network.ir import ir_beside, is_ir
+
+    make_folder(folder)
+    read = identities(networks)
+    outputs: list[Output | None] = []
+    for path in networks:
+        target = folder / path.name
+        there = target.exists() and path.exists() and target.samefile(path)
+        outputs.append(None if there else Output(target, overwrite, read))
+        ir = ir_beside(target)
+        if not (there and is_ir(ir)):
+            for file in (ir, ir.with_suffix(".bin")):
+                Output(file, overwrite, read).check()
+    for output in outputs:
+        if output:
+            output.check()
+    check_distinct(*outputs)
+    return outputs
 
 
 def _files(paths: list[Path]) -> list[Path]:

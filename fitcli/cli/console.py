@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import signal
+import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from rich.console import Console
 
 from fitcli.errors import FitcliError
+from fitcli.interrupt import heed
 from fitcli.report.terminal import printable
 
 INTERRUPTED = 130
@@ -44,6 +45,19 @@ def note(sentence: str, style: str = "bright_black") -> None:
     (_under_bar[-1] if _under_bar else stderr()).print(sentence, style=style, soft_wrap=True)
 
 
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(printable(record.getMessage()))
+
+
+def print_log() -> None:
+    """Print what fitcli logs, one line each on stderr: what a user needs to know only where something is odd."""
+    log = logging.getLogger("fitcli")
+    log.addHandler(_Notes())
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
 def explain(error: Exception) -> str:
     """The sentence for a failure."""
     if isinstance(error, FitcliError):
@@ -65,37 +79,6 @@ def exit_code(codes: Iterable[int]) -> int:
     """The exit code of a batch: 0 if all went well, the failures' own code if they share one, else 1."""
     failures = set(codes) - {0}
     return failures.pop() if len(failures) == 1 else int(bool(failures))
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], None]]:
-    """Ctrl-C is kept until the function that this gives is called, which then raises `KeyboardInterrupt`.
-
-    So do a bar of `progress` that is told how far the work is, and the block's end. Raised wherever the program happens
-    to be, it is lost where a C library has called Python, as FFmpeg does to read a file. A second Ctrl-C is not waited
-    for. Blocks may stand within each other.
-    """
-    before = signal.signal(signal.SIGINT, _keep)
-    try:
-        yield _heed
-        _heed()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-_kept: list[int] = []
-"""Ctrl-C that was pressed and not yet heeded."""
-
-
-def _keep(number: int, frame: object) -> None:
-    _heed()
-    _kept.append(number)
-
-
-def _heed() -> None:
-    if _kept:
-        _kept.clear()
-        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -123,7 +106,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
         _under_bar.append(bar.console)
 
         def report(share: float) -> None:
-            _heed()
+            heed()
             bar.update(task, completed=share)
 
         try:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitcli.cli import options
 from fitcli.cli.console import note, progress, stdout
-from fitcli.cli.train import needs_training_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,12 +40,23 @@ def _shares(given: str) -> tuple[float, float, float]:
 @app.command()
 def split(
     videos: Annotated[
-        Path, typer.Argument(metavar="VIDEOS", help="Folder with <exercise>/*.mp4, or with the videos of --labels.")
+        Path,
+        typer.Argument(
+            parser=options.given_path,
+            metavar="VIDEOS",
+            help="Folder with <exercise>/*.mp4, or with the videos of --labels.",
+        ),
     ],
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for train, val and test.")],
+    to: Annotated[
+        Path, typer.Option("--to", parser=options.given_path, metavar="DIR", help="New folder for train, val and test.")
+    ],
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="TSV", help="Table with the columns file, class and, if you know it, group."),
+        typer.Option(
+            parser=options.given_path,
+            metavar="TSV",
+            help="Table with the columns file, class and, if you know it, group.",
+        ),
     ] = None,
     group_regex: Annotated[
         str | None,
@@ -62,9 +73,10 @@ def split(
 ) -> None:
     """Cut labelled videos into train, val and test so that clips of one recording stay together."""
     wanted = _shares(shares)
-    with needs_training_extra():
-        from fitcli.training import split as splitting
-        from fitcli.training.videos import SPLITS
+    from fitcli.training import split as splitting  # numpy and the engines
+    from fitcli.training.videos import SPLITS
+
+    splitting.check_new(to)
     with progress("reading", shown=True) as report:
         clips, left_out = splitting.read_clips(videos, labels=labels, pattern=group_regex, progress=report)
     placed = splitting.write(splitting.plan(clips, wanted, seed), to, "copy" if copy else "symlink")
@@ -80,11 +92,21 @@ def split(
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with train|val|test/<exercise>/*.mp4.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            parser=options.given_path,
+            metavar="DIR",
+            help="Folder with train|val|test/<exercise>/*.mp4, or of pose sequences.",
+        ),
+    ],
 ) -> None:
-    """Decode every file of a data set and report what is unreadable and what is in two parts at once."""
-    with needs_training_extra():
-        from fitcli.training.split import check as examine
+    """Look for unreadable files, for clips of one recording in two parts, and for sequences that are listed twice."""
+    if (folder / "clips.tsv").is_file():
+        _check_sequences(folder)
+        return
+    from fitcli.training.split import check as examine  # numpy and the engines
+
     with progress("checking", shown=True) as report:
         found = examine(folder, progress=report)
     _counts(found.counts, found.groups)
@@ -95,6 +117,22 @@ def check(
     unreadable = any(entry.reason.startswith("cannot be read") for entry in found.left_out)
     note("No leak was found." if not unreadable else "No leak was found, but some files cannot be read.")
     raise typer.Exit(5 if unreadable else 0)
+
+
+def _check_sequences(folder: Path) -> None:
+    from fitcli.training.sequences import listed_twice, load_sequences
+
+    sequences = load_sequences(folder)
+    with progress("checking", shown=True) as report:
+        groups = listed_twice(sequences, report)
+    for group in groups[:SHOWN]:
+        rows = ", ".join(f"{s.id} ({s.split}, {s.labels.exercise or 'ambiguous'}, {s.series})" for s in group)
+        note(f"equal landmarks: {rows}", style="red")
+    if len(groups) > SHOWN:
+        note(f"equal landmarks: {len(groups) - SHOWN} more groups", style="red")
+    if groups:
+        raise typer.Exit(LEAKS_CODE)
+    note(f"{len(sequences)} sequences, none of them listed twice.")
 
 
 def _counts(counts: Mapping[tuple[str, str], int], groups: Mapping[str, int]) -> None:

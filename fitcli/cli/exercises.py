@@ -7,21 +7,41 @@ import sys
 
 from fitcli.catalog import catalog
 from fitcli.cli import options
-from fitcli.cli.console import stdout
+from fitcli.cli.console import note, stdout
+from fitcli.errors import CheckpointError
 from fitcli.report import terminal
 
 
-def exercises(json: options.Json = False) -> None:
-    """List the exercises that fitcli knows, and the muscle groups they are meant to work."""
+def exercises(checkpoints: options.Checkpoints = None, json: options.Json = False) -> None:
+    """List the exercises of the catalogue, and the muscle groups they are meant to work."""
+    from fitcli.network import checkpoint_folder
+    from fitcli.network.ensemble import known_classes  # numpy
+
     known = catalog()
-    if not json:
-        stdout().print(terminal.catalogue(known))
+    try:
+        folder = checkpoint_folder(checkpoints)
+        classes = known_classes(folder)
+    except CheckpointError:
+        if checkpoints:
+            raise
+        classes = None  # the catalogue is the same without networks
+    if json:
+        for exercise in known.exercises:
+            fields = {
+                "id": exercise.id,
+                "name": exercise.name,
+                "muscles": list(exercise.muscles),
+                "aliases": list(exercise.aliases),
+                "counted": exercise.counted,
+                "recognised": None if classes is None else exercise.name in classes.exercises,
+            }
+            sys.stdout.write(jsonlib.dumps(fields) + "\n")
         return
-    for exercise in known.exercises:
-        fields = {
-            "id": exercise.id,
-            "name": exercise.name,
-            "muscles": list(exercise.muscles),
-            "aliases": list(exercise.aliases),
-        }
-        sys.stdout.write(jsonlib.dumps(fields) + "\n")
+    console = stdout()
+    console.print(terminal.catalogue(known, console.width))
+    if classes is None:
+        return
+    if missing := [exercise.name for exercise in known.exercises if exercise.name not in classes.exercises]:
+        note(f"The networks in {folder} do not recognise: {', '.join(missing)}.")
+    if own := [name for name in classes.exercises if name not in known.exercise_names]:
+        note(f"They recognise besides: {', '.join(own)}.")

@@ -35,7 +35,7 @@ _UNITS = {
 
 _COLUMNS = (
     "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
-    "file", "note",
+    "file", "note", "held_s", "cadence_per_min",
 )  # fmt: skip
 
 ExerciseName = Annotated[
@@ -118,6 +118,8 @@ def stats(
                 "weight_kg": best.session.weight_kg,
                 "repetitions": best.repetitions,
                 "one_repetition_max_kg": best.one_repetition_max_kg,
+                "held_s": best.held_s,
+                "cadence_per_min": best.cadence_per_min,
             }
             for best in summed.best
         ]
@@ -134,19 +136,25 @@ def chart(
     since: Since = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="HTML", help="Write a page for a browser instead, with body map and trends."),
+        typer.Option(
+            parser=options.given_output,
+            metavar="HTML",
+            help="Write a page for a browser instead, with body map and trends.",
+        ),
     ] = None,
+    overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
     """Draw the last weeks, the muscles of the last seven days and the scores."""
     now = datetime.now().astimezone()
     store = SessionStore(sessions_folder(sessions))
+    page = history_pages.claim_page(html, store, overwrite=overwrite) if html else None
     summed = training_progress(_chosen(store, exercise, since), now)
     history_files.tell_skipped(store)
     if not summed.sessions:
         _say_empty(store)
-    elif html:
-        history_pages.write_progress(summed, now, html)
+    elif page:
+        history_pages.write_progress(summed, now, page)
     else:
         stdout().print(past.chart(summed))
 
@@ -154,11 +162,16 @@ def chart(
 @app.command()
 def report(
     session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
-    to: Annotated[Path, typer.Argument(metavar="HTML", help="The page to write.", show_default=False)],
+    to: Annotated[
+        Path, typer.Argument(parser=options.given_output, metavar="HTML", help="The page to write.", show_default=False)
+    ],
+    overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
     """Write a stored session as a page for a browser, without its video."""
-    history_pages.write_report(SessionStore(sessions_folder(sessions)).find(session_id), to)
+    store = SessionStore(sessions_folder(sessions))
+    page = history_pages.claim_page(to, store, overwrite=overwrite)
+    history_pages.write_report(store.find(session_id), page)
 
 
 app.command("export")(history_files.export)
@@ -192,6 +205,8 @@ def _write_csv(sessions: Iterable[Session]) -> None:
                 f"{analysis.duration_s:.3f}",
                 analysis.file,
                 session.note,
+                max(session.set_holds_s, default=""),
+                max(session.set_cadences_per_min, default=""),
             )
         )
 

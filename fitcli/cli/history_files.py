@@ -11,9 +11,12 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
+from fitcli.cli.options import STREAM
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
+from fitcli.outputs import JSON_LINES, claim, identities
 from fitcli.report import terminal
+from fitcli.report.amounts import plural
 
 
 def tell_skipped(store: SessionStore) -> None:
@@ -23,40 +26,52 @@ def tell_skipped(store: SessionStore) -> None:
 
 
 def export(
-    to: Annotated[Path | None, typer.Argument(metavar="FILE", help="JSON Lines file; otherwise stdout.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=options.given_file_or_stream, metavar="FILE", help="JSON Lines file; otherwise, or -, stdout."
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
     """Write all sessions as JSON Lines, oldest first: a backup, or the way to another machine."""
     store = SessionStore(sessions_folder(sessions))
+    output = None
+    if to is not None and to != STREAM:
+        output = claim(to, JSON_LINES, overwrite=overwrite, inputs=identities(store.files()))
     lines = [json.dumps(session.to_json()) + "\n" for session in store.sessions()][::-1]
     tell_skipped(store)
-    if to is None:
-        sys.stdout.writelines(lines)
+    if output is None:
+        _print(lines)
         return
-    try:
-        with to.open("x", encoding="utf-8") as file:
-            file.writelines(lines)
-    except FileExistsError:
-        raise StorageError(f"{to} is there already: choose another name.") from None
-    except OSError as error:
-        raise StorageError(f"{to} cannot be written ({(error.strerror or '').lower()}): choose another.") from error
-    stdout().print(f"{terminal.counted(len(lines), 'session')} written to {terminal.short_path(to)}.", soft_wrap=True)
+    output.write_text("".join(lines))
+    stdout().print(f"{plural(len(lines), 'session')} written to {terminal.short_path(output.path)}.", soft_wrap=True)
 
 
 def import_(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="What fitcli history export wrote.", show_default=False)
+        Path,
+        typer.Argument(
+            parser=options.given_file_or_stream,
+            metavar="FILE",
+            help="What fitcli history export wrote; - is stdin.",
+            show_default=False,
+        ),
     ],
     sessions: options.Sessions = None,
 ) -> None:
     """Add sessions from an export; those that are here already stay as they are."""
     store = SessionStore(sessions_folder(sessions))
+    name = "stdin" if source == STREAM else str(source)
     try:
-        lines = source.read_text(encoding="utf-8").splitlines()
+        # a closed stdin is None; some editors begin UTF-8 with a byte order mark
+        content = source.read_bytes() if source != STREAM else sys.stdin.buffer.read() if sys.stdin else b""
+        lines = content.decode("utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise MissingInputError(f"{source} does not exist: check the name.") from None
+        raise MissingInputError(f"{name} does not exist: check the name.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise MissingInputError(f"{source} cannot be read: give a file that fitcli history export wrote.") from error
+        raise MissingInputError(f"{name} cannot be read: give a file that fitcli history export wrote.") from error
     added, bad = 0, []
     for number, line in enumerate(lines, 1):
         try:
@@ -64,10 +79,21 @@ def import_(
         except ValueError:
             bad.append(number)
     known = len(lines) - added - len(bad)
-    stdout().print(f"{terminal.counted(added, 'session')} added, {known} here already.")
+    stdout().print(f"{plural(added, 'session')} added, {known} here already.")
     if bad:
         where = ", ".join(map(str, bad[:5])) + (" ..." if len(bad) > 5 else "")
-        raise MissingInputError(f"{source}: {terminal.counted(len(bad), 'line')} held no session ({where}).")
+        raise MissingInputError(f"{name}: {plural(len(bad), 'line')} held no session ({where}).")
+
+
+def _print(lines: list[str]) -> None:
+    """Write to stdout, now and not at the end of the program, where nobody could be told that it failed."""
+    try:
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(f"The export cannot be written to stdout ({(error.strerror or '').lower()}).") from error
 
 
 def delete(
@@ -78,7 +104,7 @@ def delete(
     """Delete sessions; fitcli history undo brings them back."""
     store = SessionStore(sessions_folder(sessions))
     chosen: dict[str, Session] = {session.id: session for session in map(store.find, ids)}
-    count = terminal.counted(len(chosen), "session")
+    count = plural(len(chosen), "session")
     if not yes:
         for session in chosen.values():
             named = session.analysis.exercise
@@ -91,4 +117,4 @@ def delete(
 def undo(sessions: options.Sessions = None) -> None:
     """Bring back what was deleted last."""
     restored = SessionStore(sessions_folder(sessions)).undo()
-    stdout().print(f"{terminal.counted(restored, 'session')} brought back." if restored else "Nothing was deleted.")
+    stdout().print(f"{plural(restored, 'session')} brought back." if restored else "Nothing was deleted.")

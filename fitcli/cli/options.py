@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,56 @@ def _kilograms(given: str) -> float:
     return round(kilograms, 2)
 
 
+def given_name(given: str) -> str:
+    """What stands for a camera or a file, as it was given; a `typer.BadParameter` where it is empty.
+
+    An empty argument is mostly an unset variable of the shell, and `Path("")` is the current folder. Every parameter
+    that names a file, a folder or a camera has this parser or one of those below.
+    """
+    if not given:
+        raise typer.BadParameter("it is empty: give a name.")
+    return given
+
+
+def given_path(given: str | Path) -> Path:
+    """The path of a file or folder; a `typer.BadParameter` for an empty one."""
+    if not str(given):
+        raise typer.BadParameter("it is empty: give a name, or . for the current folder.")
+    return Path(given)
+
+
+def given_output(given: str | Path) -> Path:
+    """The path of a file to write; a `typer.BadParameter` for one that ends as folders do."""
+    path = given_path(given)
+    if str(given).endswith(separators()):
+        raise typer.BadParameter(f"{given} is a folder: name a file.")
+    return path
+
+
+STREAM = Path("-")
+"""Stands for stdout where something is written and for stdin where something is read; a file of that name is ./-."""
+
+
+def given_file_or_stream(given: str | Path) -> Path:
+    """The path of a file, or `STREAM`."""
+    path = given_output(given)
+    return path.absolute() if path == STREAM and str(given) != "-" else path
+
+
+def separators() -> tuple[str, ...]:
+    """What a path ends in that means a folder."""
+    return tuple(filter(None, (os.sep, os.altsep)))
+
+
+for _parser, _shown in (
+    (given_name, "text"),
+    (given_path, "path"),
+    (given_output, "path"),
+    (given_file_or_stream, "path"),
+):
+    _parser.__name__ = _shown  # what --help shows as the type
+
+
 class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
@@ -41,12 +92,16 @@ class Device(StrEnum):
 Checkpoints = Annotated[
     Path | None,
     typer.Option(
+        parser=given_path,
         metavar="DIR",
         help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or those that came with fitcli.",
         rich_help_panel=ENGINE,
     ),
 ]
-OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.", rich_help_panel=ENGINE)]
+OnDevice = Annotated[
+    Device,
+    typer.Option("--device", help="Where the networks run; auto takes the quicker device.", rich_help_panel=ENGINE),
+]
 TrustCheckpoint = Annotated[
     bool,
     typer.Option(
@@ -66,14 +121,19 @@ ReferenceScores = Annotated[
 Sessions = Annotated[
     Path | None,
     typer.Option(
+        parser=given_path,
         metavar="DIR",
         help="Folder of sessions; otherwise $FITCLI_SESSIONS, ./sessions or your data folder.",
         rich_help_panel=SESSION,
     ),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that exist under the names given for output; never an input."),
+]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Do not store the session.", rich_help_panel=SESSION)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.", rich_help_panel=ANSWER)]
-Top = Annotated[int, typer.Option(min=1, max=16, help="How many exercises to name.", rich_help_panel=ANSWER)]
+Top = Annotated[int, typer.Option(min=1, help="How many exercises to name.", rich_help_panel=ANSWER)]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="One line a file, no bar, no speech.", rich_help_panel=ANSWER)
 ]
@@ -103,7 +163,12 @@ Spoken = Annotated[
 ]
 VoiceFile = Annotated[
     Path | None,
-    typer.Option(metavar="WAV", help="Write the speech to this file instead of playing it.", rich_help_panel=VOICE),
+    typer.Option(
+        parser=given_output,
+        metavar="WAV",
+        help="Write the speech to this file instead of playing it.",
+        rich_help_panel=VOICE,
+    ),
 ]
 Lang = Annotated[
     str | None,

@@ -13,7 +13,9 @@ from fitcli.cli.console import complain, note, stdout
 from fitcli.cli.pictures import NO_PICTURES, Pictures, draw_pictures, tell_pictures
 from fitcli.errors import StorageError
 from fitcli.history import Session, SessionStore, sessions_folder
+from fitcli.outputs import Output
 from fitcli.report import terminal
+from fitcli.report.amounts import total
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,6 @@ class Presentation:
     weight_kg: float | None = None
     note: str = ""
     voice: bool | None = None
-    voice_file: Path | None = None
     lang: str | None = None
 
 
@@ -81,26 +82,48 @@ def present(
 
 def print_json(analysis: Analysis, session: Session | None, pictures: Pictures = NO_PICTURES) -> None:
     """One line of JSON on stdout: the analysis and the files it is in. Written at once, for who reads along."""
-    files = {"session": session and session.path, "annotated_video": pictures.video, "report": pictures.report}
+    files = {
+        "session": session and session.path,
+        "annotated_video": pictures.video and pictures.video.path,
+        "report": pictures.report and pictures.report.path,
+    }
     named = {name: str(path) if path else None for name, path in files.items()}
     sys.stdout.write(json.dumps({**analysis.to_json(), **named}) + "\n")
     sys.stdout.flush()
 
 
-def speak(analyses: Iterable[Analysis], how: Presentation) -> None:
-    """Read the advice aloud or write it to a WAV file, if that is wanted; sound that is missing costs one dim line."""
+def _told(analysis: Analysis) -> list[str]:
+    """What was done, as a sentence to hear: "Squat, 8 repetitions.", "Plank, held for 34 s."."""
+    named = f"{terminal.title(analysis).capitalize()}, {total(analysis)}."
+    return [named] if analysis.exercise and analysis.sets else []
+
+
+def speak(analyses: Iterable[Analysis], how: Presentation, file: Output | None = None) -> int:
+    """Read aloud what was done and the advice, or write it to the WAV `file`; returns the exit code that this leaves.
+
+    Sound that is missing costs one dim line; a file that was asked for and is not there is a failure.
+    """
     answers = list(analyses)
-    text = " ".join(sentence for analysis in answers for sentence in analysis.feedback)
+    text = " ".join(sentence for analysis in answers for sentence in (*_told(analysis), *analysis.feedback))
     wanted = how.voice
     if how.json:
         wanted = False
     if wanted is None and (how.quiet or len(answers) != 1 or not sys.stdout.isatty()):
         wanted = False
-    if not text or (wanted is False and not how.voice_file):
-        return
+    if file and not text:
+        note(f"{file.path} is not written: there is no advice to read.")
+    if not text or (wanted is False and not file):
+        return 0
     from fitcli import voice  # numpy and the audio side, for those who listen
 
-    if wanted is None and not how.voice_file and not voice.output_expected():
-        return
-    if trouble := voice.speak(text, lang=how.lang, file=how.voice_file):
+    if file:
+        try:
+            voice.write_speech(text, file, lang=how.lang)
+        except StorageError as error:
+            return complain(error, verbose=how.verbose)
+        return 0
+    if wanted is None and not voice.output_expected():
+        return 0
+    if trouble := voice.speak(text, lang=how.lang):
         note(trouble)
+    return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,6 +30,7 @@ from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, Target
 from fitcli.cli.present import Presentation, present, speak
 from fitcli.errors import FitcliError, InvalidVideoError, StorageError
 from fitcli.history import sessions_folder
+from fitcli.outputs import HTML, MP4, WAV, FileFormat, Identity, Output, check_distinct, claim, identities
 
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
     from fitcli.analysis import Analysis, Progress
@@ -58,6 +60,7 @@ def record(
     camera: Annotated[
         str,
         typer.Option(
+            parser=options.given_name,
             metavar="CAMERA",
             help="Number of a camera, /dev/video0, the address of a stream, or a video file that plays as a camera.",
             rich_help_panel=_CAMERA,
@@ -117,8 +120,10 @@ def record(
     keep_video: Annotated[
         Path | None,
         typer.Option(
+            parser=options.given_output,
             metavar="MP4",
-            help="Keep the video in this file; otherwise it is deleted once it is analysed.",
+            help="Keep the video in this file, which plays even if recording is cut short; otherwise it is deleted "
+            "once it is analysed.",
             rich_help_panel=options.SESSION,
         ),
     ] = None,
@@ -127,6 +132,7 @@ def record(
     beep: Annotated[bool, typer.Option(" /--no-beep", help="No tones.", rich_help_panel=options.VOICE)] = True,
     voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
+    overwrite: options.Overwrite = False,
     weight: options.Weight = None,
     note: options.Note = "",
     lang: options.Lang = None,
@@ -151,8 +157,9 @@ def record(
         raise typer.BadParameter("--live goes on from set to set by itself: leave --loop out.", param_hint="--loop")
     if live and save_video and not keep_video:
         raise typer.BadParameter("--live makes no video to draw on: add --keep-video FILE.", param_hint="--save-video")
-    # What is in the way of a picture is told before anybody gets ready.
-    plan_pictures([Path("set-1"), Path("set-2")] if loop else [Path("set-1")], save_video, report)
+    outputs = _Outputs(keep_video, save_video, report, voice_file, overwrite, identities([Path(camera)]))
+    # What is in the way of a file is told before anybody gets ready.
+    outputs.check(loop=loop)
     how = Presentation(
         json=json,
         quiet=quiet,
@@ -163,7 +170,6 @@ def record(
         weight_kg=weight,
         note=note,
         voice=voice,
-        voice_file=voice_file,
         lang=lang,
     )
 
@@ -177,9 +183,7 @@ def record(
         rest_s=rest if loop else None,
         live=live,
         repetitions=reps,
-        keep_video=keep_video,
-        save_video=save_video,
-        report=report,
+        outputs=outputs,
         beeps=beep,
     )
     engine = _Engine(checkpoints, device.value, trust_checkpoint)
@@ -207,10 +211,57 @@ class _Plan:
     rest_s: int | None
     live: bool
     repetitions: int | None
+    outputs: _Outputs
+    beeps: bool
+
+
+@dataclass(frozen=True)
+class _SetOutputs:
+    """The files of one set; None where nobody asked."""
+
+    video: Output | None
+    speech: Output | None
+    pictures: Pictures
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """What was named for the files of all sets; `inputs` are the video that plays as a camera, if one does."""
+
     keep_video: Path | None
     save_video: Target | None
     report: Target | None
-    beeps: bool
+    voice_file: Path | None
+    overwrite: bool
+    inputs: frozenset[Identity]
+
+    def check(self, *, loop: bool) -> None:
+        """Raise a `FitcliError` or a `typer.BadParameter` where a file may not or cannot be written."""
+        if loop:
+            for target, format, option in ((self.save_video, MP4, "--save-video"), (self.report, HTML, "--report")):
+                if target:
+                    target.files([Path("1"), Path("2")], format, option)
+        self.of_set(1)
+        for named, format in ((self.keep_video, MP4), (self.voice_file, WAV)):
+            if loop and named:
+                for path in _numbered_later(named):
+                    self._claimed(path, format)
+
+    def of_set(self, number: int) -> _SetOutputs:
+        """The files of a set from now on; raises what `check` raises."""
+        video, speech = (_numbered(path, number) for path in (self.keep_video, self.voice_file))
+        kept, spoken = self._claimed(video, MP4), self._claimed(speech, WAV)
+        pictures = NO_PICTURES
+        if self.save_video or self.report:
+            named = video or Path(f"set-{datetime.now():%Y-%m-%dT%H-%M-%S}")
+            (pictures,) = plan_pictures(
+                [named], self.save_video, self.report, overwrite=self.overwrite, inputs=self.inputs
+            )
+        check_distinct(kept, pictures.video)
+        return _SetOutputs(kept, spoken, pictures)
+
+    def _claimed(self, path: Path | None, format: FileFormat) -> Output | None:
+        return claim(path, format, overwrite=self.overwrite, inputs=self.inputs) if path else None
 
 
 @dataclass(frozen=True)
@@ -272,7 +323,6 @@ class _Sets:
 
         plan, how = self._plan, self._how
         size = Resolution.parse(plan.resolution) if plan.resolution else None
-        _numbered(plan.keep_video, 1)  # what is there already is told before anybody gets ready
         with ExitStack() as opened:
             self._folder = opened.enter_context(_recording_folder(how))
             camera_opened = opened.enter_context(ExitStack())
@@ -311,14 +361,14 @@ class _Sets:
         codes: list[int] = []
         for number in count(1):
             self._stage.set_number = None if self._plan.rest_s is None else number
-            path = _numbered(self._plan.keep_video, number) or self._folder / f"set-{number}.mp4"
-            recording = self._record(path)
+            outputs = self._plan.outputs.of_set(number)
+            recording = self._record(self._folder / f"set-{number}.mp4", outputs.video)
             if recording is None:
                 break
             last = self._plan.rest_s is None or self._leave.is_set() or self._camera.ended_s is not None
             if last:  # its light goes out, and the analysis has the processor for itself
                 self._camera_opened.close()
-            codes.append(self._answer_recorded(recording))
+            codes.append(self._answer_recorded(recording, outputs))
             if last or self._leave.is_set() or not self._rest(self._plan.rest_s or 0):
                 break
         return codes
@@ -330,7 +380,8 @@ class _Sets:
             if not self._get_ready():
                 return []
             coach = self._session.new_coach(self._recogniser)
-            path = _numbered(plan.keep_video, 1)
+            outputs = plan.outputs.of_set(1)
+            path = _begun(outputs.video)
             self._stage.play(self._session.live(coach, plan.duration_s, plan.repetitions, path))
             self._stage.end_recording()
         summaries = coach.finish()
@@ -340,7 +391,7 @@ class _Sets:
         if not (self._how.json or self._how.quiet):
             _tell_live(duration_s, len(track), summaries)
         named = str(path) if path else self._camera.name
-        return [self._answer(duration_s, named, lambda progress: self._engine.of_track(track, named), path)]
+        return [self._answer(duration_s, named, lambda progress: self._engine.of_track(track, named), path, outputs)]
 
     def _get_ready(self) -> bool:
         """Into the picture, countdown; returns whether to go on."""
@@ -350,53 +401,49 @@ class _Sets:
                 return False
         return True
 
-    def _record(self, path: Path) -> Recording | None:
-        """Get ready, record; None where it was stopped before there was anything to keep."""
+    def _record(self, path: Path, kept: Output | None) -> Recording | None:
+        """Get ready, record to `kept` or else `path`; None where it was stopped before there was anything to keep."""
         with self._ctrl_c_stops():
             if not self._get_ready():
                 return None
-            self._stage.play(self._session.record(path, self._plan.duration_s))
+            self._stage.play(self._session.record(_begun(kept) or path, self._plan.duration_s))
             self._stage.end_recording()
         return self._session.recording
 
-    def _answer_recorded(self, recording: Recording) -> int:
+    def _answer_recorded(self, recording: Recording, outputs: _SetOutputs) -> int:
         """Tell about the recording and what the analysis says of it; returns the exit code."""
         if not (self._how.json or self._how.quiet):
             _tell(recording)
-        named = str(recording.path) if self._plan.keep_video else self._camera.name
+        named = str(recording.path) if outputs.video else self._camera.name
 
         def analyse(progress: Progress) -> Analysis:
             return self._engine.of_video(recording.path, progress)
 
         try:
-            return self._answer(recording.duration_s, named, analyse, recording.path)
+            return self._answer(recording.duration_s, named, analyse, recording.path, outputs)
         finally:
-            if not self._plan.keep_video:
+            if not outputs.video:
                 recording.path.unlink(missing_ok=True)
 
     def _answer(
-        self, duration_s: float, named: str, analyse: Callable[[Progress], Analysis], video: Path | None
+        self,
+        duration_s: float,
+        named: str,
+        analyse: Callable[[Progress], Analysis],
+        video: Path | None,
+        outputs: _SetOutputs,
     ) -> int:
         """Tell, store and draw (from the video, where there is one) what the analysis says; returns the exit code."""
         try:
             if duration_s < SHORTEST_S:
                 raise InvalidVideoError(f"Only {duration_s:.1f} s were recorded: too short to see a movement.")
             analysis = replace(self._analysed(analyse), file=named)
-            pictures = self._pictures()
         except FitcliError as error:  # the next set may be a better one
             return complain(error, verbose=self._how.verbose)
         finally:
             self._stage.clear()
-        code = present(analysis, self._how, pictures, source=video)
-        self._speak(analysis)
-        return code
-
-    def _pictures(self) -> Pictures:
-        plan = self._plan
-        if not (plan.save_video or plan.report):
-            return NO_PICTURES
-        named = plan.keep_video or Path(f"set-{datetime.now():%Y-%m-%dT%H-%M-%S}")
-        return plan_pictures([named], plan.save_video, plan.report)[0]
+        code = present(analysis, self._how, outputs.pictures, source=video)
+        return self._speak(analysis, outputs.speech) or code
 
     def _analysed(self, analyse: Callable[[Progress], Analysis]) -> Analysis:
         """The analysis, made on a thread of its own so that Ctrl-C ends the waiting at once."""
@@ -423,7 +470,7 @@ class _Sets:
             raise outcome[0]
         return outcome[0]
 
-    def _speak(self, analysis: Analysis) -> None:
+    def _speak(self, analysis: Analysis, file: Output | None) -> int:
         from fitcli.voice import trouble_line
 
         how = self._how
@@ -431,9 +478,10 @@ class _Sets:
             tell(trouble_line(trouble))
             how = replace(how, voice=False)
         try:
-            speak([analysis], how)
+            return speak([analysis], how, file)
         except KeyboardInterrupt:  # told and stored: only silence is asked for
             self._leave.set()
+            return 0
 
     def _rest(self, seconds: int) -> bool:
         """Wait for the next set; returns whether there shall be one."""
@@ -494,13 +542,22 @@ def _recording_folder(how: Presentation) -> Iterator[Path]:
 
 
 def _numbered(path: Path | None, number: int) -> Path | None:
-    """The file to keep a set's video in: squat.mp4, squat-2.mp4, ...; never one that is there already."""
-    if path is None:
+    """A set's own file: squat.mp4, squat-2.mp4, ..."""
+    return path if path is None or number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _numbered_later(path: Path) -> list[Path]:
+    """The existing files whose names later sets will need."""
+    numbers = re.compile(rf"{re.escape(path.stem)}-([2-9]|[1-9]\d+){re.escape(path.suffix)}")
+    return sorted(other for other in path.parent.iterdir() if numbers.fullmatch(other.name))
+
+
+def _begun(video: Output | None) -> Path | None:
+    """Where to record, now: a file that was to be overwritten is gone, and the new one is created by the recorder."""
+    if video is None:
         return None
-    numbered = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-    if numbered.exists():
-        raise StorageError(f"{numbered} is there already: name another file with --keep-video.")
-    return numbered
+    video.make_room()
+    return video.path
 
 
 def _open_voice(plan: _Plan, how: Presentation) -> Voice | None:
@@ -528,5 +585,5 @@ def _tell_live(duration_s: float, poses: int, summaries: tuple[SetSummary, ...])
     from fitcli.report.live import set_line
 
     rate_hz = poses / duration_s if duration_s else 0.0
-    counted = " ".join(map(set_line, summaries)) or "No repetition was counted."
+    counted = " ".join(map(set_line, summaries)) or "Nothing was counted."
     tell(f"Followed you for {duration_s:.1f} s, {rate_hz:.1f} poses a second. {counted}")

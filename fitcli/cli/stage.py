@@ -31,6 +31,13 @@ TICK_HZ, START_HZ, END_HZ, COUNT_HZ = 660.0, 990.0, 440.0, 880.0
 NUMBERS_AHEAD = 12
 """Numbers whose words are rendered before they are wanted; each takes half a second of one core."""
 
+SPOKEN_S = 1.2
+"""Least time between two spoken numbers: quicker repetitions would cut them off, so every second, fifth or tenth one is
+said, and a tone stands for the others."""
+EVERY = (1, 2, 5, 10)
+HELD_EVERY_S, SECONDS = 10, "seconds"
+"""A hold's seconds are said this often."""
+
 COUNT_WORDS = {3: "three", 2: "two", 1: "one"}
 START_KEY, STOP_KEYS = "enter", ("q", "escape")
 
@@ -44,6 +51,7 @@ class Cues:
         self._speech = speech
         self._told: str | int | None = None
         self._counted = 0
+        self._held_s: float | None = None
         self._cue_number = 0
         self._finished: tuple[SetSummary, ...] = ()
         self._prepared: set[str] = set()
@@ -70,12 +78,18 @@ class Cues:
 
     def _coach(self, coaching: Coaching) -> None:
         if coaching.exercise:
-            self._prepare(cue.sentence for cue in catalog().exercise(coaching.exercise.name).cues)
+            self._prepare(cue.sentence for cue in catalog().described(coaching.exercise.name).cues)
         if coaching.total > self._counted:
             self._counted = coaching.total
-            pitch_hz = COUNT_HZ if self._beeps else 0.0
-            self._voice.count(coaching.repetitions, frequency_hz=pitch_hz, speech=self._speech)
+            said = coaching.repetitions % spoken_every(coaching) == 0
+            self._voice.count(coaching.repetitions, frequency_hz=self._pitch_hz, speech=self._speech and said)
             self._prepare([str(coaching.repetitions + NUMBERS_AHEAD)])
+        if new_tens(coaching, self._held_s):
+            self._voice.count(int(live.figure(coaching)), SECONDS, frequency_hz=self._pitch_hz, speech=self._speech)
+        if coaching.held_s is not None:
+            ahead = (1 + int(coaching.held_s) // HELD_EVERY_S) * HELD_EVERY_S
+            self._prepare([f"{ahead} {SECONDS}"])
+        self._held_s = coaching.held_s
         if coaching.cue_number > self._cue_number:
             self._cue_number = coaching.cue_number
             if coaching.cue and self._speech:
@@ -84,6 +98,10 @@ class Cues:
             self._finished = coaching.finished
             if self._speech:
                 self._voice.say(live.set_line(coaching.finished[-1]))
+
+    @property
+    def _pitch_hz(self) -> float:
+        return COUNT_HZ if self._beeps else 0.0
 
     def _prepare(self, texts: Iterable[str]) -> None:
         wanted = [text for text in texts if text not in self._prepared] if self._speech else []
@@ -106,6 +124,21 @@ class Cues:
             self._voice.say(words)
 
 
+def spoken_every(coaching: Coaching) -> int:
+    """Which repetitions are said in numbers, so that none is cut off: every one, or every second, fifth or tenth."""
+    latest = coaching.latest
+    lasts_s = latest.end_s - latest.start_s if latest else SPOKEN_S
+    return next((number for number in EVERY if number * lasts_s >= SPOKEN_S), EVERY[-1])
+
+
+def new_tens(coaching: Coaching, before_s: float | None) -> bool:
+    """Whether a hold has come to another ten seconds since it was `before_s` long."""
+    if coaching.held_s is None:
+        return False
+    before = 0.0 if before_s is None or before_s > coaching.held_s else before_s
+    return int(coaching.held_s // HELD_EVERY_S) > int(before // HELD_EVERY_S)
+
+
 class Stage:
     """Shows the states of a session as they come: terminal panel, or plain lines where it has no room; preview; cues.
 
@@ -126,6 +159,7 @@ class Stage:
         self._told = ""
         self._advice = _Steady()
         self._counted = 0
+        self._held_s: float | None = None
         self._cue_number = 0
         self._finished: tuple[SetSummary, ...] = ()
 
@@ -214,11 +248,14 @@ class Stage:
             note(line)
 
     def _tell_coaching(self, coaching: Coaching) -> None:
-        """A line for every repetition, cue and set, each once."""
+        """A line for every repetition, ten seconds of a hold, cue and set, each once."""
         if coaching.total > self._counted:
             self._counted = coaching.total
             parts = (f"{coaching.repetitions} {live.exercise_line(coaching)}", live.repetition_line(coaching))
             note(": ".join(part for part in parts if part))
+        if new_tens(coaching, self._held_s):
+            note(f"{live.figure(coaching)} {live.exercise_line(coaching)}")
+        self._held_s = coaching.held_s
         told = [coaching.cue] * bool(coaching.cue_number > self._cue_number) + [
             live.set_line(summary) for summary in coaching.finished if summary not in self._finished
         ]

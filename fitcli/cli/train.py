@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitcli import remedy
+from fitcli.cache import provide_temporary_folder
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.errors import FitcliError
+from fitcli.errors import MissingTrainingError
+from fitcli.outputs import Output
 
 if TYPE_CHECKING:
     from fitcli.training.train_rgb import RgbOptions
@@ -91,21 +92,16 @@ def parse_devices(text: str) -> str:
     return text
 
 
-class MissingTrainingError(FitcliError):
-    """The extra packages for training are not installed."""
+def need_training_extra() -> None:
+    """Raises `MissingTrainingError`, with the command that helps, where a package of the extra `train` is missing.
 
-    exit_code = 10
-
-
-@contextmanager
-def needs_training_extra() -> Iterator[None]:
-    """Turns the lack of a package that only trainers install into the command that installs it."""
+    Called before any work, because most of these packages are imported late.
+    """
     # It comes along with torchmetrics and tells the whole world when it looks for fonts.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingTrainingError(f"This needs {error.name}: pip install 'fitcli[train]'.") from error
+    if remedy.lacking("train"):
+        raise MissingTrainingError(remedy.not_installed("This command", "train"))
+    provide_temporary_folder()  # where matplotlib goes if its own cache cannot be written, and it insists on one
 
 
 POSE_ONLY = ("fold", "synthetic", "teacher")
@@ -120,6 +116,7 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
+            parser=options.given_path,
             metavar="DATA",
             help="Folder of pose sequences (clips.tsv and arrays), or of train|val|test/<exercise>/*.mp4.",
         ),
@@ -139,7 +136,10 @@ def train(
     run: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder for logs and checkpoints; goes on from what lies there.", rich_help_panel=DATA
+            parser=options.given_path,
+            metavar="DIR",
+            help="Folder for logs and checkpoints; goes on from what lies there.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     synthetic: Annotated[
@@ -154,6 +154,7 @@ def train(
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=options.given_path,
             metavar="CKPT",
             help="pose: learn this network's answers too; a teacher with a --fold teaches what it left out.",
             rich_help_panel=DATA,
@@ -163,6 +164,7 @@ def train(
     pretrained: Annotated[
         str,
         typer.Option(
+            parser=options.given_name,
             metavar="kinetics|none|FILE",
             help="rgb: start from Kinetics weights (downloaded once), from nothing, or from a file of such weights.",
             rich_help_panel=DATA,
@@ -171,7 +173,10 @@ def train(
     initialize: Annotated[
         Path | None,
         typer.Option(
-            metavar="CKPT", help="Start from the weights of this checkpoint: fine-tuning.", rich_help_panel=DATA
+            parser=options.given_path,
+            metavar="CKPT",
+            help="Start from the weights of this checkpoint: fine-tuning.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     new_heads: Annotated[
@@ -299,12 +304,14 @@ def train(
     cache: Annotated[
         Path | None,
         typer.Option(
+            parser=options.given_path,
             metavar="DIR",
             help="rgb: folder for decoded frames, about 1 MB a second of video; default: your cache folder.",
             show_default=False,
             rich_help_panel=HARDWARE,
         ),
     ] = None,
+    overwrite: options.Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train one network of the hybrid; start the same command again to go on after an interruption."""
@@ -313,9 +320,11 @@ def train(
         raise typer.BadParameter(f"{architecture.value} does not read --input {input.value}: choose one of {known}.")
     _no_stray_options(context, input)
     parts = parse_fold(fold)
-    with needs_training_extra():
-        # torch and Lightning: seconds of import
-        from fitcli.training.trainer import RESUME_FILE, Hardware, default_workers, is_first_process, quieten
+    need_training_extra()
+    # torch and Lightning: seconds of import
+    from fitcli.training.resume import resume_file
+    from fitcli.training.trainer import Hardware, default_workers, is_first_process, quieten
+
     quieten()
     hardware = Hardware(
         device=device.value,
@@ -327,8 +336,11 @@ def train(
         threads=threads,
     )
     folder = run or Path("runs") / architecture.value
-    if is_first_process() and (folder / RESUME_FILE).exists():
-        note(f"Going on from {folder / RESUME_FILE}.")
+    interrupted = resume_file(folder)
+    if not interrupted:  # of another run, or no run's folder at all
+        Output(folder / f"{architecture.value}.ckpt", overwrite).check_free()
+    if is_first_process() and interrupted:
+        note(f"Going on from {interrupted}.")
     if input is Input.pose:
         from fitcli.network.spec import DEFAULT_SPECS
         from fitcli.training.train import SYNTHETIC_EACH, TrainOptions

@@ -1,4 +1,4 @@
-"""Sets, repetitions, tempo, range of motion and the measures behind form cues, from a `PoseTrack`."""
+"""Sets, repetitions, holds, tempo, range of motion and the measures behind form cues, from a `PoseTrack`."""
 
 from fitcli.motion.counting import count_repetitions
 from fitcli.motion.live import LiveCount, LiveCounter
@@ -12,6 +12,7 @@ from fitcli.motion.types import (
     ScorePart,
     SetScore,
     WindowLabel,
+    cadence_per_min,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ScorePart",
     "SetScore",
     "WindowLabel",
+    "cadence_per_min",
     "chosen",
     "count_repetitions",
     "find_sets",

@@ -81,13 +81,16 @@ class Body:
 
 
 def resample(track: PoseTrack) -> Body:
-    """The track on an even grid: visibility-weighted Gaussian smoothing, short gaps closed, scaled to metres."""
+    """The track on an even grid: visibility-weighted Gaussian smoothing, short gaps closed, scaled to metres.
+
+    The grid runs from the first sample to the last: part a track that has gaps into its `stretches` before.
+    """
     there = track.presence > 0
     times = track.times_s[there]
     if len(times) < 2:
         empty = np.zeros((0, 33))
         return Body(np.zeros(0), np.zeros((0, 33, 2)), np.zeros((0, 33, 3)), empty, np.zeros(0, bool), ())
-    landmarks = track.landmarks[there].astype(np.float64)
+    landmarks = track.in_first_frame()[there].astype(np.float64)
     world = track.world[there].astype(np.float64)
     pixels = landmarks[:, :, :2] * (track.frame_width, track.frame_height)
     visible = np.clip(landmarks[:, :, 2], 0, 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fitcli import interrupt
 from fitcli.catalog import RepetitionSignal, catalog
 from fitcli.motion.body import Array, Body, resample
 from fitcli.motion.cycles import (
@@ -19,6 +20,7 @@ from fitcli.motion.cycles import (
     phase_bounds,
     smoothed,
 )
+from fitcli.motion.holding import find_holds
 from fitcli.motion.measures import (
     JOINTS,
     MIXED,
@@ -36,7 +38,7 @@ from fitcli.motion.measures import (
 from fitcli.motion.posture import measure_cues
 from fitcli.motion.types import CueMeasurement, Curve, ExerciseSet, Repetition
 from fitcli.motion.view import camera_view
-from fitcli.motion.walking import walking
+from fitcli.motion.walking import knees_bent, walking
 from fitcli.pose.track import PoseTrack
 
 ANGLE, PATH, PERIODICITY = "joint angle", "landmark path", "periodicity"
@@ -44,10 +46,11 @@ ANGLE, PATH, PERIODICITY = "joint angle", "landmark path", "periodicity"
 
 UNNAMED_PRIOR = 0.35
 """How much a signal that is not the named exercise's counts: enough to win where the name is wrong."""
-MINIMUM_PATH_M, MINIMUM_DEEP_PATH_M = 0.18, 0.26
+MINIMUM_PATH_M = 0.18
 MINIMUM_PRINCIPAL_M = 0.12
-SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN = 0.2, 0.8, 1.25
-"""Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter."""
+SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN, SLOW_SPAN = 0.2, 0.8, 1.25, 0.6
+"""Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter. They
+take up this share of the time, or getting down to the floor would stand for the quick set that follows."""
 SLOWEST_STEP_S, CLEARER_THAN_STEPS = 0.9, 0.8
 """An own angle slower than steps, and this clear, is exercise though jittering feet may look like steps."""
 AGREEMENT, AGREEMENT_DEEP = 0.3, 0.6
@@ -85,9 +88,12 @@ LONE_LIVE, AGREEMENT_LIVE, LONE_LIVE_S = Evidence(0.5, 1.8, 1.3), 0.7, 1.1
 """For a first repetition that is announced at once, how much of all signals' weight must agree on it, and how long it
 must last, as a step does not: a weaker one waits for the next, and then both count. The same for two without a name."""
 FASTEST_S, FAST = 0.75, 2.0
-"""Repetitions faster than this are steps or jitter, unless they are this many times the smallest amplitude."""
+"""Repetitions of no named exercise faster than this are steps or jitter, unless they are this many times the smallest
+amplitude; a named one has its own `fastest_s`."""
 UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
 """For a movement that nobody named, which must repeat (autocorrelation) this often to be more than fidgeting."""
+_ANGLES = ("elbow angle", "shoulder angle", "hip angle", "knee angle")
+"""What an unnamed movement is looked for in: large joints, which BlazePose sees well, unlike feet."""
 _PATHS = (
     ("wrist", "shoulder"), ("shoulder", "ankle"), ("hip", "ankle"), ("ankle", "hip"), ("ankle", "knee"),
     ("wrist", "hip"),
@@ -112,13 +118,21 @@ class Signal:
 def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | None:
     """All repetitions in a track that shows one set of `exercise`, or of something unnamed (None).
 
+    Of an exercise that is counted in seconds, the longest hold.
+
     The exercise's own signal is preferred, and left for another where that one shows the movement far better, so a
-    wrong name still counts right. None where nothing repeats: no person, standing still, walking. Raises `KeyError`
-    for an exercise that the catalogue does not have.
+    wrong name still counts right. Of a track with gaps, the stretch that shows most of them. None where nothing
+    repeats: no person, standing still, walking.
     """
-    body = resample(track)
-    signal = choose_signal(body, exercise)
-    return None if signal is None else build_set(body, signal, exercise)
+    found: list[ExerciseSet] = []
+    known = catalog().described(exercise)
+    for stretch in track.stretches():
+        body = resample(stretch)
+        if known.hold:
+            found += find_holds(body, known)
+        elif signal := choose_signal(body, exercise):
+            found += [one] if (one := build_set(body, signal, exercise)) else []
+    return max(found, key=lambda one: (len(one.repetitions), one.held_s or 0.0), default=None)
 
 
 def choose_signal(body: Body, exercise: str | None, training: bool = False) -> Signal | None:
@@ -132,7 +146,7 @@ def choose_signal(body: Body, exercise: str | None, training: bool = False) -> S
     """
     if len(body) < 4:
         return None
-    own = catalog().exercise(exercise).signal if exercise else None
+    own = catalog().described(exercise).signal
     found = [signal for signal in _signals(body, own) if signal.weight >= 0.01]
     if not found:
         return None
@@ -147,7 +161,7 @@ def choose_signal(body: Body, exercise: str | None, training: bool = False) -> S
         lasts = 2 * best.cycles.half_s >= LONE_LIVE_S
         convincing = lasts and LONE_LIVE.holds(best) and agreement(best) >= AGREEMENT_LIVE
     else:
-        convincing = _convincing(best, exercise is not None or training)
+        convincing = _convincing(best, exercise is not None or training, own.fastest_s if own else FASTEST_S)
     if alone or not convincing or _on_foot(body, best):
         return None
     # Among equals the angle says most, and the mixed one the truest: its range can be told to the user.
@@ -164,9 +178,9 @@ def _alike(count: int, other: int) -> float:
     return max(0.0, 1 - 4 * abs(count - other) / max(count, other, 1))
 
 
-def _convincing(signal: Signal, named: bool) -> bool:
+def _convincing(signal: Signal, named: bool, fastest_s: float) -> bool:
     count = signal.cycles.count
-    if 2 * signal.cycles.half_s < FASTEST_S and signal.cycles.amplitude < FAST * signal.minimum:
+    if 2 * signal.cycles.half_s < fastest_s and signal.cycles.amplitude < FAST * signal.minimum:
         return False
     if not named:
         repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
@@ -181,13 +195,15 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
     own_angle = None if own is None else sum(_standard(fused_measure(body, sp, own.measure).values) for sp in SPACES)
 
     def signal(name: str, method: str, space: str, unit: str, fused: Fused, minimum: float) -> Signal:
+        interrupt.heed()
         # every signal goes up where the exercise's own angle does, so that rest means the same in all of them
         if own_angle is not None and method != ANGLE and float(fused.values @ own_angle) < 0:
             fused = replace(fused, values=-fused.values)
         cycles = find_cycles(fused.values, minimum)
         calm = replace(fused, values=smoothed(fused.values, SLOW_SMOOTHING_S))
         slow = find_cycles(calm.values, minimum)
-        if slow.halves and slow.clarity > SLOW_GAIN * cycles.clarity and slow.half_s >= SLOW_HALF_S:
+        clearer = slow.clarity > SLOW_GAIN * cycles.clarity and slow.half_s >= SLOW_HALF_S
+        if slow.halves and clearer and slow.samples >= SLOW_SPAN * cycles.samples:
             fused, cycles = calm, slow
         prior = 1.0 if method != PERIODICITY or own is None else UNNAMED_PRIOR
         weight = prior * cycles.clarity * max(fused.visible, 0.01) ** 0.5
@@ -199,16 +215,18 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
             measured = fused_measure(body, space, own.measure, by_turns)
             yield signal(own.measure, ANGLE, space, "deg", measured, own.minimum_deg)
     for space in SPACES:
-        for measure in JOINTS:
+        for measure in _ANGLES:
             if own is None or measure != own.measure:
                 fused = fused_measure(body, space, measure, takes_turns(body, measure))
                 yield signal(measure, PERIODICITY, space, "deg", fused, GENERAL_MINIMUM_DEG)
     # Depth wanders by decimetres while a person stands still, so only the exercise's own path, which a camera that
     # looks along it cannot see otherwise, is read in 3-D too, and must be longer.
     if own:
-        for space, minimum in (("image", MINIMUM_PATH_M), ("world", MINIMUM_DEEP_PATH_M)):
+        for space, minimum in (("image", own.minimum_m), ("world", own.minimum_deep_m)):
             moved = path(body, space, *own.path, by_turns=by_turns)
             yield signal(f"{own.path[0]} path", PATH, space, "m", moved, minimum)
+    if by_turns:  # what follows sees left and right together, and counts half as many
+        return
     for moving, reference in _PATHS:
         if own is None or (moving, reference) != own.path:
             fused = path(body, "image", moving, reference)
@@ -228,14 +246,14 @@ def _on_foot(body: Body, signal: Signal) -> bool:
     slow_and_clear = signal.cycles.half_s > SLOWEST_STEP_S and signal.cycles.clarity > CLEARER_THAN_STEPS
     if slow_and_clear and signal.method == ANGLE:
         return False
-    steps = walking(body)
-    inside = [steps[half.start : half.end + 1].mean() > 0.5 for half in signal.cycles.halves]
-    return bool(np.mean(inside) > 0.5)
+    steps, bent = walking(body), knees_bent(body)
+    spans = [slice(half.start, half.end + 1) for half in signal.cycles.halves]
+    return bool(np.mean([steps[span].mean() > 0.5 and not bent[span].any() for span in spans]) > 0.5)
 
 
 def build_set(body: Body, signal: Signal, exercise: str | None) -> ExerciseSet | None:
     """The set that `signal` shows in `body`, None where it has neither a repetition nor half of one."""
-    own = catalog().exercise(exercise).signal if exercise else None
+    own = catalog().described(exercise).signal
     if not signal.cycles.halves:
         return None
     paired = orientation(signal, exercise)
@@ -279,7 +297,7 @@ def _measured(
     """What the exercise's cues measure, empty where the exercise's own angle does not show the movement."""
     if exercise is None or angle is None:
         return ()
-    known = catalog().exercise(exercise)
+    known = catalog().described(exercise)
     times = [t for r in repetitions for t in (r.start_s, r.turn_s)]
     at_start, at_turn = np.interp(times, body.times_s, angle).reshape(-1, 2).T
     begins_at_rest = (np.median(at_start - at_turn) > 0) == (known.signal is not None and known.signal.rest == "high")
@@ -299,7 +317,7 @@ def orientation(signal: Signal, exercise: str | None) -> Paired:
 
 def rests_high(signal: Signal, exercise: str | None) -> bool:
     """Whether the rest position is the signal's high end: as the catalogue says, else where it dwells longer."""
-    own = catalog().exercise(exercise).signal if exercise else None
+    own = catalog().described(exercise).signal
     if own is not None:
         return own.rest == "high"
     first, last = signal.cycles.halves[0].start, signal.cycles.halves[-1].end

@@ -59,6 +59,11 @@ class Cycles:
         return max(len(self.paired(rest_high).pairs) for rest_high in (True, False))
 
     @property
+    def samples(self) -> int:
+        """Samples from the first half cycle to the last; 0 without one."""
+        return self.halves[-1].end - self.halves[0].start if self.halves else 0
+
+    @property
     def half_s(self) -> float:
         """Median duration of a half cycle in seconds."""
         return float(np.median([half.end - half.start for half in self.halves])) / RATE_HZ

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fitcli.catalog import Exercise, catalog
 from fitcli.motion.body import RATE_HZ, Array, Body, resample
 from fitcli.motion.counting import Signal, build_set, choose_signal, rests_high
+from fitcli.motion.holding import JUDGED_EVERY_S, LONGEST_WOBBLE_S, find_holds
 from fitcli.motion.sets import REST_REPETITIONS, REST_S, chosen
 from fitcli.motion.types import ExerciseSet
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
+from fitcli.video import GAP_S
 
 _HIPS = [LANDMARKS.index(f"{side} hip") for side in ("left", "right")]
 
@@ -39,9 +42,11 @@ SAME_SET_S = 0.5
 class LiveCount:
     """The state after a frame: repetitions of the current set, of all sets, the set's number from 1.
 
-    `completed` is True in the one update in which a repetition was announced. `rest_s` is the time since the last one
-    where the set is over, None while it runs or before the first. `latest` is the current set as far as it is
-    remembered, None before its first repetition.
+    `held_s` is how long the current set has held its position, None where it is made of repetitions; `lasted_s` the
+    time from its first repetition's start to its last one's end. `completed` is True in the one update in which a
+    repetition was announced, or a hold was measured once more. `rest_s` is the time since then where the set is over,
+    None while it runs or before the first. `latest` is the current set as far as it is remembered, None before its
+    first repetition.
     """
 
     repetitions: int
@@ -50,10 +55,12 @@ class LiveCount:
     completed: bool
     rest_s: float | None = None
     latest: ExerciseSet | None = None
+    held_s: float | None = None
+    lasted_s: float = 0.0
 
 
 class LiveCounter:
-    """Counts repetitions frame by frame; about 10 ms a look on one core, ten looks a second.
+    """Counts repetitions, or the seconds of a hold, frame by frame; about 10 ms a look on one core, ten looks a second.
 
     frame_width, frame_height: pixels of the upright frame. `exercise` may be set or changed at any time, None follows
     whatever moves and comes back.
@@ -71,16 +78,24 @@ class LiveCounter:
         self._set_number = 1
         self._away = False
         self._latest: ExerciseSet | None = None
+        self._hold_s: tuple[float, float] | None = None
+        self._judged = 0
 
     def update(self, time_s: float, landmarks: FloatArray, world: FloatArray, presence: float = 1.0) -> LiveCount:
-        """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise."""
+        """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise.
+
+        What was before a gap is at its end, and forgotten.
+        """
+        announced = 0
+        if self._samples and time_s - self._samples[-1][0] > GAP_S:
+            announced = self._look(self._samples[-1][0], ending=True)
+            self._samples.clear()
         self._samples.append((time_s, landmarks, world, presence))
         while self._samples[0][0] < time_s - MEMORY_S:
             self._samples.popleft()
-        announced = 0
         if time_s - self._looked_s >= INTERVAL_S:
             self._looked_s = time_s
-            announced = self._look(time_s)
+            announced += self._look(time_s)
         return self._count(time_s, announced)
 
     def finish(self) -> LiveCount:
@@ -89,10 +104,17 @@ class LiveCounter:
         return self._count(now_s, self._look(now_s, ending=True) if self._samples else 0)
 
     def _count(self, now_s: float, announced: int) -> LiveCount:
-        rest_s = None
-        if self._last_end_s is not None and not self._away and now_s - self._last_end_s > self._longest_pause_s():
+        rest_s = held_s = None
+        if self._hold_s is not None:
+            held_s = self._hold_s[1] - self._hold_s[0]
+            if now_s - self._hold_s[1] > LONGEST_WOBBLE_S:
+                rest_s = now_s - self._hold_s[1]
+        elif self._last_end_s is not None and not self._away and now_s - self._last_end_s > self._longest_pause_s():
             rest_s = now_s - self._last_end_s
-        return LiveCount(self._repetitions, self._total, self._set_number, announced > 0, rest_s, self._latest)
+        lasted_s = self._last_end_s - self._set_start_s if self._repetitions and self._last_end_s is not None else 0.0
+        return LiveCount(
+            self._repetitions, self._total, self._set_number, announced > 0, rest_s, self._latest, held_s, lasted_s
+        )
 
     def _longest_pause_s(self) -> float:
         """As in a whole video: a longer pause ends the set."""
@@ -100,6 +122,9 @@ class LiveCounter:
 
     def _look(self, now_s: float, ending: bool = False) -> int:
         body = resample(self._track())
+        known = catalog().described(self.exercise)
+        if known.hold:
+            return self._look_at_hold(body, known)
         signal = choose_signal(body, self.exercise, training=True)
         self._away = signal is not None and self._is_away(signal, body.times_s)
         if signal is None:
@@ -112,8 +137,11 @@ class LiveCounter:
             if not self._stayed(start_s, end_s):
                 continue
             if self._last_end_s is not None and start_s - self._last_end_s > self._longest_pause_s():
-                self._set_number += 1
-                self._repetitions = 0
+                self._begin_set()
+            if self._hold_s is not None:
+                if start_s < self._hold_s[1]:
+                    continue
+                self._begin_set()
             if self._repetitions == 0:
                 self._set_start_s = start_s
                 self._durations_s = []
@@ -125,6 +153,29 @@ class LiveCounter:
         if announced:
             self._latest = self._described(body, signal)
         return announced
+
+    def _begin_set(self) -> None:
+        self._set_number += 1
+        self._repetitions = self._judged = 0
+        self._hold_s = None
+
+    def _look_at_hold(self, body: Body, exercise: Exercise) -> int:
+        """Follow the hold that ends last, a new one where it was left for longer than a wobble; 1 as it is measured."""
+        holds = list(find_holds(body, exercise))
+        if not holds:
+            return 0
+        latest = holds[-1]
+        if self._hold_s is not None and latest.start_s <= self._hold_s[1] + LONGEST_WOBBLE_S:
+            self._hold_s = (self._hold_s[0], max(self._hold_s[1], latest.end_s))
+        else:
+            if self._hold_s is not None or self._repetitions:
+                self._begin_set()
+            self._hold_s = (latest.start_s, latest.end_s)
+        judged = int((self._hold_s[1] - self._hold_s[0]) / JUDGED_EVERY_S)
+        if judged <= self._judged:
+            return 0
+        self._judged, self._latest = judged, latest
+        return 1
 
     def _described(self, body: Body, signal: Signal) -> ExerciseSet | None:
         """The current set's repetitions that are remembered, measured."""

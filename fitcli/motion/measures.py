@@ -6,6 +6,7 @@ is the picture plane, good where the movement lies in it; "world" is BlazePose's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,9 @@ JOINTS: dict[str, tuple[str, str, str]] = {
     "shoulder angle": ("elbow", "shoulder", "hip"),
     "hip angle": ("shoulder", "hip", "knee"),
     "knee angle": ("hip", "knee", "ankle"),
+    "ankle angle": ("knee", "ankle", "foot index"),
 }
 """Joint angles that exist left and right: the angle at the middle landmark, 180 degrees when straight."""
-SIGNAL_MEASURES = (*JOINTS, "arm opening", "trunk twist")
-"""Measures that can be an exercise's repetition signal; the last two span both sides."""
 
 VISIBLE = 0.5
 """Visibility from which a landmark counts as seen."""
@@ -124,14 +124,10 @@ def fused_measure(body: Body, space: str, measure: str, by_turns: bool = False) 
     Sides that take turns (alternating curls) would cancel: then (`by_turns`) the more bent or more raised side is
     followed, so each side's turn counts.
     """
-    if measure not in JOINTS:
-        values = (
-            arm_opening(body, "image" if space == "image" else "world")
-            if measure == "arm opening"
-            else trunk_twist(body)
-        )
-        limbs = ("shoulder", "wrist") if measure == "arm opening" else ("shoulder", "hip")
-        return Fused(values, "both", min(side_visibility(body, limbs).values()))
+    if measure in WHOLE:
+        whole = WHOLE[measure]
+        curve = whole.curve(body, "image" if space == "image" else "world")
+        return Fused(curve, "both", min(side_visibility(body, whole.landmarks).values()))
     visible = side_visibility(body, JOINTS[measure])
     left, right = (joint_angle(body, space, measure, side) for side in SIDES)
     weights = side_weights(visible, {"left": float(left.std()), "right": float(right.std())})
@@ -177,8 +173,18 @@ def arm_opening(body: Body, space: str) -> Array:
     return angle_deg(body.points(space, "left wrist"), centre, body.points(space, "right wrist"))
 
 
-def trunk_twist(body: Body) -> Array:
-    """(M,) signed degrees that the shoulder line is turned against the hip line about the trunk, from 3-D."""
+def trunk_angle(body: Body, space: str) -> Array:
+    """(M,) degrees from the picture's horizontal up to the trunk: 90 upright, 0 level or with the head down.
+
+    Somebody on the floor whose head points at the camera has it below the hips in the picture, which is level too.
+    """
+    trunk = body.points(space, "shoulder") - body.points(space, "hip")
+    degrees: Array = np.degrees(np.arctan2(-trunk[:, 1], np.linalg.norm(np.delete(trunk, 1, axis=1), axis=1)))
+    return degrees.clip(min=0)
+
+
+def trunk_twist(body: Body, space: str = "world") -> Array:
+    """(M,) signed degrees that the shoulder line is turned against the hip line about the trunk, always from 3-D."""
     axis = body.points("world", "shoulder") - body.points("world", "hip")
     axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
 
@@ -193,28 +199,56 @@ def trunk_twist(body: Body) -> Array:
     return degrees
 
 
+@dataclass(frozen=True)
+class WholeMeasure:
+    """A measure that spans both sides: the landmarks that it needs, and its curve (M,) in "image" or "world"."""
+
+    landmarks: tuple[str, ...]
+    curve: Callable[[Body, str], Array]
+
+
+WHOLE = {
+    "arm opening": WholeMeasure(("shoulder", "wrist"), arm_opening),
+    "trunk twist": WholeMeasure(("shoulder", "hip"), trunk_twist),
+    "trunk angle": WholeMeasure(("shoulder", "hip"), trunk_angle),
+}
+SIGNAL_MEASURES = (*JOINTS, *WHOLE)
+"""Measures that can be an exercise's repetition signal."""
+
+
 def path(body: Body, space: str, moving: str, reference: str, by_turns: bool = False) -> Fused:
     """How far `moving` travels along its own main line, seen from `reference`, in metres; both sides together.
 
     The main line is the first principal component of the moving landmarks, so neither camera nor roll matters; its
-    sign is arbitrary. Of sides that take turns (`by_turns`), the one that is out is followed.
+    sign is arbitrary. Of sides that take turns (`by_turns`), the one that is out is followed. Names in the plural
+    ("hips", "ankles") are the middles of both sides, where legs that go opposite ways cancel.
     """
+    if moving.endswith("s"):
+        moving, reference = moving.removesuffix("s"), reference.removesuffix("s")
+        seen = max(side_visibility(body, (moving, reference)).values())
+        return Fused(principal_component(body.points(space, moving) - body.points(space, reference)), "both", seen)
     visible = side_visibility(body, (moving, reference))
     left, right = (body.points(space, f"{side} {moving}") - body.points(space, f"{side} {reference}") for side in SIDES)
     moved = {"left": float(left.std(0).max()), "right": float(right.std(0).max())}
     weights = side_weights(visible, moved)
     side = followed_side(weights)
-    if by_turns and side == "both":
-        outward = [_away_from_rest(principal_component(offsets)) for offsets in (left, right)]
-        return Fused(np.maximum(*outward), side, max(visible.values()))
+    if by_turns:  # both are seen, see `takes_turns`
+        return Fused(_whose_turn(*map(principal_component, (left, right))), "both", max(visible.values()))
     stacked = np.concatenate([left * weights["left"] * 2, right * weights["right"] * 2], axis=1)
     return Fused(principal_component(stacked), side, max(visible.values()))
 
 
-def _away_from_rest(values: Array) -> Array:
-    """The curve turned so that its rarer end is up: a side that waits for the other one dwells at rest."""
-    middle = (np.percentile(values, 2) + np.percentile(values, 98)) / 2
-    return values if np.median(values) <= middle else -values
+def _whose_turn(left: Array, right: Array) -> Array:
+    """(M,) the side that is out, from the curves of two sides that take turns, whose signs are arbitrary.
+
+    One side is out while the other rests, so they run against each other; and a side that waits dwells at rest, so the
+    rarer end is out.
+    """
+    if float(np.dot(left - left.mean(), right - right.mean())) > 0:
+        right = -right
+    both = np.concatenate([left, right])
+    out = np.median(both) <= (np.percentile(both, 2) + np.percentile(both, 98)) / 2
+    return np.maximum(left, right) if out else np.maximum(-left, -right)
 
 
 def principal_component(points: Array) -> Array:

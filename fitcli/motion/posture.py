@@ -19,6 +19,7 @@ from fitcli.motion.measures import (
     between_deg,
     fused_measure,
     joint_angle,
+    trunk_angle,
     trunk_twist,
 )
 from fitcli.motion.types import CueMeasurement, Repetition
@@ -166,6 +167,7 @@ MEASURES: dict[str, Measure] = {
     **{name: _joint(name) for name in JOINTS},
     "arm opening": Measure(("shoulder", "wrist"), lambda body, context: arm_opening(body, "world")),
     "trunk twist": Measure(("shoulder", "hip"), lambda body, context: trunk_twist(body)),
+    "trunk angle": Measure(("shoulder", "hip"), lambda body, context: trunk_angle(body, "image")),
     "trunk lean": Measure(("shoulder", "hip", "ankle"), _trunk_lean),
     "trunk swing": Measure(("shoulder", "hip"), _trunk_swing),
     "hip sag": Measure(("shoulder", "hip", "knee"), _hip_sag),

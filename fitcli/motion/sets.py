@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from fitcli.catalog import catalog
 from fitcli.motion.body import Body, resample
 from fitcli.motion.counting import build_set, choose_signal
+from fitcli.motion.holding import find_holds
 from fitcli.motion.types import ExerciseSet, Repetition, WindowLabel
 from fitcli.pose.track import PoseTrack
 
@@ -18,12 +20,16 @@ REST_S = 4.0
 REST_REPETITIONS = 1.5
 SWITCH_COST = 4.0
 """Log-odds that the classifier must bring up, over one window or several, for the exercise to have changed."""
+OTHERS = 16
+"""Exercises that share what a window's best one leaves; the cost above is set for so many."""
 OVERLAP_S = 2.5
 """Seconds that an exercise is looked for beyond its first and last window: a repetition there is still whole."""
 EDGE_MARGIN_S = 1.5
 """Seconds around a set that belong to it: the stillness before its first movement tells where rest is."""
 STRAY_RANGE, STRAY_DURATION = 1.6, 2.5
 """A first or last repetition this many times the set's median range or duration is lifting or racking the weight."""
+
+_ROUNDING_S = 1e-6  # windows of networks on pictures begin with a frame, which the first sample is too
 
 
 @dataclass(frozen=True)
@@ -36,25 +42,34 @@ class _Stretch:
 
 
 def find_sets(track: PoseTrack, windows: Sequence[WindowLabel]) -> tuple[ExerciseSet, ...]:
-    """The sets in a video, in order; every one has at least one complete repetition.
+    """The sets in a video, in order; every one has at least one complete repetition, or is a position held.
 
     windows: the classifier's, overlapping, in order of time; empty where there is no classifier, then only movements
     that clearly repeat are found, without a name. A single odd window does not change the exercise; two exercises with
-    no rest between them are two sets. Standing, walking and handling the weight are no repetitions.
+    no rest between them are two sets. Standing, walking and handling the weight are no repetitions. A gap between the
+    samples ends a set.
     """
-    body = resample(track)
     sets: list[ExerciseSet] = []
-    for stretch in _stretches(body, windows):
-        around = body.between(stretch.start_s - OVERLAP_S, stretch.end_s + OVERLAP_S)
-        for found in _sets_in(around, stretch.exercise):
-            own = _within(found, stretch, sets[-1].end_s if sets else stretch.start_s - OVERLAP_S)
-            if own is not None:
-                sets.append(own)
+    for part in track.stretches():
+        body = resample(part)
+        own_windows = [w for w in windows if part.times_s[0] - _ROUNDING_S <= w.start_s <= part.times_s[-1]]
+        for stretch in _stretches(body, own_windows):
+            around = body.between(stretch.start_s - OVERLAP_S, stretch.end_s + OVERLAP_S)
+            for found in _sets_in(around, stretch.exercise):
+                own = _within(found, stretch, sets[-1].end_s if sets else stretch.start_s - OVERLAP_S)
+                if own is not None:
+                    sets.append(own)
     return tuple(sets)
 
 
 def _within(found: ExerciseSet, stretch: _Stretch, after_s: float) -> ExerciseSet | None:
-    """The repetitions of a set that are this stretch's: their middle lies in it, and none was counted before."""
+    """The repetitions of a set that are this stretch's: their middle lies in it, and none was counted before.
+
+    A hold is one whole: it belongs to the stretch that its middle lies in.
+    """
+    if found.held_s is not None:
+        mine = stretch.start_s <= (found.start_s + found.end_s) / 2 <= stretch.end_s and found.start_s >= after_s
+        return found if mine else None
     kept = [
         i
         for i, r in enumerate(found.repetitions)
@@ -67,6 +82,10 @@ def _within(found: ExerciseSet, stretch: _Stretch, after_s: float) -> ExerciseSe
 
 def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
     """The sets of one exercise in one stretch, parted by rests."""
+    known = catalog().described(exercise)
+    if known.hold:
+        yield from find_holds(body, known)
+        return
     signal = choose_signal(body, exercise)
     whole = None if signal is None else build_set(body, signal, exercise)
     if whole is None or not whole.repetitions:
@@ -162,7 +181,7 @@ def _smoothed(windows: Sequence[WindowLabel]) -> list[str | None]:
     likelihood = np.array(
         [
             [
-                np.log(np.clip(w.probability if w.exercise == name else (1 - w.probability) / 16, 1e-4, 1))
+                np.log(np.clip(w.probability if w.exercise == name else (1 - w.probability) / OTHERS, 1e-4, 1))
                 for name in names
             ]
             for w in windows

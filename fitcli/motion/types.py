@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from fitcli.catalog import catalog
+
+LEAST_SHOWN_DEG = 20.0
+LEAST_FOR_CADENCE = 3
+"""Repetitions from which their pace is told: two are no rhythm."""
+
 
 @dataclass(frozen=True)
 class WindowLabel:
-    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none of the 16, `probability` 0..1."""
+    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none that is known, `probability` 0..1."""
 
     start_s: float
     end_s: float
@@ -29,6 +36,13 @@ class Curve:
     times_s: tuple[float, ...]
     values: tuple[float, ...]
     unit: str
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """Lowest and highest value to draw: at least `LEAST_SHOWN_DEG` apart, so that a hold looks still."""
+        low, high = min(self.values), max(self.values)
+        spare = max(0.0, LEAST_SHOWN_DEG - (high - low)) / 2 if self.unit == "deg" else 0.0
+        return low - spare, high + spare
 
     def at(self, time_s: float) -> float:
         """The value at that time, interpolated."""
@@ -109,13 +123,15 @@ class SetScore:
 
 @dataclass(frozen=True)
 class ExerciseSet:
-    """A run of repetitions of one exercise without a rest between.
+    """A run of repetitions of one exercise without a rest between, or a position held.
 
-    `exercise` is None where nobody named it. `start_s`..`end_s` runs from the first movement of the first repetition to
-    the end of the last, half ones included; `partial` counts the half repetitions at the edges. `signal` is what was
-    followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the catalogue's own signal of an
-    exercise, "periodicity" for the general method. `side` is "left", "right" or "both", `view` the camera's: "front",
-    "back", "side", "three-quarter" or "unknown". `cues` and `score` are empty until `coach` fills them.
+    `exercise` is None where nobody named it. `held_s` is how long a position was held, None for repetitions; a hold has
+    no repetitions, and its `measurements` are of every two seconds. `start_s`..`end_s` runs from the first movement of
+    the first repetition to the end of the last, half ones included; `partial` counts the half repetitions at the edges.
+    `signal` is what was followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the
+    catalogue's own signal of an exercise, "periodicity" for the general method, "held position". `side` is "left",
+    "right" or "both", `view` the camera's: "front", "back", "side", "three-quarter" or "unknown". `cues` and `score`
+    are empty until `coach` fills them.
     """
 
     exercise: str | None
@@ -131,6 +147,20 @@ class ExerciseSet:
     measurements: tuple[CueMeasurement, ...] = ()
     cues: tuple[CueFinding, ...] = ()
     score: SetScore | None = None
+    held_s: float | None = None
+
+    @property
+    def counted_s(self) -> tuple[tuple[float, float], ...]:
+        """(start, end) of everything that counts: each repetition, or the hold."""
+        if self.held_s is not None:
+            return ((self.start_s, self.end_s),)
+        return tuple((repetition.start_s, repetition.end_s) for repetition in self.repetitions)
+
+    @property
+    def cadence_per_min(self) -> float | None:
+        """Repetitions a minute from the first to the last, None for exercises that are not measured by it."""
+        lasted_s = self.repetitions[-1].end_s - self.repetitions[0].start_s if self.repetitions else 0.0
+        return cadence_per_min(self.exercise, len(self.repetitions), lasted_s)
 
     @property
     def eccentric_s(self) -> float:
@@ -173,6 +203,8 @@ class ExerciseSet:
             "end_s": round(self.end_s, 3),
             "repetitions": len(self.repetitions),
             "partial": self.partial,
+            "held_s": _rounded(self.held_s, 1),
+            "cadence_per_min": _rounded(self.cadence_per_min, 1),
             "tempo": {"eccentric_s": round(self.eccentric_s, 2), "concentric_s": round(self.concentric_s, 2)},
             "range_of_motion_deg": _rounded(self.range_of_motion_deg, 1),
             "difference_deg": _rounded(self.difference_deg, 1),
@@ -218,6 +250,17 @@ class ExerciseSet:
                 "unit": self.curve.unit,
             },
         }
+
+
+def cadence_per_min(exercise: str | None, repetitions: int, lasted_s: float) -> float | None:
+    """Repetitions a minute, None for an exercise that is not measured by them, and for too few to be a rhythm."""
+    paced = exercise in _paced() and repetitions >= LEAST_FOR_CADENCE and lasted_s > 0
+    return 60 * repetitions / lasted_s if paced else None
+
+
+@cache
+def _paced() -> frozenset[str | None]:
+    return frozenset(exercise.name for exercise in catalog().exercises if exercise.counted == "cadence")
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -8,14 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli.motion.body import RATE_HZ, Body
-from fitcli.motion.cycles import find_cycles
-from fitcli.motion.measures import SIDES, SPACES, joint_angle, principal_component, side_visibility
+from fitcli.motion.cycles import Half, find_cycles
+from fitcli.motion.measures import MIXED, SIDES, SPACES, joint_angle, principal_component, side_visibility, trunk_angle
 
 MINIMUM_STEP_M = {"image": 0.2, "world": 0.35}
 """The ankles part and meet, or pass each other, by at least this much; depth wanders while people stand."""
 LONGEST_STEP_S = 1.2
 STRAIGHT_DEG = 125.0
 """The standing leg and the trunk above it stay this straight while walking; seated and lying leg exercises do not."""
+UPRIGHT_DEG = 30.0
+"""Trunk above the horizontal from which somebody can be on foot: not in a mountain climber or on their back."""
+BENT_DEG = 110.0
+"""Both knees bend this far at the bottom of a lunge, never in a step."""
 BARELY_SEEN = 0.05
 MOSTLY = 0.7
 CLEAR_STEPS = 0.1
@@ -36,10 +40,12 @@ def walking(body: Body) -> npt.NDArray[np.bool_]:
         # in squats and dips the feet stand still against each other and move together against the hips
         if together.std(0).max() > SWAY * apart.std(0).max():
             continue
-        straight = np.ones(len(body), dtype=bool)
-        for measure in ("knee angle", "hip angle"):
-            best = np.maximum(*(joint_angle(body, space, measure, side) for side in SIDES))
-            straight &= best >= STRAIGHT_DEG
+        knee, hip = (
+            np.maximum(*(joint_angle(body, space, measure, side) for side in SIDES))
+            for measure in ("knee angle", "hip angle")
+        )
+        upright = trunk_angle(body, space) >= UPRIGHT_DEG
+        straight = upright & (knee >= STRAIGHT_DEG) & (hip >= STRAIGHT_DEG)
         # the distance shows steps whichever way the walker turns, the direction shows them also from the front
         for separation in (np.linalg.norm(apart, axis=1), principal_component(apart)):
             cycles = find_cycles(separation, MINIMUM_STEP_M[space])
@@ -47,9 +53,27 @@ def walking(body: Body) -> npt.NDArray[np.bool_]:
                 continue
             for half in cycles.halves:
                 span = slice(half.start, half.end + 1)
-                if (half.end - half.start) / RATE_HZ < LONGEST_STEP_S and straight[span].mean() >= MOSTLY:
+                quick = (half.end - half.start) / RATE_HZ < LONGEST_STEP_S
+                if quick and straight[span].mean() >= MOSTLY and not _sideways(body, half):
                     steps[span] = True
     return _closed(steps, round(STRIDE_GAP_S * RATE_HZ))
+
+
+def knees_bent(body: Body) -> npt.NDArray[np.bool_]:
+    """(M,) True where both knees bend further than in any step."""
+    straighter = np.maximum(*(joint_angle(body, MIXED, "knee angle", side) for side in SIDES))
+    return np.asarray(straighter < BENT_DEG)
+
+
+def _sideways(body: Body, half: Half) -> bool:
+    """Whether the feet part along the line of the hips, as in a jumping jack, and not across it, as in a step."""
+    apart = body.points("world", "left ankle") - body.points("world", "right ankle")
+    hips = body.points("world", "left hip") - body.points("world", "right hip")
+    axis = hips[half.start : half.end + 1].mean(0)
+    axis /= max(float(np.linalg.norm(axis)), 1e-9)
+    parted = apart[half.end] - apart[half.start]
+    along = float(parted @ axis)
+    return abs(along) > float(np.linalg.norm(parted - along * axis))
 
 
 def _closed(mask: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.bool_]:

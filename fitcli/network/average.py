@@ -1,7 +1,7 @@
 """The mean of several networks' weights: as quick as one, and more robust on sources that training has nothing of.
 
 Of networks that were trained on one from the other, or all from one start: the mean of strangers is none of them. After
-Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. Imports torch.
+Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from fitcli.errors import CheckpointError
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, sha256
@@ -31,6 +29,8 @@ def average(paths: Sequence[Path], *, trust: bool = False) -> Checkpoint:
             raise CheckpointError(
                 f"{path} was trained on other series than {paths[-1]}: no series would be unseen by their mean."
             )
+    import torch
+
     weights = {
         name: torch.stack([part.weights[name] for part in parts]).mean(0) if tensor.is_floating_point() else tensor
         for name, tensor in last.weights.items()

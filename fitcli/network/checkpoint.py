@@ -16,9 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.errors import CheckpointError
+from fitcli import remedy
+from fitcli.errors import CheckpointError, MissingTorchError
 from fitcli.network.reference import is_reference, read_reference
 from fitcli.network.spec import NetworkSpec
+from fitcli.outputs import Output, make_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +32,8 @@ FORMAT, VERSION = "fitcli", 1
 class Provenance:
     """What a checkpoint was trained on and how.
 
-    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is.
+    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is. data_sha256: of the
+    table of clips, with the labels.
     """
 
     epochs: int
@@ -44,6 +47,7 @@ class Provenance:
     synthetic: int = 0
     teachers: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    data_sha256: str = ""
 
 
 _LISTS = ("sources", "teachers", "parts")
@@ -72,8 +76,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
-    """Write `path` through a temporary file.
+def require_torch(what: str) -> None:
+    """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
+    if remedy.lacking("torch"):
+        raise MissingTorchError(remedy.not_installed(what, "torch"))
+
+
+def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
+    """Write a checkpoint to a file that a user named, or over one of fitcli's own; returns its path.
+
+    Raises `StorageError` where that is not possible.
 
     half: store the weights in float16, half the size; by default those of networks on pose. Published weights on
     pictures are float32, and their batch norm's variances leave float16's range.
@@ -97,11 +109,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool | None = N
         if checkpoint.provenance is None
         else {name: list(value) if name in _LISTS else value for name, value in asdict(checkpoint.provenance).items()},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(content, temporary)
-    temporary.replace(path)
-    return path
+    output = target if isinstance(target, Output) else Output(target, overwrite=True)
+    make_folder(output.path.parent)
+    with output.writing() as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)  # given a name instead of a stream, it would store the temporary one
+    return output.path
 
 
 def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
@@ -110,6 +122,7 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     trust: let a file that holds more than data run code of its own, as Python's pickles do; only for files from people
     you would take a program from. Raises `CheckpointError` for anything else.
     """
+    require_torch(f"Reading {path}")
     content = _read(path, trust)
     if isinstance(content, dict) and content.get("format") != FORMAT and is_reference(content):
         try:

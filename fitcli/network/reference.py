@@ -70,10 +70,10 @@ def _stripped(state: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _spec(weights: Mapping[str, Tensor], classes: int, features: int) -> NetworkSpec:
-    exercises, muscles = catalog().exercise_names, catalog().muscles
+    exercises, muscles = catalog().paper.exercises, catalog().paper.muscles
     if classes not in (len(exercises), len(muscles)):
         raise CheckpointError(
-            f"has a head of {classes} classes, where fitcli knows {len(muscles)} muscle groups and "
+            f"has a head of {classes} classes, where the reference system knows {len(muscles)} muscle groups and "
             f"{len(exercises)} exercises"
         )
     published = partial(

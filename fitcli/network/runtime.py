@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from fitcli import interrupt, remedy
 from fitcli.errors import CheckpointError, DeviceError
-from fitcli.network.checkpoint import load_checkpoint, sha256
-from fitcli.network.ir import Announce, has_ir, ready_ir
+from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
+from fitcli.network.device import Choice, Machine, Work, choose
+from fitcli.network.ir import Announce, converted_spec, ready_ir, require_converter
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
 
@@ -69,18 +71,20 @@ def load_runtime(
 ) -> Runtime:
     """The engine for `device` ("auto", "cpu", "cuda"): OpenVINO on a CPU, torch on CUDA; "torch" is torch on a CPU.
 
+    auto: see `decide`.
     trust: see `load_checkpoint`. announce: hears it before a checkpoint is converted, which happens once.
     Raises `DeviceError` for a device that is not here, `CheckpointError` for a bad checkpoint.
     """
     if device == "torch":
         return TorchRuntime(checkpoint, "cpu", trust=trust, precision=precision)
-    if device == "cuda" or (device == "auto" and _nvidia_driver()):
-        import torch  # two seconds of import: only where a GPU is asked for or likely
-
-        if torch.cuda.is_available():
-            return TorchRuntime(checkpoint, "cuda", trust=trust, precision=precision)
-        if device == "cuda":
+    if device == "auto":
+        device = decide([checkpoint], trust=trust).device
+    if device == "cuda":
+        if remedy.lacking("torch"):
+            raise DeviceError(remedy.not_installed("CUDA", "torch"))
+        if not _cuda_works():
             raise DeviceError("No CUDA device is available to torch here: use --device cpu.")
+        return TorchRuntime(checkpoint, "cuda", trust=trust, precision=precision)
     return OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
 
 
@@ -93,18 +97,60 @@ def load_runtimes(
     announce: Announce | None = None,
 ) -> tuple[Runtime, ...]:
     """The engines for several checkpoints, got ready side by side; see `load_runtime`."""
+    if device == "auto":
+        device = decide(checkpoints, trust=trust).device
     load = partial(load_runtime, device=device, trust=trust, precision=precision, announce=announce)
-    if device == "cpu" or (device == "auto" and not _nvidia_driver()):
-        unconverted = [path for path in checkpoints if not has_ir(path, _digest(path))]
+    if device == "cpu":
+        unconverted = [path for path in checkpoints if not converted_spec(path, digest(path))]
         for path in unconverted if len(checkpoints) > 1 else ():
+            require_converter(path)
             load_checkpoint(path, trust=trust)  # a bad one is told before a good one is converted, which takes long
     with ThreadPoolExecutor(2) as side_by_side:  # reading and compiling release the interpreter
-        return tuple(side_by_side.map(load, checkpoints))
+        return tuple(interrupt.result(loaded) for loaded in [side_by_side.submit(load, path) for path in checkpoints])
 
 
-def _nvidia_driver() -> bool:
-    """Whether an NVIDIA driver is loaded; asks no library, so a laptop without one never imports torch."""
-    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()
+def decide(
+    checkpoints: Sequence[Path],
+    device: str = "auto",
+    *,
+    length_s: float | None = None,
+    trust: bool = False,
+    machine: Machine | None = None,
+) -> Choice:
+    """The device for these networks on `length_s` seconds of video: `device` itself, or for "auto" the quicker one.
+
+    length_s: None for a camera. machine: what there is to choose from, by default this machine. torch is imported only
+    where the choice falls on CUDA, or for a checkpoint that was not converted yet, whose input no other library reads.
+    Raises `CheckpointError` for a checkpoint that cannot be read.
+    """
+    if device != "auto":
+        return Choice(device)
+    here = machine or Machine.here()
+    work = _work(checkpoints, length_s, trust) if here.offers_cuda else Work(length_s)
+    choice = choose(work, here)
+    if choice.device == "cuda" and not _cuda_works():
+        return Choice("cpu", "PyTorch sees no CUDA device")
+    return choice
+
+
+def _work(checkpoints: Sequence[Path], length_s: float | None, trust: bool) -> Work:
+    converted = [converted_spec(path, digest(path)) for path in checkpoints]
+    specs = [
+        known or load_checkpoint(path, trust=trust).spec for path, known in zip(checkpoints, converted, strict=True)
+    ]
+    on_pictures = [spec.input == "rgb" for spec in specs]
+    ready = all(known for known, rgb in zip(converted, on_pictures, strict=True) if rgb)
+    return Work(length_s, any(on_pictures), ready)
+
+
+def _cuda_works() -> bool:
+    """Whether torch finds a CUDA device; importing it takes two seconds."""
+    try:
+        import torch
+
+        return torch.cuda.is_available()
+    except Exception:  # a broken installation raises what it likes: the CPU does without it
+        return False
 
 
 class OpenVinoRuntime:
@@ -123,35 +169,47 @@ class OpenVinoRuntime:
     ) -> None:
         from fitcli import engine
 
-        self.checkpoint_sha256 = _digest(checkpoint)
-        path, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
+        self.checkpoint_sha256 = digest(checkpoint)
+        network, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
         half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
         self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
-        self._damaged = f"{path} cannot be run: delete it and it is made anew from {checkpoint.name}."
+        self._damaged = (
+            f"{network} cannot be run: delete it and it is made anew from {checkpoint.name}."
+            if isinstance(network, Path)
+            else f"{checkpoint} cannot be run by OpenVINO."
+        )
         # Compiling releases the interpreter: a video is decoded meanwhile.
         beside = ThreadPoolExecutor(1, thread_name_prefix="compile")
-        self._compiling = beside.submit(engine.compiled, path, precision="bf16" if half else "f32")
+        self._compiling = beside.submit(engine.compiled, network, precision="bf16" if half else "f32")
         beside.shutdown(wait=False)
         self._batch = BATCH if self.spec.input == "pose" else 1
 
     @property
     def _compiled(self) -> CompiledModel:
         try:
-            return self._compiling.result()
+            return interrupt.result(self._compiling)
         except RuntimeError as error:
             raise CheckpointError(self._damaged) from error
 
     def __call__(self, clips: FloatArray) -> Logits:
-        outputs = [self._compiled(clips[i : i + self._batch]).to_tuple() for i in range(0, len(clips), self._batch)]
+        outputs = [self._answer(clips[i : i + self._batch])() for i in range(0, len(clips), self._batch)]
         return self._logits([np.concatenate(head) for head in zip(*outputs, strict=True)], len(clips))
 
     def start(self, clip: FloatArray) -> Pending:
-        request = self._compiled.create_infer_request()
-        request.start_async(clip[None])
+        answer = self._answer(clip[None])
+        return lambda: self._logits(answer(), 1)
 
-        def wait() -> Logits:
-            request.wait()
-            return self._logits([tensor.data.copy() for tensor in request.output_tensors], 1)
+    def _answer(self, clips: FloatArray) -> Callable[[], list[FloatArray]]:
+        """Begin to run a batch; what this gives waits for it, with an eye on Ctrl-C, and returns the outputs."""
+        request = self._compiled.create_infer_request()
+        request.start_async(clips)
+
+        def wait() -> list[FloatArray]:
+            while not request.wait_for(round(1000 * interrupt.LOOK_EVERY_S)):
+                if interrupt.pressed():
+                    request.cancel()
+                interrupt.heed()
+            return [tensor.data.copy() for tensor in request.output_tensors]
 
         return wait
 
@@ -173,11 +231,12 @@ class TorchRuntime:
     """
 
     def __init__(self, checkpoint: Path, device: str, *, trust: bool = False, precision: Precision = "auto") -> None:
+        require_torch(f"Running {checkpoint} in torch")
         import torch
 
         from fitcli.network.builders import restore
 
-        self.checkpoint_sha256 = _digest(checkpoint)
+        self.checkpoint_sha256 = digest(checkpoint)
         loaded = load_checkpoint(checkpoint, trust=trust)
         self.spec = loaded.spec
         self._device = torch.device(device)
@@ -193,7 +252,10 @@ class TorchRuntime:
         self._started = 0
 
     def __call__(self, clips: FloatArray) -> Logits:
-        parts = [self._begin(clips[i : i + self._batch])() for i in range(0, len(clips), self._batch)]
+        parts = []
+        for i in range(0, len(clips), self._batch):
+            interrupt.heed()
+            parts.append(self._begin(clips[i : i + self._batch])())
         return Logits(*(np.concatenate([getattr(part, head) for part in parts]) for head in ("exercise", "muscle")))
 
     def start(self, clip: FloatArray) -> Pending:
@@ -244,7 +306,8 @@ class TorchRuntime:
         return self._graph_output
 
 
-def _digest(checkpoint: Path) -> str:
+def digest(checkpoint: Path) -> str:
+    """The checkpoint's SHA-256; raises `CheckpointError` where it cannot be read."""
     try:
         status = checkpoint.stat()
         return _digest_of(checkpoint, status.st_mtime_ns, status.st_size)

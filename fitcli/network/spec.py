@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError
 from fitcli.pose.clip import POINTS
 from fitcli.rgb import RgbClipSpec, spread
 
 ARCHITECTURES = ("x3d", "slowfast", "tcn")
 
-OTHER = "other"
-"""Name of the 17th class of a head that has one: certainly none of the catalogue's exercises."""
+LONGEST_NAME = 60
+"""Letters of a class name at most."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,16 @@ class NetworkSpec:
         return RgbClipSpec(self.frames, self.window_s, self.side, self.short_side or self.side, self.mean, self.std)
 
     @property
+    def classes(self) -> Classes:
+        """What the network knows by name, without "other"."""
+        return Classes(tuple(name for name in self.exercises if name != OTHER), self.muscles)
+
+    @property
+    def trunk(self) -> NetworkSpec:
+        """The same network without heads: two specs with one trunk differ in their classes alone."""
+        return replace(self, exercises=(), muscles=())
+
+    @property
     def clip_shape(self) -> tuple[int, ...]:
         """Shape of one clip: (T, P, 3) for `pose`, (3, T, S, S) for `rgb`."""
         if self.input == "pose":
@@ -94,15 +104,27 @@ class NetworkSpec:
             raise CheckpointError(
                 f"describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
             )
+        for kind in ("exercises", "muscles"):
+            if fault := _fault(plain[kind]):
+                raise CheckpointError(f"has a list of {kind} that {fault}")
         spec = cls(**(plain | {"exercises": tuple(plain["exercises"]), "muscles": tuple(plain["muscles"])}))
-        names = tuple(name for name in spec.exercises if name != OTHER)
-        if (
-            (spec.exercises and names != catalog().exercise_names)
-            or (spec.muscles and spec.muscles != catalog().muscles)
-            or not (spec.exercises or spec.muscles)
-        ):
-            raise CheckpointError("was trained on another list of exercises or muscles")
+        if OTHER in spec.exercises[:-1] or OTHER in spec.muscles:
+            raise CheckpointError(f'has the class "{OTHER}" in another place than at the end of its exercises')
+        if not spec.classes.exercises and not spec.muscles:
+            raise CheckpointError("knows no exercise and no muscle group")
         return spec
+
+
+def _fault(names: Any) -> str:
+    """What is wrong with a list of class names, as the end of a sentence; "" for nothing."""
+    if not isinstance(names, list | tuple) or not all(map(_is_name, names)):
+        return f"holds something else than names of up to {LONGEST_NAME} letters"
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return f"names {', '.join(twice)} twice" if twice else ""
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and name.isprintable() and 0 < len(name.strip()) <= LONGEST_NAME
 
 
 DEFAULT_SPECS = {
@@ -148,8 +170,8 @@ def rgb_spec(
     name: str,
     *,
     channel_reduction: int = 8,
-    exercises: tuple[str, ...] = catalog().exercise_names,
-    muscles: tuple[str, ...] = catalog().muscles,
+    exercises: tuple[str, ...] = catalog().paper.exercises,
+    muscles: tuple[str, ...] = catalog().paper.muscles,
     frames: int | None = None,
     side: int | None = None,
     window_s: float | None = None,

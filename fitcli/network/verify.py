@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fitcli.catalog import OTHER, catalog
 from fitcli.errors import CheckpointError
-from fitcli.network.checkpoint import load_checkpoint, sha256
+from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
 from fitcli.network.ir import Announce, ir_beside, ir_of
 from fitcli.network.runtime import Logits, OpenVinoRuntime, Precision, TorchRuntime
-from fitcli.network.spec import OTHER, NetworkSpec
+from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
 
 EXACT, HALF = 1e-3, 1e-2
@@ -31,8 +32,9 @@ class Check:
 def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None = None) -> Iterator[Check]:
     """Look at a checkpoint from the outside in; ends at the first failure that makes the rest meaningless.
 
-    The classes are checked with the file: a checkpoint of another class list is refused when it is read.
+    The classes are checked with the file: a faulty list is refused when it is read.
     """
+    require_torch(f"Verifying {checkpoint}")  # what is missing here is no fault of the checkpoint
     try:
         loaded = load_checkpoint(checkpoint, trust=trust)
     except CheckpointError as error:
@@ -50,7 +52,10 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
         heads.append(f"{named} exercises" + (f', "{OTHER}"' if OTHER in spec.exercises else ""))
     if spec.muscles:
         heads.append(f"{len(spec.muscles)} muscle groups")
-    yield Check("classes", True, f"{' and '.join(heads)}, as in the catalogue")
+    foreign = [name for name in spec.classes.exercises if name not in catalog().exercise_names]
+    foreign += [name for name in spec.muscles if name not in catalog().muscles]
+    listed = f"; not in the catalogue: {', '.join(foreign)}" if foreign else ", as in the catalogue"
+    yield Check("classes", True, f"{' and '.join(heads)}{listed}")
     try:
         exact = TorchRuntime(checkpoint, "cpu", trust=trust, precision="full")
     except CheckpointError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli import engine
+from fitcli.cache import cache_folder, without
 from fitcli.pose.track import FloatArray
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class Region:
         lean = math.pi / 2 - math.atan2(y - edge_y, edge_x - x)
         lean -= 2 * math.pi * math.floor((lean + math.pi) / (2 * math.pi))  # into -pi..pi
         return cls(float(x), float(y), 2 * math.hypot(edge_x - x, edge_y - y) * _REGION_SCALE, lean)
+
+    def scaled(self, scale: float) -> Region:
+        """The same region in a picture so many times as large."""
+        return Region(self.center_x * scale, self.center_y * scale, self.side * scale, self.rotation_rad)
 
 
 @dataclass(frozen=True)
@@ -259,8 +263,8 @@ def _compiled(name: str, outputs: tuple[int, ...], span: tuple[float, float], st
     It reads uint8, and scales 0..255 to `span` itself.
     """
     source = Path(str(resources.files(__package__) / "models" / f"{name}.tflite"))
-    folder = engine.cache_folder()
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    folder = cache_folder(engine.COMPILED)
     kept = folder / f"{name}-uint8-{digest}.xml" if folder else None
     if kept and kept.exists():
         with contextlib.suppress(RuntimeError):  # damaged: made anew below
@@ -274,12 +278,13 @@ def _compiled(name: str, outputs: tuple[int, ...], span: tuple[float, float], st
     scale = 255 / (high - low)
     part.input().tensor().set_element_type(ov.Type.u8)
     part.input().preprocess().convert_element_type(ov.Type.f32).mean(-low * scale).scale(scale)
-    # From its file in any case, so that the first run and all later ones compile the same thing.
-    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as scratch:
-        made = Path(scratch) / f"{name}.xml"
-        ov.save_model(part.build(), made, compress_to_fp16=False)
-        if kept is None:
-            return engine.compiled(made, streams=streams)
-        for suffix in (".bin", ".xml"):  # the network is there once its .xml is
-            made.with_suffix(suffix).replace(kept.with_suffix(suffix))
-    return engine.compiled(kept, streams=streams)
+    made = part.build()
+    if kept:
+        try:
+            engine.save(made, kept)
+        except OSError as error:
+            without(f"{folder} cannot be used as cache ({error.strerror})")
+        else:
+            # From its file, so that the first run and all later ones compile the same thing.
+            return engine.compiled(kept, streams=streams)
+    return engine.compiled(made, streams=streams)

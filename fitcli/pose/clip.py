@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fitcli import interrupt
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
 
 JOINTS = tuple(
@@ -68,7 +69,14 @@ class Moments:
 
 
 def window_starts(track: PoseTrack, spec: ClipSpec) -> tuple[float, ...]:
-    """Start times of the overlapping windows that cover the track; one for a track shorter than a window."""
+    """Start times of the overlapping windows that cover the track; one for a stretch shorter than a window.
+
+    No window reaches over a gap: every stretch has its own, as a track that holds nothing else.
+    """
+    return tuple(start_s for stretch in track.stretches() for start_s in _starts(stretch, spec))
+
+
+def _starts(track: PoseTrack, spec: ClipSpec) -> tuple[float, ...]:
     if not len(track):
         return ()
     first, last = float(track.times_s[0]), float(track.times_s[-1])
@@ -97,7 +105,7 @@ def read_moments(track: PoseTrack, times_s: npt.NDArray[np.float64]) -> Moments:
     after = np.minimum(after, len(source) - 1)
     span = np.maximum(source[after] - source[before], 1e-6)
     share = np.clip((folded - source[before]) / span, 0, 1).astype(np.float32)[:, None, None]
-    landmarks, world = track.landmarks[seen], track.world[seen]
+    landmarks, world = track.in_first_frame()[seen], track.world[seen]
     landmarks = landmarks[before] * (1 - share) + landmarks[after] * share
     world = world[before] * (1 - share) + world[after] * share
     nearest = np.minimum(np.abs(folded - source[before]), np.abs(folded - source[after]))
@@ -119,9 +127,13 @@ def clip_points(moments: Moments) -> FloatArray:
 
 def track_clips(track: PoseTrack, spec: ClipSpec) -> tuple[tuple[float, ...], FloatArray]:
     """Start times of the track's windows and their clips, (N, T, P, 3)."""
-    starts = window_starts(track, spec)
     offsets = clip_times(spec)
-    clips = [clip_points(read_moments(track, start + offsets)) for start in starts]
+    placed = [(start, stretch) for stretch in track.stretches() for start in _starts(stretch, spec)]
+    starts = tuple(start for start, _ in placed)
+    clips = []
+    for start, stretch in placed:
+        interrupt.heed()
+        clips.append(clip_points(read_moments(stretch, start + offsets)))
     return starts, np.stack(clips) if clips else np.zeros((0, spec.frames, POINTS, 3), np.float32)
 
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from fitcli import interrupt
 from fitcli.pose.blazepose import BlazePose, Image
 from fitcli.pose.tracker import PoseTracker
 from fitcli.video import Frame
@@ -51,6 +52,7 @@ FOUND_AT_LEAST = 0.6
 USUAL_SHAPE = 0.5
 """What speaks for 9:16 and 16:9, which phones and cameras film, before anything is seen, in log likelihood."""
 
+_ONE_SHAPE = 0.1  # steps between shapes that differ by rounding alone
 _TRIED_FIRST = 3  # steps at which an ordinary picture is clearly worse than it was, and a stretched one clearly better
 _TRIED = range(-3, 6)  # steps to that side; further to the other one, other people and things are taken for the person
 
@@ -84,6 +86,8 @@ def picture_stretch(frames: Sequence[Frame], model: BlazePose) -> float:
         return 1.0
     height, width = frames[0].image.shape[:2]
     shown = _steps(width / height)
+    if any(abs(_steps(f.image.shape[1] / f.image.shape[0]) - shown) > _ONE_SHAPE for f in frames):
+        return 1.0  # a stream that changes its shape was not forced into one
     stretches = {shape: shown - shape for shape in SHAPES if abs(shown - shape) >= _steps(LEAST_STRETCH)}
     sides = sorted({int(math.copysign(1, stretch)) for stretch in stretches.values()})
     if not sides:
@@ -119,7 +123,8 @@ class _Looks:
         """Mean presence over the pictures, 0..1; the pictures are looked at side by side."""
         if steps not in self._found:
             with ThreadPoolExecutor(self._model.streams, thread_name_prefix="shape") as side_by_side:
-                presences = list(side_by_side.map(lambda picture: self._look(picture, STEP**steps), self._pictures))
+                looks = [side_by_side.submit(self._look, picture, STEP**steps) for picture in self._pictures]
+                presences = [interrupt.result(look) for look in looks]
             self._found[steps] = sum(presences) / len(presences)
         return self._found[steps]
 
@@ -127,6 +132,7 @@ class _Looks:
         """The landmark network's score for the person in one picture whose width is divided, 0 for nobody."""
         from PIL import Image as PillowImage
 
+        interrupt.heed()
         height, width = picture.shape[:2]
         # Never larger than it is: width against height is all that counts.
         size = (max(round(width / stretch), 1), height) if stretch > 1 else (width, max(round(height * stretch), 1))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
+
+from fitcli.video import GAP_S, SHORTEST_S
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -30,9 +35,11 @@ class PoseTrack:
 
     times_s: (N,) float64, seconds from the start of the file, rising.
     landmarks: (N, 33, 3) float32: x / frame width, y / frame height (y down), visibility 0..1; zeros where nobody is.
+        Width and height are those of the sample's own frame.
     world: (N, 33, 3) float32, metres, hip-centred, image-aligned: x right, y down, z away from the camera.
     presence: (N,) float32, the landmark network's own score that somebody is there, 0 where nobody was found.
-    frame_width, frame_height: pixels of the upright (rotation applied) frame; their ratio undoes the two scales.
+    frame_width, frame_height: pixels of the first upright (rotation applied) frame; their ratio undoes the two scales.
+    sizes: (N, 2) int32, width and height of every sample's frame, None where they never change.
     """
 
     times_s: npt.NDArray[np.float64]
@@ -41,6 +48,7 @@ class PoseTrack:
     presence: FloatArray
     frame_width: int
     frame_height: int
+    sizes: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -52,7 +60,63 @@ class PoseTrack:
 
     def between(self, start_s: float, end_s: float) -> PoseTrack:
         """The samples with `start_s <= time < end_s`."""
-        chosen = (self.times_s >= start_s) & (self.times_s < end_s)
+        return self._only((self.times_s >= start_s) & (self.times_s < end_s))
+
+    def stretches(self) -> tuple[PoseTrack, ...]:
+        """The track parted where more than `GAP_S` pass between two samples; none for an empty one.
+
+        What is too short to hold a movement is left out where there is something longer.
+        """
+        if not len(self._last_before_gap):
+            return (self,) if len(self) else ()
+        bounds = [0, *(self._last_before_gap + 1).tolist(), len(self)]
+        parts = [self._only(slice(*pair)) for pair in pairwise(bounds)]
+        long = tuple(part for part in parts if part.length_s >= SHORTEST_S)
+        return long or tuple(parts)
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from the first sample to the last."""
+        return float(self.times_s[-1] - self.times_s[0]) if len(self) else 0.0
+
+    def gaps_s(self) -> tuple[tuple[float, float], ...]:
+        """The gaps of more than `GAP_S`: times of the sample before and of the one after."""
+        before = self._last_before_gap
+        return tuple(zip(self.times_s[before].tolist(), self.times_s[before + 1].tolist(), strict=True))
+
+    def gap_after(self, time_s: float) -> float:
+        """When the stretch ends that a time lies in: the time of its last sample; infinity for the last stretch."""
+        ends_s = self.times_s[self._last_before_gap]
+        number = int(np.searchsorted(ends_s, time_s))
+        return float(ends_s[number]) if number < len(ends_s) else inf
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Width and height in pixels of one sample's frame."""
+        if self.sizes is None:
+            return self.frame_width, self.frame_height
+        width, height = self.sizes[index].tolist()
+        return width, height
+
+    def in_first_frame(self) -> FloatArray:
+        """The landmarks (N, 33, 3) with x and y as shares of the first frame, whatever size the others have.
+
+        Frames are laid over it about the middle, their longest sides alike: so a person keeps their size where the
+        resolution changes, and where the camera is turned, which may take them over the edge (outside of 0..1).
+        """
+        if self.sizes is None:
+            return self.landmarks
+        first = np.array([self.frame_width, self.frame_height])
+        scale = first.max() / self.sizes.max(1, keepdims=True)
+        placed = self.landmarks.copy()
+        placed[:, :, :2] = (placed[:, :, :2] - 0.5) * (self.sizes * scale / first)[:, None] + 0.5
+        return placed
+
+    @cached_property
+    def _last_before_gap(self) -> npt.NDArray[np.intp]:
+        """Indices of the samples after which a gap begins."""
+        return np.flatnonzero(np.diff(self.times_s) > GAP_S)
+
+    def _only(self, chosen: slice | npt.NDArray[np.bool_]) -> PoseTrack:
         return PoseTrack(
             self.times_s[chosen],
             self.landmarks[chosen],
@@ -60,4 +124,5 @@ class PoseTrack:
             self.presence[chosen],
             self.frame_width,
             self.frame_height,
+            None if self.sizes is None else self.sizes[chosen],
         )

@@ -13,9 +13,10 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from fitcli import interrupt
 from fitcli.pose.blazepose import LANDMARK_COUNT, BlazePose, Detection, Image, PoseSample, Region
 from fitcli.pose.track import PoseTrack
-from fitcli.video import Frame
+from fitcli.video import GAP_S, Frame
 
 PRESENCE = 0.5
 """Landmark scores under this are nobody: the person is looked for again (MediaPipe's default)."""
@@ -32,6 +33,7 @@ _MOST_STREAMS = 8  # each holds a stretch of frames, 14 MB
 _THUMBNAIL_SIZE = (16, 9)  # blocks so large that a limb's movement hardly changes them
 _CENTRE_WEIGHT = 0.5  # how much of their size people at the edge of the picture lose in the choice of the person
 _NEAR_SIDES = 0.5  # a person found again is the same one if the hips moved less than this share of the region's side
+_SAME_SHAPE = 1.02  # ratio of two shapes up to which a picture of another size shows the same
 _SMALLEST_SIDE_PX = 8.0
 _LARGEST_SIDES = 8.0  # a region as many times larger than the picture is none
 
@@ -52,6 +54,7 @@ class PoseTracker:
         self._region: Region | None = None
         self._lost: Region | None = None
         self._thumbnail: npt.NDArray[np.float32] | None = None
+        self._size: tuple[int, int] | None = None
 
     @property
     def remembers(self) -> bool:
@@ -64,10 +67,12 @@ class PoseTracker:
 
     def update(self, image: Image) -> PoseSample | None:
         """The person's pose in the next (H, W, 3) uint8 RGB frame, or None where nobody is found."""
+        self._resize((image.shape[1], image.shape[0]))
         thumbnail = _thumbnail(image)
         if self._thumbnail is not None and float(np.abs(thumbnail - self._thumbnail).mean()) > CUT_DIFFERENCE:
             self.reset()
         self._thumbnail = thumbnail
+        self._size = image.shape[1], image.shape[0]
         if self._region is not None:
             self._lost = self._region
             if sample := self._at(image, self._region):
@@ -76,6 +81,16 @@ class PoseTracker:
             if sample := self._at(image, detection.region):
                 return sample
         return None
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Go on in pictures of another size: the person is at the same place in it, if the shape is the same."""
+        if self._size is None or size == self._size:
+            return
+        scale = size[0] / self._size[0]
+        if not 1 / _SAME_SHAPE < scale / (size[1] / self._size[1]) < _SAME_SHAPE:
+            self.reset()
+            return
+        self._region, self._lost = (region and region.scaled(scale) for region in (self._region, self._lost))
 
     def _at(self, image: Image, region: Region) -> PoseSample | None:
         """The pose in `region`, whose own region is then kept for the next frame; None where nobody is."""
@@ -108,24 +123,25 @@ def track(
     model: BlazePose | None = None,
     on_sample: Callable[[Frame, PoseSample | None], None] | None = None,
 ) -> PoseTrack:
-    """Follow one person through frames of one size and return the whole track, a row for every frame.
+    """Follow one person through frames and return the whole track, a row for every frame.
 
-    Stretches of the video are followed side by side, `model.streams` at once. The track is the same for any number.
+    What comes after a gap of more than `GAP_S` is followed anew, as if it stood alone. Stretches of the video are
+    followed side by side, `model.streams` at once. The track is the same for any number.
 
     model: the networks to use, so that several videos share the compiled ones; default: a stream for every core.
     on_sample: called for each frame in order with the pose, or None where nobody was found.
     """
     nobody = np.zeros((LANDMARK_COUNT, 3), np.float32)
-    times, landmarks, world, presence = [], [], [], []
-    width = height = 0
+    times, landmarks, world, presence, sizes = [], [], [], [], []
     for frame, sample in _followed(frames, model or BlazePose(streams=cores())):
-        height, width = frame.image.shape[:2]
+        sizes.append(frame.image.shape[1::-1])
         times.append(frame.time_s)
         landmarks.append(sample.landmarks if sample else nobody)
         world.append(sample.world if sample else nobody)
         presence.append(sample.presence if sample else 0.0)
         if on_sample:
             on_sample(frame, sample)
+    width, height = sizes[0] if sizes else (0, 0)
     return PoseTrack(
         times_s=np.array(times, np.float64),
         landmarks=np.array(landmarks, np.float32).reshape(-1, LANDMARK_COUNT, 3),
@@ -133,6 +149,7 @@ def track(
         presence=np.array(presence, np.float32),
         frame_width=width,
         frame_height=height,
+        sizes=np.array(sizes, np.int32) if len(set(sizes)) > 1 else None,
     )
 
 
@@ -146,7 +163,11 @@ class _Stretch:
 
     @classmethod
     def follow(cls, frames: list[Frame], tracker: PoseTracker) -> _Stretch:
-        return cls(frames, [tracker.update(frame.image) for frame in frames], tracker)
+        samples = []
+        for frame in frames:
+            interrupt.heed()
+            samples.append(tracker.update(frame.image))
+        return cls(frames, samples, tracker)
 
     def continued_by(self, following: _Stretch) -> _Stretch:
         """The stretch after this one, without the frame that they share.
@@ -179,19 +200,29 @@ def _followed(frames: Iterable[Frame], model: BlazePose) -> Iterator[tuple[Frame
                 running.append(side_by_side.submit(_Stretch.follow, part, PoseTracker(model)))
             if not running:
                 return
-            following = running.popleft().result()
-            last = last.continued_by(following) if last else following
+            following = interrupt.result(running.popleft())
+            shared = last is not None and last.frames[-1] is following.frames[0]
+            last = last.continued_by(following) if last and shared else following
             yield from zip(last.frames, last.samples, strict=True)
 
 
 def _overlapping(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """The frames in stretches, each of which begins with the last frame of the one before."""
-    frames = iter(frames)
-    stretch = list(islice(frames, STRETCH_FRAMES))
-    while stretch:
+    """The frames in stretches, each of which begins with the last frame of the one before, if there is no gap between.
+
+    So the stretches after a gap are those of a video that begins there.
+    """
+    stretch: list[Frame] = []
+    most = STRETCH_FRAMES
+    for frame in frames:
+        if stretch and frame.time_s - stretch[-1].time_s > GAP_S:
+            yield stretch
+            stretch, most = [], STRETCH_FRAMES
+        elif len(stretch) == most:
+            yield stretch
+            stretch, most = [stretch[-1]], STRETCH_FRAMES + 1
+        stretch.append(frame)
+    if stretch:
         yield stretch
-        following = list(islice(frames, STRETCH_FRAMES))
-        stretch = [stretch[-1], *following] if following else []
 
 
 def _same_pose(one: PoseSample, other: PoseSample, image: Image) -> bool:

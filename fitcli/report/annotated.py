@@ -5,21 +5,24 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from fitcli import interrupt
 from fitcli.analysis import Analysis, Status
 from fitcli.keypose import KeyPose
 from fitcli.motion import ExerciseSet
 from fitcli.motion.measures import SIDES, angle_deg
 from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.report.amounts import plural
 from fitcli.report.body_map import body_map, colour, skin
 from fitcli.report.skeleton import VISIBLE, draw_joint_angle, draw_skeleton, font, joint_landmarks
 from fitcli.report.terminal import percent
-from fitcli.video import VideoWriter, frames
+from fitcli.video import VideoWriter, fitted, fitted_box, frames
 
 if TYPE_CHECKING:  # Pillow is imported where something is drawn
     from PIL.Image import Image
@@ -42,6 +45,7 @@ FLASH_S = 0.4
 """The counter lights up for so long when a repetition is complete."""
 
 _SUPERSAMPLING = 4
+_ROUNDING_S = 1e-4
 _CARD = (13, 17, 23, 176)
 _MUTED = "#aab4c2"
 _WARNING = "#ffd166"
@@ -54,16 +58,18 @@ def annotate(
 ) -> None:
     """Write the part of `source` that was analysed to the MP4 `target`, every frame at its own time, drawn upon.
 
-    A stretched picture is shown in its true shape, in which the person was followed.
+    A stretched picture is shown in its true shape, in which the person was followed. The video has the size of its
+    first picture; one of another shape is fitted into it, with black beside it.
     `target` must not exist; a video that is not finished is removed. Raises a `FitcliError` where the source cannot be
     read or the target not be written.
     """
+    # The track of a camera ends with its last pose, and the video that was kept of it a little later.
     whole = analysis.end_s >= analysis.duration_s
     shown = frames(
         source,
         rate_hz=None,
-        start_s=analysis.start_s or None,
-        end_s=None if whole else analysis.end_s,
+        start_s=max(analysis.start_s - _ROUNDING_S, 0.0) or None,
+        end_s=None if whole else analysis.end_s + _ROUNDING_S,
         max_side=MAX_SIDE_PX,
         stretch=analysis.picture_stretch,
     )
@@ -80,6 +86,7 @@ def annotate(
             writer.write(annotator.draw(frame.image, frame.time_s), frame.time_s)
             if progress:
                 progress(min(1.0, (frame.time_s - analysis.start_s) / span_s))
+            interrupt.heed()
         if writer:
             writer.close()
     except BaseException:  # Ctrl-C too: half a video looks like a whole one
@@ -133,7 +140,8 @@ class _Followed:
         joint = None
         if track is not None:
             within = track.between(exercise_set.start_s, exercise_set.end_s)
-            joint = _joint(exercise_set, within.times_s, within.landmarks, (track.frame_width, track.frame_height))
+            size = track.frame_width, track.frame_height
+            joint = _joint(exercise_set, within.times_s, within.in_first_frame(), size)
         return cls(exercise_set, number, np.array(curve.times_s), np.array(curve.values), ends_s, joint)
 
     def angle_deg(self, time_s: float) -> float | None:
@@ -153,6 +161,7 @@ class Annotator:
         self._size = size
         self._unit = max(10, round(min(size) / 24))
         self._margin = self._unit // 2
+        self._passing_s, self._passed = _timescale(analysis)
         self._sets = [_Followed.of(each, number, analysis.track) for number, each in enumerate(analysis.sets, 1)]
         self._timeline = self._draw_timeline() if any(len(each.times_s) > 1 for each in self._sets) else None
         self._map = self._draw_map() if analysis.muscles else None
@@ -163,14 +172,14 @@ class Annotator:
         from PIL import Image as PillowImage
         from PIL import ImageDraw
 
-        picture = PillowImage.fromarray(image)
-        if picture.size != self._size:
-            picture = picture.resize(self._size, PillowImage.Resampling.BICUBIC)
+        picture = PillowImage.fromarray(fitted(image, *self._size))
         draw = ImageDraw.Draw(picture, "RGBA")
         current = next((each for each in reversed(self._sets) if each.exercise_set.start_s <= time_s), None)
         shown_deg = current.angle_deg(time_s) if current else None
         landmarks = landmarks_at(self._analysis.track, time_s) if self._analysis.track else None
         if landmarks is not None:
+            left, top, right, bottom = fitted_box(image.shape[1], image.shape[0], *self._size)
+            landmarks[:, :2] = (landmarks[:, :2] * (right - left, bottom - top) + (left, top)) / self._size
             draw_skeleton(draw, landmarks, self._size)
             if current and current.joint and shown_deg is not None:
                 draw_joint_angle(draw, landmarks, self._size, current.joint, f"{shown_deg:.0f}°")
@@ -193,7 +202,7 @@ class Annotator:
         track = self._analysis.track
         if track is None:
             return corners[0]
-        seen = track.landmarks[track.landmarks[:, :, 2] >= VISIBLE][:, :2] * self._size
+        seen = track.in_first_frame()[track.landmarks[:, :, 2] >= VISIBLE][:, :2] * self._size
 
         def hidden(corner: tuple[int, int]) -> int:
             inside = (seen >= corner) & (seen <= (corner[0] + card.width, corner[1] + card.height))
@@ -208,8 +217,11 @@ class Annotator:
         title, title_colour, remark = _title(self._analysis, current)
         count = sum(end_s <= time_s for end_s in current.ends_s) if current else 0
         flash = bool(current and any(0 <= time_s - end_s < FLASH_S for end_s in current.ends_s))
+        counted = "repetition"
+        if current and current.exercise_set.held_s is not None:
+            count, counted = int(min(time_s, current.exercise_set.end_s) - current.exercise_set.start_s), "second"
         counter = str(count) if self._sets else ""
-        unit_word = "repetition" if count == 1 else "repetitions"
+        unit_word = plural(count, counted).split(" ", 1)[1]
         if len(self._sets) > 1 and current:
             unit_word += f" · set {current.number} of {len(self._sets)}"
         angle = f"{current.exercise_set.signal} {shown_deg:.0f}°" if current and shown_deg is not None else ""
@@ -265,7 +277,7 @@ class Annotator:
         return card.resize((whole[0] // _SUPERSAMPLING, whole[1] // _SUPERSAMPLING), PillowImage.Resampling.LANCZOS)
 
     def _draw_timeline(self) -> Image:
-        """The curves of all sets along the time of the video, on a card."""
+        """The curves of all sets along the time of the video, without its gaps, on a card."""
         from PIL import Image as PillowImage
         from PIL import ImageDraw
 
@@ -280,8 +292,8 @@ class Annotator:
                 continue
             points = [tuple(_SUPERSAMPLING * place for place in self._place(each, t)) for t in each.times_s.tolist()]
             draw.line(points, fill=_CURVE, width=line, joint="curve")
-            for repetition in each.exercise_set.repetitions:
-                inside = (each.times_s >= repetition.start_s) & (each.times_s <= repetition.end_s)
+            for start_s, end_s in each.exercise_set.counted_s:
+                inside = (each.times_s >= start_s) & (each.times_s <= end_s)
                 counted = [point for point, there in zip(points, inside.tolist(), strict=True) if there]
                 if len(counted) > 1:
                     draw.line(counted, fill=_COUNTED, width=line, joint="curve")
@@ -290,11 +302,10 @@ class Annotator:
     def _place(self, followed: _Followed, time_s: float) -> tuple[float, float]:
         """Where a set's curve is at that time, in pixels of the timeline."""
         width, height = self._size[0] - 2 * self._margin, round(self._unit * 2.6)
-        low, high = float(followed.values.min()), float(followed.values.max())
+        low, high = followed.exercise_set.curve.shown
         value = float(np.interp(time_s, followed.times_s, followed.values))
         pad = self._unit * 0.55
-        begin_s, end_s = self._analysis.start_s, self._analysis.end_s
-        share = min(max((time_s - begin_s) / max(end_s - begin_s, 1e-6), 0.0), 1.0)
+        share = float(np.interp(time_s, self._passing_s, self._passed))
         return (
             pad + share * (width - 2 * pad),
             pad + (high - value) / max(high - low, 1e-9) * (height - 2 * pad),
@@ -312,21 +323,33 @@ class Annotator:
                 draw.circle((corner[0] + x, corner[1] + y), self._unit * 0.3, fill="white", outline="#0d1117")
 
 
+def _timescale(analysis: Analysis) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Times (M,) and the share of the video that has been seen by then (M,), 0..1: gaps do not count."""
+    gaps_s = analysis.track.gaps_s() if analysis.track else ()
+    times_s = np.array([analysis.start_s, *chain.from_iterable(gaps_s), analysis.end_s])
+    lasting_s = np.maximum(np.diff(times_s), 0.0)
+    lasting_s[1::2] = 0.0
+    passed = np.concatenate([[0.0], np.cumsum(lasting_s)])
+    return times_s, passed / max(float(passed[-1]), 1e-6)
+
+
 def landmarks_at(track: PoseTrack, time_s: float) -> FloatArray | None:
-    """The landmarks (33, 3) at any time between two samples; None where nobody was found near it."""
+    """The landmarks (33, 3) at any time between two samples, as shares of the frame of that time; None where nobody was
+    found near it."""
     after = int(np.searchsorted(track.times_s, time_s))
     around = [index for index in (after - 1, after) if 0 <= index < len(track) and track.presence[index] > 0]
     near = [index for index in around if abs(float(track.times_s[index]) - time_s) <= LONGEST_GAP_S / 2]
     if len(around) == 2:
         begin_s, end_s = (float(track.times_s[index]) for index in around)
-        if end_s - begin_s <= LONGEST_GAP_S:
+        one_size = track.size(around[0]) == track.size(around[1])
+        if end_s - begin_s <= LONGEST_GAP_S and one_size:
             share = (time_s - begin_s) / max(end_s - begin_s, 1e-9)
             between: FloatArray = (1 - share) * track.landmarks[around[0]] + share * track.landmarks[around[1]]
             return between.astype(np.float32)
     if not near:
         return None
     nearest: FloatArray = track.landmarks[min(near, key=lambda index: abs(float(track.times_s[index]) - time_s))]
-    return nearest
+    return nearest.copy()
 
 
 def _joint(

@@ -144,7 +144,8 @@ class Amounts:
 class RepetitionCurve:
     """The repetition signal of each set, side by side, with the number of each repetition under its turn.
 
-    What belongs to a counted repetition is bright, the rest dim. In ASCII and in narrow places the turns are listed.
+    What belongs to a counted repetition or a hold is bright, the rest dim. In ASCII and in narrow places the turns are
+    listed.
     """
 
     sets: Sequence[ExerciseSet]
@@ -155,6 +156,8 @@ class RepetitionCurve:
         if options.ascii_only or width < max(40, len(drawn) * (_NARROWEST_SET + _GAP)):
             for number, each in enumerate(drawn, 1):
                 turns = ", ".join(f"{repetition.turn_s:.1f}" for repetition in each.repetitions)
+                if each.held_s is not None:
+                    yield Text(f"set {number}, {each.signal}: held {each.start_s:.1f} to {each.end_s:.1f} s", UNCOUNTED)
                 if turns:
                     yield Text(f"set {number}, {each.signal}: turns at {turns} s", UNCOUNTED)
             return
@@ -185,7 +188,7 @@ def _curve(exercise_set: ExerciseSet, columns: int, counted: int) -> list[Text]:
     """The curve's caption, `CURVE_ROWS` lines of braille and a line with the repetitions' numbers, equally wide."""
     times, values = exercise_set.curve.times_s, exercise_set.curve.values
     begin_s, step_s = times[0], _length_s(exercise_set) / (2 * columns)
-    low, high = min(values), max(values)
+    low, high = exercise_set.curve.shown
     levels = 4 * CURVE_ROWS
 
     def level(value: float) -> int:
@@ -203,11 +206,10 @@ def _curve(exercise_set: ExerciseSet, columns: int, counted: int) -> list[Text]:
         for row in range(ends[0], ends[1] + 1):
             cells[row // 4][dot // 2] |= _DOTS[dot % 2][row % 4]
     bright = [
-        any(repetition.start_s <= begin_s + (2 * column + 1) * step_s <= repetition.end_s for repetition in
-            exercise_set.repetitions)
+        any(start_s <= begin_s + (2 * column + 1) * step_s <= end_s for start_s, end_s in exercise_set.counted_s)
         for column in range(columns)
-    ]  # fmt: skip
-    lines = [_caption(exercise_set, low, high, columns)]
+    ]
+    lines = [_caption(exercise_set, min(values), max(values), columns)]
     for row_cells in cells:
         line = Text()
         for cell, lit in zip(row_cells, bright, strict=True):

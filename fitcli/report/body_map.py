@@ -94,8 +94,8 @@ def heat(activation: float, ground: str = "dark") -> str:
 
 
 def colour(shape: Shape, activations: Mapping[str, float], ground: str = "dark") -> str:
-    """What a shape is filled with: its muscle group's activation, or the neutral tone of the other parts."""
-    return heat(activations.get(shape.muscle, 0.0), ground) if shape.muscle else _DETAIL[ground]
+    """What a shape is filled with: its muscle group's activation, or a neutral tone where none is known."""
+    return heat(activations[shape.muscle], ground) if shape.muscle in activations else _DETAIL[ground]
 
 
 def skin(ground: str = "dark") -> str:

@@ -78,7 +78,7 @@ class DrawnMap:
 def drawn_map(
     shares: Mapping[str, float], values: Mapping[str, str], *, targets: Sequence[str] = (), labelled: Sequence[str] = ()
 ) -> DrawnMap:
-    """The body coloured by a share 0..1 of each muscle group.
+    """The body coloured by a share 0..1 of each muscle group; one without a share stays neutral.
 
     values: what is said of each group, such as "97 %"; targets: groups that get an outline; labelled: groups that get
     a label, on the side of the body that shows them best.
@@ -104,15 +104,16 @@ def _shape(
     shape: Shape, figure: Figure, shares: Mapping[str, float], values: Mapping[str, str], targets: Sequence[str]
 ) -> DrawnShape:
     outer = shape is figure.outline
+    muscle = shape.muscle if shape.muscle in shares else ""
     light, dark = (skin(ground) if outer else colour(shape, shares, ground) for ground in ("light", "dark"))
     return DrawnShape(
         shape.path(),
-        shape.muscle,
-        round(100 * shares.get(shape.muscle, 0.0)),
-        bool(shape.muscle) and shape.muscle in targets,
+        muscle,
+        round(100 * shares.get(muscle, 0.0)),
+        bool(muscle) and muscle in targets,
         light,
         dark,
-        f"{shape.muscle} {values.get(shape.muscle, '')}".strip() if shape.muscle else "",
+        f"{muscle} {values.get(muscle, '')}".strip(),
     )
 
 

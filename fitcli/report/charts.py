@@ -19,7 +19,7 @@ _HEADROOM = 0.08
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline as SVG `points`, `counted` where it belongs to a repetition."""
+    """A polyline as SVG `points`, `counted` where it belongs to a repetition or a hold."""
 
     points: str
     counted: bool
@@ -44,7 +44,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Band:
-    """The time that a repetition takes."""
+    """The time that a repetition or a hold takes."""
 
     start: float
     width: float
@@ -63,14 +63,15 @@ class Chart:
 
 
 def repetition_chart(exercise_set: ExerciseSet) -> Chart | None:
-    """The repetition signal of a set with its counted repetitions; None where too little of it is known."""
+    """The signal of a set with its counted repetitions, or its hold; None where too little of it is known."""
     curve = exercise_set.curve
     if len(curve.times_s) < 2:
         return None
     stride = max(1, len(curve.times_s) // MOST_POINTS)
     times, values = list(curve.times_s[::stride]), list(curve.values[::stride])
     across = _Scale(times[0], times[-1], 0.0)
-    down = _Scale(max(values), min(values), _HEADROOM)
+    low, high = curve.shown
+    down = _Scale(high, low, _HEADROOM)
     repetitions = exercise_set.repetitions
 
     def line(start_s: float, end_s: float, counted: bool) -> Line:
@@ -79,19 +80,21 @@ def repetition_chart(exercise_set: ExerciseSet) -> Chart | None:
         return _line([ends[0], *inside, ends[1]], across, down, counted=counted)
 
     unit = "°" if curve.unit == "deg" else ""
+    spans = exercise_set.counted_s
+    marked = f"{len(repetitions)} repetitions" if exercise_set.held_s is None else "the time that it was held"
     return Chart(
-        f"{exercise_set.signal} over time, {len(repetitions)} repetitions marked",
+        f"{exercise_set.signal} over time, {marked} marked",
         (
             _line(list(zip(times, values, strict=True)), across, down),
-            *(line(max(r.start_s, times[0]), min(r.end_s, times[-1]), True) for r in repetitions),
+            *(line(max(start_s, times[0]), min(end_s, times[-1]), True) for start_s, end_s in spans),
         ),
-        tuple(Band(across.at(r.start_s), round(across.at(r.end_s) - across.at(r.start_s), 2)) for r in repetitions),
+        tuple(Band(across.at(start_s), round(across.at(end_s) - across.at(start_s), 2)) for start_s, end_s in spans),
         tuple(
             Mark(across.at(r.turn_s), down.at(curve.at(r.turn_s)), str(i) if len(repetitions) <= NUMBERED_UP_TO else "")
             for i, r in enumerate(repetitions, 1)
         ),
         tuple(Tick(across.at(t), f"{t:g} s") for t in ticks(times[0], times[-1], 6)),
-        tuple(Tick(down.at(v), f"{v:g}{unit}") for v in ticks(min(values), max(values), 4)),
+        tuple(Tick(down.at(v), f"{v:g}{unit}") for v in ticks(low, high, 4)),
     )
 
 

@@ -7,7 +7,7 @@ setting, fits a phone and prints.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,12 +18,12 @@ import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.catalog import catalog
 from fitcli.coach import WORKS
-from fitcli.errors import StorageError
 from fitcli.keypose import START, TURN, KeyPose
-from fitcli.progress import TrainingProgress, one_repetition_max_kg
+from fitcli.progress import Reached, TrainingProgress, one_repetition_max_kg
+from fitcli.report.amounts import counts_repetitions, plural, seconds
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
-from fitcli.report.terminal import clock, counted, kilograms, length, percent, printable, title, undone_stretch
+from fitcli.report.terminal import clock, kilograms, length, part_seen, percent, printable, title, undone_stretch
 
 if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
     from jinja2 import Template
@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with m
 
 SYMMETRIC_VIEWS = ("front", "back")
 """Views in which left and right can be compared; from elsewhere one side hides the other."""
+
+EPLEY = "Epley's formula, weight \N{MULTIPLICATION SIGN} (1 + repetitions / 30), for sets of up to 12 repetitions."
 
 CANDIDATES = 5
 """Exercises listed with their probabilities."""
@@ -60,19 +62,6 @@ def report_page(
 def progress_page(progress: TrainingProgress, moment: datetime) -> str:
     """What a history adds up to as an HTML page."""
     return _template("progress.html").render(version=fitcli.__version__, page=_progress(progress, moment))
-
-
-def write_page(path: Path, page: str) -> None:
-    """Write a page to a new file; raises `StorageError` where that is not possible, leaving nothing half-written."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(page)
-    except FileExistsError:
-        raise StorageError(f"{path} is there already: choose another name.") from None
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"{path} cannot be written ({reason}): choose another place.") from error
 
 
 @cache
@@ -138,8 +127,13 @@ def _chips(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
     chips = []
     if analysis.exercise and len(analysis.performed) < 2:
         chips.append({"value": percent(analysis.exercise.probability), "name": "sure"})
-    if analysis.repetitions is not None:
-        chips.append(_chip(analysis.repetitions, "repetition"))
+    held = [one.held_s for one in analysis.sets if one.held_s is not None]
+    if counts_repetitions(analysis):
+        chips.append(_chip(analysis.repetitions or 0, "repetition"))
+    if len(analysis.sets) == 1 and (cadence := analysis.sets[0].cadence_per_min) is not None:
+        chips.append({"value": f"{cadence:.0f}", "name": "repetitions a minute"})
+    if held:
+        chips.append({"value": seconds(sum(held)), "name": "held"})
     if len(analysis.sets) > 1:
         chips.append(_chip(len(analysis.sets), "set"))
     if remembered.weight_kg:
@@ -152,7 +146,7 @@ def _chips(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
 
 
 def _chip(number: int, unit: str) -> dict[str, str]:
-    value, name = counted(number, unit).split(" ", 1)
+    value, name = plural(number, unit).split(" ", 1)
     return {"value": value, "name": name}
 
 
@@ -249,7 +243,11 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
         title = f"perhaps {title}"
     drifts = [("range", one.range_drift, "wider", "narrower"), ("pace", one.duration_drift, "slower", "faster")]
     tiles = [{"value": str(len(one.repetitions)), "name": "repetitions" + _halves(one)}]
-    if one.repetitions:
+    if one.held_s is not None:
+        tiles = [{"value": seconds(one.held_s), "name": "held"}]
+    if one.cadence_per_min is not None:
+        tiles.append({"value": f"{one.cadence_per_min:.0f}", "name": "repetitions a minute"})
+    elif one.repetitions:
         tiles.append({"value": f"{one.eccentric_s:.1f} / {one.concentric_s:.1f} s", "name": "eccentric / concentric"})
     if one.range_of_motion_deg is not None:
         tiles.append({"value": f"{one.range_of_motion_deg:.0f}°", "name": f"range of the {one.signal}"})
@@ -266,6 +264,9 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
                 }
             )
     how = "by its joint angle" if one.method == "joint angle" else f"by {one.method}, a general method"
+    explained = f"counted {how}; the green parts are counted repetitions"
+    if one.held_s is not None:
+        explained = "while the position was held, in green"
     angles = {"unknown": "", "three-quarter": ", seen at an angle"}
     seen = angles.get(one.view, f", seen from the {one.view}")
     return {
@@ -273,7 +274,7 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
         "when": f"{clock(one.start_s)} to {clock(one.end_s)}{seen}",
         "tiles": tiles,
         "chart": repetition_chart(one),
-        "chart_title": f"{one.signal.capitalize()}, counted {how}; the green parts are counted repetitions.",
+        "chart_title": f"{one.signal.capitalize()}, {explained}.",
         "repetitions": [
             {
                 "number": i,
@@ -314,15 +315,16 @@ def _degrees(value: float | None) -> str:
 
 
 def _cue(finding: CueFinding, one: ExerciseSet) -> dict[str, Any]:
-    known = {cue.name: cue for cue in catalog().exercise(one.exercise).cues} if one.exercise else {}
+    known = {cue.name: cue for cue in catalog().described(one.exercise).cues}
     limit = "limit"
     if cue := known.get(finding.cue):
         limit = "at least" if cue.at_least is not None else "at most"
     measured = f"{_measure(finding.value, finding.unit)}, {limit} {_measure(finding.threshold, finding.unit)}"
+    of_what = "repetitions" if one.held_s is None else "time"
     return {
         "name": finding.cue,
         "fired": finding.fired,
-        "verdict": f"{measured}, in {finding.share:.0%} of the repetitions" if finding.fired else measured,
+        "verdict": f"{measured}, in {finding.share:.0%} of the {of_what}" if finding.fired else measured,
         "sentence": finding.sentence if finding.fired else "",
         "source": finding.source,
     }
@@ -339,10 +341,9 @@ def _signed(number: str) -> str:
 
 
 def _facts(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
-    windows = counted(len(analysis.windows), "window")
     facts = [
         ("video", printable(analysis.file)),
-        ("analysed", f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}, {windows}"),
+        ("analysed", part_seen(analysis)),
     ]
     if shape := undone_stretch(analysis):
         facts.append(("picture", shape))
@@ -355,6 +356,7 @@ def _facts(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
         for network in analysis.networks
     ]
     took = f"{analysis.timings.total_s:.1f} s" + (f" on {analysis.device}" if analysis.device else "")
+    took += f", {analysis.device_reason}" if analysis.device_reason else ""
     facts += [("took", took), ("made by", f"fitcli {remembered.version}")]
     if remembered.session_id:
         facts.append(("session", remembered.session_id))
@@ -376,11 +378,11 @@ def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
         "chips": [
             _chip(progress.sessions, "session"),
             *([_chip(progress.repetitions, "repetition")] if progress.repetitions else []),
-            {"value": counted(progress.weeks_in_a_row, "week"), "name": "in a row"},
-            {"value": counted(progress.days_in_a_row, "day"), "name": "in a row"},
+            {"value": plural(progress.weeks_in_a_row, "week"), "name": "in a row"},
+            {"value": plural(progress.days_in_a_row, "day"), "name": "in a row"},
         ],
         "map": drawn_map(shares, said, labelled=[muscle.name for muscle in progress.muscles if muscle.sessions]),
-        "most": counted(most, "session") if most else "most sessions",
+        "most": plural(most, "session") if most else "most sessions",
         "muscles": [
             {
                 "name": muscle.name,
@@ -406,11 +408,15 @@ def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
             for week, amount in zip(weeks, amounts, strict=True)
         ],
         "trends": [_trend(progress, name) for name in progress.exercises if len(progress.scores(name)) > 1],
-        "strength": [_strength(progress, name) for name in progress.exercises if len(progress.maxima(name)) > 1],
+        "rising": _rising_lines(progress),
+        "best_held": any(best.held_s is not None for best in progress.best),
+        "best_paced": any(best.cadence_per_min is not None for best in progress.best),
         "best": [
             {
                 "exercise": best.exercise,
                 "repetitions": best.repetitions or "",
+                "held": "" if best.held_s is None else seconds(best.held_s),
+                "cadence": "" if best.cadence_per_min is None else f"{best.cadence_per_min:.0f}",
                 "weight": kilograms(best.session.weight_kg),
                 "maximum": kilograms(best.one_repetition_max_kg),
                 "score": "" if best.session.score is None else round(best.session.score),
@@ -435,16 +441,30 @@ def _trend(progress: TrainingProgress, name: str) -> dict[str, Any]:
     }
 
 
-def _strength(progress: TrainingProgress, name: str) -> dict[str, Any]:
-    points = progress.maxima(name)
+def _rising(name: str, points: Sequence[Reached], measured: str, latest: str) -> dict[str, Any]:
+    """What was reached from session to session, as a line with its latest value."""
     values = [point.value for point in points]
     room = max(0.1 * max(values), 1.0)
     ends = (f"{points[0].day:%d %b}", f"{points[-1].day:%d %b}")
-    chart = trend_chart(
-        values,
-        f"estimated one-repetition maximum of {name}",
-        low=min(values) - room,
-        high=max(values) + room,
-        ends=ends,
+    low, high = min(values) - room, max(values) + room
+    chart = trend_chart(values, f"{measured} of {name}", low=low, high=high, ends=ends)
+    return {"exercise": name, "latest": latest, "chart": chart}
+
+
+def _rising_lines(progress: TrainingProgress) -> list[dict[str, Any]]:
+    """Each kind of what was reached, with a line for each exercise of more than one session."""
+    kinds: tuple[tuple[str, str, Callable[[str], Sequence[Reached]], Callable[[float], str]], ...] = (
+        ("Estimated one-repetition maximum", EPLEY, progress.maxima, kilograms),
+        ("Longest hold", "", progress.holds, seconds),
+        ("Repetitions a minute", "", progress.cadences, lambda value: f"{value:.0f}"),
     )
-    return {"exercise": name, "latest": kilograms(values[-1]), "chart": chart}
+    shown = []
+    for heading, note, reached, written in kinds:
+        lines = [
+            _rising(name, points, heading.lower(), written(points[-1].value))
+            for name in progress.exercises
+            if len(points := reached(name)) > 1
+        ]
+        if lines:
+            shown.append({"title": heading, "note": note, "lines": lines})
+    return shown

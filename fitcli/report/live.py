@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fitcli.livecoach import Coaching, SetSummary
 from fitcli.recording import LiveState, Step
+from fitcli.report.amounts import amount, pace, plural, seconds
 from fitcli.report.skeleton import draw_skeleton, font
 from fitcli.report.terminal import clock
 from fitcli.video import Image
@@ -127,12 +128,22 @@ def has_room(console: Console) -> bool:
 
 
 def number(state: LiveState) -> str:
-    """The figure that matters in this step: whole seconds to go, tenths of a second recorded, or repetitions."""
+    """The figure that matters in this step: whole seconds to go, tenths of a second recorded, or what is counted."""
     if state.step is Step.LIVE:
-        return str(state.coaching.repetitions)
+        return figure(state.coaching)
     if state.step is Step.RECORDING:
         return f"{state.elapsed_s:.1f}"
     return str(math.ceil(state.remaining_s)) if math.isfinite(state.total_s) else ""
+
+
+def figure(coaching: Coaching) -> str:
+    """What is counted: the repetitions of the set, or the whole seconds that a position is held."""
+    return str(coaching.repetitions if coaching.held_s is None else int(coaching.held_s))
+
+
+def counted(coaching: Coaching) -> str:
+    """The same with its unit: "7 repetitions", "34 s"."""
+    return plural(coaching.repetitions, "repetition") if coaching.held_s is None else seconds(coaching.held_s)
 
 
 def status(state: LiveState) -> str:
@@ -143,21 +154,24 @@ def status(state: LiveState) -> str:
 
 
 def exercise_line(coaching: Coaching) -> str:
-    """What is being counted: "repetitions of squat (93%)"."""
-    counted = "repetition" if coaching.repetitions == 1 else "repetitions"
+    """What is being counted: "repetitions of squat (93%)", "seconds of plank (97%)"."""
+    unit = "repetition" if coaching.held_s is None else "second"
+    unit = plural(int(figure(coaching)), unit).split(" ", 1)[1]
     if coaching.exercise is None:
-        return counted
-    return f"{counted} of {coaching.exercise.name} ({coaching.exercise.probability:.0%})"
+        return unit
+    return f"{unit} of {coaching.exercise.name} ({coaching.exercise.probability:.0%})"
 
 
 def repetition_line(coaching: Coaching) -> str:
-    """Tempo and range of the last repetition, empty before the first."""
+    """Tempo, or pace, and range of the last repetition; empty before the first and for a hold."""
     latest = coaching.latest
     if latest is None:
         return ""
     parts = [f"{latest.eccentric_s:.1f} s eccentric", f"{latest.concentric_s:.1f} s concentric"]
     if coaching.exercise is None:  # nobody knows yet which way is which
         parts = [f"{latest.end_s - latest.start_s:.1f} s"]
+    elif coaching.cadence_per_min is not None:
+        parts = [pace(coaching.cadence_per_min)]
     if latest.range_of_motion_deg is not None:
         parts.append(f"range {latest.range_of_motion_deg:.0f} deg")
     return " · ".join(parts)
@@ -165,8 +179,11 @@ def repetition_line(coaching: Coaching) -> str:
 
 def set_line(summary: SetSummary) -> str:
     """A set that is over, in words that can be read aloud."""
-    counted = "1 repetition" if summary.repetitions == 1 else f"{summary.repetitions} repetitions"
-    return f"Set {summary.number}: {counted}" + (f" of {summary.exercise}." if summary.exercise else ".")
+    if summary.held_s is not None:
+        return f"Set {summary.number}: {summary.exercise or 'a position'}, {amount(0, summary.held_s)}."
+    done = plural(summary.repetitions, "repetition") + (f" of {summary.exercise}" if summary.exercise else "")
+    tempo = f", {pace(summary.cadence_per_min)}" if summary.cadence_per_min is not None else ""
+    return f"Set {summary.number}: {done}{tempo}."
 
 
 def _live_panel(state: LiveState, camera: str) -> RenderableType:
@@ -178,7 +195,8 @@ def _live_panel(state: LiveState, camera: str) -> RenderableType:
     last = f"rest {clock(coaching.rest_s)}" if coaching.rest_s is not None else repetition_line(coaching)
     advice = coaching.cue or ("" if coaching.exercise else "The exercise is named once it has been seen for a moment.")
     height, width = state.frame.image.shape[:2]
-    facts = [f"{coaching.total} in all", clock(state.elapsed_s), f"{width}x{height}", f"{state.rate_hz:.0f} frames/s"]
+    total = [f"{coaching.total} in all"] if coaching.total or coaching.held_s is None else []
+    facts = [*total, clock(state.elapsed_s), f"{width}x{height}", f"{state.rate_hz:.0f} frames/s"]
     lines: list[RenderableType] = [
         BigNumber(number(state), f"bold {style}"),
         Align.center(Text(middle, "bold", overflow="ellipsis", no_wrap=True)),
@@ -198,19 +216,19 @@ def panel(state: LiveState, camera: str, set_number: int | None = None) -> Rende
         return _live_panel(state, camera)
     style = STYLES[state.step]
     title = TITLES[state.step] + (f" · set {set_number}" if set_number else "")
-    figure = number(state)
+    large = number(state)
     height, width = state.frame.image.shape[:2]
     coaching = state.pose.coaching if state.pose else None
     facts = [f"{width}x{height}", f"{state.rate_hz:.0f} frames/s"]
     if state.step is Step.RECORDING:
         facts.append(f"{state.dropped} dropped" if state.dropped else "none dropped")
     if coaching is not None:
-        facts.append(f"{coaching.repetitions} repetitions")
+        facts.append(counted(coaching))
     seen = Text(
         status(state), "green" if state.pose and not state.advice else "yellow", overflow="ellipsis", no_wrap=True
     )
     lines: list[RenderableType] = [
-        BigNumber(figure, f"bold {style}") if figure else Text("\n\n\n\n"),
+        BigNumber(large, f"bold {style}") if large else Text("\n\n\n\n"),
         "",
         _bar(state, style),
         seen,
@@ -269,6 +287,10 @@ def preview(state: LiveState, *, mirror: bool) -> Image:
     return np.asarray(picture)
 
 
+def _short(coaching: Coaching) -> str:
+    return f"{coaching.repetitions} reps" if coaching.held_s is None else seconds(coaching.held_s)
+
+
 def _draw_captions(draw: ImageDraw, state: LiveState, size: tuple[int, int]) -> None:
     width, height = size
     unit = max(12, round(min(size) / 22))
@@ -285,7 +307,7 @@ def _draw_captions(draw: ImageDraw, state: LiveState, size: tuple[int, int]) -> 
         title += f", set {coaching.set_number}" + (f": {coaching.exercise.name}" if coaching.exercise else "")
     draw.text((strip, strip / 2), title, fill="white", font=font(unit), anchor="lm")
     if coaching:
-        draw.text((width - unit, strip / 2), f"{coaching.repetitions} reps", fill="white", font=font(unit), anchor="rm")
+        draw.text((width - unit, strip / 2), _short(coaching), fill="white", font=font(unit), anchor="rm")
     large: dict[str, Any]
     if state.step in (Step.COUNTDOWN, Step.REST):
         large = {"font": font(unit * 8), "anchor": "mm", "stroke_width": unit // 3}
@@ -293,7 +315,7 @@ def _draw_captions(draw: ImageDraw, state: LiveState, size: tuple[int, int]) -> 
     advice = state.advice or (coaching.cue if coaching and state.step is Step.LIVE else None)
     if coaching and state.step is Step.LIVE:
         large = {"font": font(unit * 5), "anchor": "ra", "stroke_width": unit // 4, "stroke_fill": "#000000a0"}
-        draw.text((width - unit, strip + unit // 2), str(coaching.repetitions), fill="white", **large)
+        draw.text((width - unit, strip + unit // 2), figure(coaching), fill="white", **large)
     if advice:
         draw.rectangle((0, height - strip, width, height), fill="#000000a0")
         fitting = (width - unit) / draw.textlength(advice, font=font(unit))

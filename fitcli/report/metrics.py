@@ -54,6 +54,7 @@ def save_confusion(report: Report, path: Path) -> None:
     """The ensemble's confusion matrix as a picture: rows are the truth, counts in the cells."""
     import matplotlib
 
+    matplotlib.rcdefaults()  # not what a matplotlibrc in the current folder says
     matplotlib.use("Agg")  # no display needed
     import matplotlib.pyplot as plt
 

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from fitcli.history import Session
 from fitcli.progress import TrainingProgress, best_set
+from fitcli.report.amounts import plural, seconds
 from fitcli.report.blocks import Amounts, BesideBodyMap
 from fitcli.report.terminal import (
     IDLE,
     MAX_WIDTH,
     TARGET,
     Bar,
-    counted,
     kilograms,
     percent,
     plain_table,
@@ -41,7 +41,10 @@ def history(sessions: Iterable[Session], *, wide: bool) -> Table:
     table.add_column("when", no_wrap=True)
     table.add_column("exercise", no_wrap=True)
     table.add_column("sure", justify="right", no_wrap=True)
-    table.add_column("reps", justify="right", no_wrap=True)
+    # a hold's seconds stand among the repetitions: a column of their own has no room in 80
+    table.add_column(
+        "done" if any(session.set_holds_s for session in listed) else "reps", justify="right", no_wrap=True
+    )
     table.add_column("score", justify="right", no_wrap=True)
     weighted = any(session.weight_kg for session in listed)
     if weighted:
@@ -60,7 +63,7 @@ def history(sessions: Iterable[Session], *, wide: bool) -> Table:
             f"{session.created.astimezone():%Y-%m-%d %H:%M}",
             exercise,
             sure,
-            "" if analysis.repetitions is None else str(analysis.repetitions),
+            _done(session),
             score(session.score),
             *([kilograms(session.weight_kg)] if weighted else []),
             *([Text(working(analysis))] if wide else []),
@@ -70,26 +73,43 @@ def history(sessions: Iterable[Session], *, wide: bool) -> Table:
     return table
 
 
+def _done(session: Session) -> str:
+    """The repetitions of a session, or the seconds of its longest hold."""
+    if session.set_holds_s:
+        return seconds(max(session.set_holds_s))
+    return "" if session.analysis.repetitions is None else str(session.analysis.repetitions)
+
+
 def progress(progress: TrainingProgress) -> RenderableType:
     """What a history adds up to, as tables."""
     began = f" since {progress.first}" if progress.first else ""
-    streak = f"{counted(progress.days_in_a_row, 'day')}, {counted(progress.weeks_in_a_row, 'week')}"
-    parts: list[RenderableType] = [Text(f"{counted(progress.sessions, 'session')}{began}; streak: {streak}", "bold")]
+    streak = f"{plural(progress.days_in_a_row, 'day')}, {plural(progress.weeks_in_a_row, 'week')}"
+    parts: list[RenderableType] = [Text(f"{plural(progress.sessions, 'session')}{began}; streak: {streak}", "bold")]
     if progress.repetitions:
         parts += ["", Amounts("repetitions a week", [week.repetitions for week in progress.shown_weeks])]
+    if any(week.held_s for week in progress.shown_weeks):
+        parts += ["", Amounts("seconds held a week", [round(week.held_s) for week in progress.shown_weeks])]
     if progress.best:
         best = plain_table()
         best.add_column("best set", no_wrap=True)
         best.add_column("weight", justify="right", no_wrap=True)
         best.add_column("reps", justify="right", no_wrap=True)
+        measured = {
+            "held": ["" if row.held_s is None else seconds(row.held_s) for row in progress.best],
+            "a minute": ["" if row.cadence_per_min is None else f"{row.cadence_per_min:.0f}" for row in progress.best],
+        }
+        measured = {head: cells for head, cells in measured.items() if any(cells)}
+        for head in measured:
+            best.add_column(head, justify="right", no_wrap=True)
         best.add_column("1RM (Epley)", justify="right", no_wrap=True)
         best.add_column("when", no_wrap=True)
         best.add_column("id", style="bright_black", no_wrap=True)
-        for row in progress.best:
+        for number, row in enumerate(progress.best):
             best.add_row(
                 row.exercise,
                 kilograms(row.session.weight_kg),
                 "" if row.repetitions is None else str(row.repetitions),
+                *(cells[number] for cells in measured.values()),
                 kilograms(row.one_repetition_max_kg),
                 f"{row.session.created.astimezone():%Y-%m-%d}",
                 row.session.id,
@@ -131,7 +151,7 @@ def score(points: float | None) -> str:
 
 
 def chart(progress: TrainingProgress) -> RenderableType:
-    """The weeks since the first session, twelve at most, the muscles of the last 7 days, scores and strength."""
+    """The weeks since the first session, twelve at most, the muscles of the last 7 days, scores and records."""
     shown = progress.shown_weeks
     repetitions = any(week.repetitions for week in shown)
     weeks = [(f"week of {week.monday}", week.repetitions if repetitions else week.sessions) for week in shown]
@@ -148,6 +168,8 @@ def chart(progress: TrainingProgress) -> RenderableType:
     for title, reached in (
         ("score from session to session", progress.scores),
         ("estimated one-repetition maximum (Epley), kg", progress.maxima),
+        ("longest hold, s", progress.holds),
+        ("repetitions a minute", progress.cadences),
     ):
         lines = {name: [round(each.value) for each in reached(name)][-SHOWN_SESSIONS:] for name in progress.exercises}
         columns = max(map(len, lines.values()), default=0)

@@ -21,8 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
-from fitcli.catalog import Catalog, catalog
+from fitcli.catalog import Catalog
 from fitcli.coach import WORKS
+from fitcli.report.amounts import plural, seconds, total
 from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
 
 if TYPE_CHECKING:  # brings numpy, which lists of the past do without
@@ -30,6 +31,12 @@ if TYPE_CHECKING:  # brings numpy, which lists of the past do without
 
 MAX_WIDTH = 100
 """Columns that a result takes at most: longer lines are harder to read, not richer."""
+
+COUNTED_IN = {"repetitions": "reps", "seconds": "seconds", "cadence": "reps a minute"}
+"""What a set is measured in, by the catalogue's word for it."""
+
+ALIASES_FROM_COLUMNS = 60
+"""Columns from which the exercises' other names have room beside their muscles."""
 
 TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
 
@@ -124,14 +131,18 @@ def summary(rows: Sequence[BatchRow]) -> Table:
     return table
 
 
-def catalogue(shown: Catalog) -> Table:
-    """The exercises with their ideal activation and other names."""
+def catalogue(shown: Catalog, columns: int) -> Table:
+    """The exercises with their ideal activation, what they are counted in and, if there is room, their other names."""
     table = plain_table()
     table.add_column("exercise", no_wrap=True)
     table.add_column("muscles it is meant to work")
-    table.add_column("also called", style="bright_black")
+    table.add_column("counted in")
+    wide = columns >= ALIASES_FROM_COLUMNS
+    if wide:
+        table.add_column("also called", style="bright_black")
     for exercise in shown.exercises:
-        table.add_row(exercise.name, ", ".join(exercise.muscles), ", ".join(exercise.aliases))
+        cells = (exercise.name, ", ".join(exercise.muscles), COUNTED_IN[exercise.counted], ", ".join(exercise.aliases))
+        table.add_row(*(cells if wide else cells[:-1]))
     return table
 
 
@@ -176,7 +187,8 @@ def undone_stretch(analysis: Analysis) -> str:
 def short_path(path: str | Path) -> str:
     """A path as short as it can be said: from the current folder or from ~ where it lies below them."""
     absolute = Path(path).absolute()
-    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises for a user without one
+    for base, prefix in ((Path.cwd(), ""), (home, "~/")):
         if absolute.is_relative_to(base):
             return printable(prefix + str(absolute.relative_to(base)).replace(os.sep, "/"))
     return printable(str(absolute))
@@ -213,11 +225,6 @@ def _mean(values: Iterable[float]) -> float:
     return sum(known) / len(known)
 
 
-def counted(number: int, unit: str) -> str:
-    """1 window, 2 windows."""
-    return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -231,8 +238,8 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
         head = Text(_sentence(title(analysis)), "bold green")
         if not several:  # of each alone it would be its share of the video
             head.append(f"  {percent(analysis.exercise.probability)} sure", "bold")
-        if analysis.repetitions is not None:
-            head.append(f"  {counted(analysis.repetitions, 'repetition')}", "bold")
+        if done := total(analysis):
+            head.append(f"  {done}", "bold")
         others = () if several else analysis.exercises[1:top]
     if not others:
         return head
@@ -266,33 +273,48 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True)
 
 
 def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
-    """Each set's place in the video, repetitions, tempo, range of motion and score.
+    """Each set's place in the video, what was done in it, tempo, range of motion and score.
 
-    The sets have their exercises beside their numbers where not all are the one that is `named`.
+    The sets have their exercises beside their numbers where not all are the one that is `named`. Columns without
+    anything in them are left out.
     """
     mixed = bool(named) and any(one.exercise != named for one in sets)
     table = plain_table()
     table.add_column("set", no_wrap=True)
     table.add_column("when", no_wrap=True)
-    table.add_column("reps", justify="right", no_wrap=True)
-    table.add_column("eccentric", justify="right", no_wrap=True)
-    table.add_column("concentric", justify="right", no_wrap=True)
-    table.add_column("range", justify="right", no_wrap=True)
-    scored = any(one.score for one in sets)
-    if scored:
-        table.add_column("score", justify="right", no_wrap=True)
+    # what is quick on purpose has a pace instead of a tempo
+    tempo = [one.repetitions and one.cadence_per_min is None for one in sets]
+    columns = {
+        **_amounts(sets),
+        "eccentric": [f"{one.eccentric_s:.1f} s" if slow else "" for one, slow in zip(sets, tempo, strict=True)],
+        "concentric": [f"{one.concentric_s:.1f} s" if slow else "" for one, slow in zip(sets, tempo, strict=True)],
+        "range": ["" if one.range_of_motion_deg is None else f"{one.range_of_motion_deg:.0f} deg" for one in sets],
+        "score": [str(one.score.total) if one.score else "" for one in sets],
+    }
+    columns = {head: cells for head, cells in columns.items() if any(cells)}
+    for head in columns:
+        table.add_column(head, justify="right", no_wrap=True)
     for number, one in enumerate(sets, 1):
-        range_deg = one.range_of_motion_deg
         table.add_row(
             f"{number} {one.exercise or 'other'}" if mixed else str(number),
             f"{clock(one.start_s)} to {clock(one.end_s)}",
-            f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else ""),
-            f"{one.eccentric_s:.1f} s" if one.repetitions else "",
-            f"{one.concentric_s:.1f} s" if one.repetitions else "",
-            "" if range_deg is None else f"{range_deg:.0f} deg",
-            *([str(one.score.total) if one.score else ""] if scored else []),
+            *(cells[number - 1] for cells in columns.values()),
         )
     return table
+
+
+def _amounts(sets: Sequence[ExerciseSet]) -> dict[str, list[str]]:
+    """Columns with what each set amounts to: one for all where they are measured in different ways."""
+    held = ["" if one.held_s is None else seconds(one.held_s) for one in sets]
+    reps = [
+        "" if one.held_s is not None else f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else "")
+        for one in sets
+    ]
+    paces = ["" if one.cadence_per_min is None else f"{one.cadence_per_min:.0f}" for one in sets]
+    if any(held) and any(reps):
+        parts = zip(held, reps, [each and f"{each} a minute" for each in paces], strict=True)
+        return {"done": [", ".join(filter(None, each)) for each in parts]}
+    return {"held": held, "reps": reps, "a minute": paces}
 
 
 def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
@@ -304,17 +326,27 @@ def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
     return (EXTRA, "extra, works too") if works else (REST, "")
 
 
+def part_seen(analysis: Analysis) -> str:
+    """Which part of the video the answer is about, and whether the file breaks off."""
+    seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
+    if analysis.windows:
+        seen += f", {plural(len(analysis.windows), 'window')}"
+    if analysis.broken_off_s is not None:
+        seen += f"; the file breaks off at {analysis.broken_off_s:.1f} s: copy or export it again"
+    return seen
+
+
 def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="bright_black", no_wrap=True)
     table.add_column(style="bright_black", overflow="fold")
-    windows = len(analysis.windows)
-    seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
-    table.add_row("analysed", f"{seen}, {counted(windows, 'window')}" if windows else seen)
+    table.add_row("analysed", part_seen(analysis))
     if shape := undone_stretch(analysis):
         table.add_row("picture", shape)
     took = analysis.timings
     spent = f"{took.total_s:.1f} s on {analysis.device}" if analysis.device else f"{took.total_s:.1f} s"
+    if analysis.device_reason:
+        spent += f", {analysis.device_reason}"
     if verbose:
         spent += f" (decode {took.decode_s:.2f}, pose {took.pose_s:.2f}, network {took.network_s:.2f} s)"
     table.add_row("took", spent)
@@ -337,7 +369,7 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
 
 def _segments(analysis: Analysis) -> Table:
     """Where in the video the answer comes from: runs of windows that agree on the best exercise."""
-    names = catalog().exercise_names
+    names = analysis.classes.exercises
     runs: list[tuple[str, list[WindowScore]]] = []
     for window in analysis.windows:
         best = names[max(range(len(names)), key=window.exercises.__getitem__)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import asdict, dataclass
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fitcli import isolation
 from fitcli.errors import FitcliError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
 from fitcli.network.ensemble import softmax
 from fitcli.network.spec import RGB_NETWORKS
+from fitcli.outputs import replace_text
 from fitcli.training.kinetics import FILES as PUBLISHED
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
 from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION
@@ -204,7 +205,7 @@ def claim(folder: Path, plan: Plan, options: Seq[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists() and file.read_text(encoding="utf-8") != text:
             raise StorageError(f"{folder} holds runs that were trained with other options: name another --to folder.")
-        file.write_text(text, encoding="utf-8")
+        replace_text(file, text)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error
 
@@ -220,9 +221,11 @@ def perform(run: Run, data: Path, folder: Path, options: Seq[str]) -> str:
     if run.start and not run.start.checkpoint(folder).exists():
         return f"its start, {run.start.name}, was not trained"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "fitcli", "train", str(data), *run.arguments(folder), "--quiet", *options]
+    command = isolation.command("fitcli", "train", str(data), *run.arguments(folder), "--quiet", *options)
     with (checkpoint.parent / LOG_FILE).open("ab") as log:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        done = subprocess.run(
+            command, env=isolation.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+        )
     if done.returncode == 0 and checkpoint.exists():
         return ""
     lines = (checkpoint.parent / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fitcli.catalog import catalog
+from fitcli.catalog import Classes
 from fitcli.errors import CheckpointError, MissingInputError
-from fitcli.network.ensemble import EnsembleConfig, Member
+from fitcli.network.ensemble import EnsembleConfig, Member, classes_of
 from fitcli.network.runtime import TorchRuntime
 from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
 from fitcli.training.folds import held_out
@@ -46,57 +46,65 @@ NOISE = 0.02
 """Sums of two metrics that differ by less than this do not tell two weights apart on some hundred clips."""
 
 
-def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> list[ScoredClip]:
-    """Score every training clip with the networks that left its fold out.
+def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> tuple[list[ScoredClip], Classes]:
+    """Every training clip scored with the networks that left its fold out, and the classes that all of them know.
 
     runs[k] holds `slowfast.ckpt` and `x3d.ckpt` trained with `--fold k/folds`.
     """
     sequences = load_sequences(poses, "train")
     clips: list[ScoredClip] = []
+    classes: Classes | None = None
     for k, run in enumerate(runs):
         networks = sorted(run.glob("*.ckpt"))
         if not networks:
             raise CheckpointError(f"There is no checkpoint in {run}: train with --fold {k}/{folds} first.")
         runtimes = [TorchRuntime(path, "cpu") for path in networks]
+        known = classes_of([runtime.spec for runtime in runtimes])
+        if classes not in (None, known):
+            raise CheckpointError(f"The networks in {run} know other classes than those of the folds before.")
+        classes = known
         clips += [
-            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes)
+            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes, known)
             for s in held_out(sequences, k, folds)
         ]
-    return clips
+    if classes is None:
+        raise CheckpointError("There is no fold to calibrate on.")
+    return clips, classes
 
 
-def calibrate(clips: Seq[ScoredClip], names: Seq[str]) -> EnsembleConfig:
+def calibrate(clips: Seq[ScoredClip], names: Seq[str], classes: Classes) -> EnsembleConfig:
     """Choose the ensemble's numbers on cross-validated clips. names: checkpoint files in the order of the logits."""
     config = EnsembleConfig(tuple(Member(name, 1 / len(names), 1 / len(names)) for name in names))
     if len(names) > 1:
         config = weighted(
             config,
-            _most_even(lambda weights: _exercise_score(clips, weighted(config, weights, weights)), len(names)),
-            _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights)), len(names)),
+            _most_even(lambda weights: _exercise_score(clips, weighted(config, weights, weights), classes), len(names)),
+            _most_even(lambda weights: _muscle_score(clips, weighted(config, weights, weights), classes), len(names)),
         )
-    config = _honest(clips, config)
-    config = replace(config, agreement=_agreement(clips, config))
-    return _thresholds(clips, replace(config, muscle_from_exercise=_least_implied(clips, config)))
+    config = _honest(clips, config, classes)
+    config = replace(config, agreement=_agreement(clips, config, classes))
+    return _thresholds(clips, replace(config, muscle_from_exercise=_least_implied(clips, config, classes)), classes)
 
 
-def with_refusal(config: EnsembleConfig, elsewhere: Seq[ScoredClip]) -> EnsembleConfig:
+def with_refusal(config: EnsembleConfig, elsewhere: Seq[ScoredClip], classes: Classes) -> EnsembleConfig:
     """The same with `other_from` set on clips of sources that training has nothing of, scored by the ensemble itself.
 
     Raises `MissingInputError` where none of them shows an exercise.
     """
-    if not any(clip.labels.exercise in range(len(catalog().exercises)) for clip in elsewhere):
+    if not any(clip.labels.exercise in classes.exercises for clip in elsewhere):
         raise MissingInputError(
             "None of the clips of other sources shows an exercise: when to refuse one stays as it was."
         )
-    return replace(config, other_from=_refusal(elsewhere, config, ACCEPTED_ELSEWHERE))
+    return replace(config, other_from=_refusal(elsewhere, config, ACCEPTED_ELSEWHERE, classes))
 
 
-def _least_implied(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+def _least_implied(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
     """The least share of the muscles that the exercise implies which is as good as the best, give or take `NOISE`.
 
     What it implies is its own ideal: the more of it, the less the comparison with that ideal says.
     """
-    scores = {share: _muscle_score(clips, replace(config, muscle_from_exercise=share)) for share in MUSCLE_SHARES}
+    tried = {share: replace(config, muscle_from_exercise=share) for share in MUSCLE_SHARES}
+    scores = {share: _muscle_score(clips, one, classes) for share, one in tried.items()}
     return min(share for share, score in scores.items() if score >= max(scores.values()) - NOISE)
 
 
@@ -109,22 +117,22 @@ def _most_even(score: Callable[[tuple[float, ...]], float], count: int) -> tuple
     return min(good, key=lambda weights: (sum((w - 1 / count) ** 2 for w in weights), -scores[weights]))
 
 
-def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
-    exercise = measure("", clips, config).exercise
+def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
+    exercise = measure("", clips, config, classes).exercise
     return exercise.top1 + exercise.macro_top1 if exercise else 0.0
 
 
-def _honest(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
+def _honest(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> EnsembleConfig:
     """The least shift that is as honest as the best, give or take `CALIBRATION_NOISE`, with its best temperature."""
     tried = [replace(config, temperature=t, other_shift=shift) for t in TEMPERATURES for shift in OTHER_SHIFTS]
-    errors = [_calibration_error(clips, one) for one in tried]
+    errors = [_calibration_error(clips, one, classes) for one in tried]
     good = [i for i, error in enumerate(errors) if error <= min(errors) + CALIBRATION_NOISE]
     return tried[min(good, key=lambda i: (abs(tried[i].other_shift), errors[i]))]
 
 
-def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
     """Expected calibration error among users' videos: an exercise named in one that shows none is wrong."""
-    scores, targets, _ = answers(clips, config)
+    scores, targets, _ = answers(clips, config, classes)
     count = scores.exercise.shape[1]
     confidence, right = scores.exercise.max(1), scores.exercise.argmax(1) == targets
     named, none = (targets >= 0) & (targets < count), targets == count
@@ -134,17 +142,16 @@ def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
     return float(np.abs(np.bincount(bins, weights * (confidence - right), CALIBRATION_BINS)).sum())
 
 
-def _agreement(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
+def _agreement(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
     """The least agreement that is as honest as the best, give or take `CALIBRATION_NOISE`.
 
     Clips of one window and of several are judged apart and count alike: most of what trains is short, what users film
     is not.
     """
-    count = len(catalog().exercises)
     groups = [[c for c in clips if (len(c.weights) > 1) == several] for several in (False, True)]
-    groups = [group for group in groups if any(c.labels.exercise in range(count) for c in group)]
+    groups = [group for group in groups if any(c.labels.exercise in classes.exercises for c in group)]
     errors = {
-        agreement: sum(_calibration_error(group, replace(config, agreement=agreement)) for group in groups)
+        agreement: sum(_calibration_error(group, replace(config, agreement=agreement), classes) for group in groups)
         for agreement in AGREEMENTS
     }
     enough = min(errors.values()) + CALIBRATION_NOISE * len(groups)
@@ -156,16 +163,15 @@ def _class_weights(targets: np.ndarray) -> np.ndarray:
     return np.asarray(1 / np.sqrt(np.bincount(targets))[targets])
 
 
-def _muscle_score(clips: Seq[ScoredClip], config: EnsembleConfig) -> float:
-    count = len(catalog().exercises)
-    named = [clip for clip in clips if clip.labels.exercise is not None and clip.labels.exercise < count]
-    muscle = measure("", named, config).muscle
+def _muscle_score(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
+    named = [clip for clip in clips if clip.labels.exercise in classes.exercises]
+    muscle = measure("", named, config, classes).muscle
     # Micro accuracy starts from the baseline of predicting nothing, so a point of it is worth more than one of mAP.
     return muscle.mean_average_precision + 2 * muscle.micro_accuracy if muscle else 0.0
 
 
-def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfig:
-    scores, targets, _ = answers(clips, config)
+def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> EnsembleConfig:
+    scores, targets, _ = answers(clips, config, classes)
     named = (targets >= 0) & (targets < scores.exercise.shape[1])
     confidence = scores.exercise.max(1)[named]
     right = (scores.exercise.argmax(1) == targets)[named]
@@ -176,11 +182,12 @@ def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig) -> EnsembleConfi
         near = np.abs(confidence - threshold) < NEAR
         if near.sum() >= 20 and np.average(right[near], weights=weights[near]) < ACCEPTED_ACCURACY:
             certain_from = float(threshold)
-    return replace(config, certain_from=round(certain_from, 2), other_from=_refusal(clips, config, ACCEPTED_REFUSAL))
+    other_from = _refusal(clips, config, ACCEPTED_REFUSAL, classes)
+    return replace(config, certain_from=round(certain_from, 2), other_from=other_from)
 
 
-def _refusal(clips: Seq[ScoredClip], config: EnsembleConfig, accepted: float) -> float:
+def _refusal(clips: Seq[ScoredClip], config: EnsembleConfig, accepted: float, classes: Classes) -> float:
     """The probability of "none of these" above which an `accepted` share of the clips that show an exercise lies."""
-    scores, targets, _ = answers(clips, config)
+    scores, targets, _ = answers(clips, config, classes)
     named = (targets >= 0) & (targets < scores.exercise.shape[1])
     return float(f"{np.quantile(scores.other[named], 1 - accepted):.3g}")

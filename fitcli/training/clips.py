@@ -16,9 +16,8 @@ from torch.utils.data import Dataset
 
 from fitcli.network.spec import NetworkSpec
 from fitcli.rgb import rgb_clip, spread
-from fitcli.training.dataset import UNKNOWN
+from fitcli.training.dataset import targets
 from fitcli.training.frames import FrameCache, StoredFrames
-from fitcli.training.sequences import Labels
 from fitcli.training.videos import LabelledVideo
 from fitcli.video import Image
 
@@ -40,7 +39,7 @@ def cache_side(spec: NetworkSpec) -> int:
 
 
 class RandomClips(Dataset[tuple[Tensor, int, Tensor]]):
-    """A random clip of a video: item (index, seed) is (T, S, S, 3) uint8, the exercise's id, muscle targets (11,)."""
+    """A random clip of a video: item (index, seed) is (T, S, S, 3) uint8, the exercise's id, muscle targets (M,)."""
 
     def __init__(self, videos: Seq[LabelledVideo], cache: FrameCache, spec: NetworkSpec) -> None:
         self.videos, self.cache, self.spec = tuple(videos), cache, spec
@@ -52,7 +51,7 @@ class RandomClips(Dataset[tuple[Tensor, int, Tensor]]):
         index, seed = draw
         video = self.videos[index]
         clip = random_clip(self.cache.open(video.path), self.spec, np.random.default_rng(seed))
-        return torch.from_numpy(clip), *_targets(video.labels, self.spec)
+        return torch.from_numpy(clip), *targets(video.labels, self.spec)
 
 
 class MiddleClips(Dataset[tuple[Tensor, int, Tensor, int]]):
@@ -70,7 +69,7 @@ class MiddleClips(Dataset[tuple[Tensor, int, Tensor, int]]):
         times = stored.times_s
         numbers = _window(times, (times[0] + times[-1] - self.spec.window_s) / 2, self.spec)
         clip = rgb_clip(np.stack(stored.read(numbers)), self.spec.clip)
-        return torch.from_numpy(clip), *_targets(video.labels, self.spec), index
+        return torch.from_numpy(clip), *targets(video.labels, self.spec), index
 
 
 @dataclass(frozen=True)
@@ -113,10 +112,3 @@ def _window(times: np.ndarray, start_s: float, spec: NetworkSpec) -> list[int]:
     stop = max(int(np.searchsorted(times, start_s + spec.window_s - 1e-6)), first + 1)
     first = min(first, len(times) - 1)
     return (first + spread(min(stop, len(times)) - first, spec.frames)).tolist()  # type: ignore[no-any-return]
-
-
-def _targets(labels: Labels, spec: NetworkSpec) -> tuple[int, Tensor]:
-    known = labels.exercise is not None and labels.exercise < len(spec.exercises)
-    exercise = labels.exercise if known and labels.exercise is not None else UNKNOWN
-    muscles = torch.tensor(labels.muscles, dtype=torch.float32)
-    return exercise, muscles if spec.muscles else muscles[:0]

@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER
 from fitcli.network.spec import NetworkSpec
 from fitcli.training.augment import Augmentation, augmented_clip
-from fitcli.training.sequences import SYNTHETIC, Sequence
+from fitcli.training.sequences import AMBIGUOUS, SYNTHETIC, Labels, Sequence
 
 KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0.5, "drawing": 0.4}
 """A user is a real person who moves: the further a clip is from that, the more seldom it is drawn."""
 
-UNNAMED_SHARE = {"other": 0.25, "ambiguous": 0.12}
+UNNAMED_SHARE = {OTHER: 0.15, AMBIGUOUS: 0.08}
 """Share of the draws that show none of the exercises, and a relative of one (which teaches the muscle head only)."""
 
 SYNTHETIC_SHARE = 0.3
-"""Share of the draws that show synthetic people, each of the 16 exercises as often: they help the rare ones most."""
+"""Share of the draws that show synthetic people, each exercise as often: they help the rare ones most."""
 
 UNKNOWN = -100
 """Exercise target of a clip whose exercise is not known: cross-entropy's `ignore_index`."""
@@ -31,8 +31,8 @@ UNKNOWN = -100
 class PoseWindows(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
     """One augmented random window of each sequence a draw; item `i` of epoch `e` is the same for the same seed.
 
-    An item is the clip (T, P, 3), the exercise's id or UNKNOWN, the muscles (11,) 0/1 with NaN for unknown, and how
-    much each of K teachers says about it (K,): a row of `shares`, (N, K).
+    An item is the clip (T, P, 3), the exercise's class id in the spec or UNKNOWN, the spec's muscles (M,) 0/1 with NaN
+    for unknown, and how much each of K teachers says about it (K,): a row of `shares`, (N, K).
     """
 
     def __init__(
@@ -55,13 +55,24 @@ class PoseWindows(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
         rng = np.random.default_rng([self.seed, self.epoch, index, int(torch.randint(2**31, ()).item())])
         sequence = self.sequences[index]
         clip = augmented_clip(sequence.track, self.spec, rng, self.augmentation)
-        target = sequence.labels.exercise
+        exercise, muscles = targets(sequence.labels, self.spec)
         return (
             torch.from_numpy(clip),
-            UNKNOWN if target is None else target,
-            torch.tensor(sequence.labels.muscles, dtype=torch.float32),
+            exercise,
+            muscles,
             self.shares[index],
         )
+
+
+def targets(labels: Labels, spec: NetworkSpec) -> tuple[int, Tensor]:
+    """A clip's class id among the spec's exercises, and its muscles (M,) in the spec's order.
+
+    An exercise that the spec does not have is "other" to it; UNKNOWN where the spec has no such class either.
+    """
+    names = spec.exercises
+    exercise = labels.exercise if labels.exercise in names or labels.exercise is None else OTHER
+    known = names.index(exercise) if exercise in names else UNKNOWN
+    return known, torch.tensor(labels.muscle_targets(spec.muscles), dtype=torch.float32)
 
 
 def draw_weights(sequences: Seq[Sequence]) -> Tensor:
@@ -97,5 +108,4 @@ def _filmed_weights(sequences: Seq[Sequence]) -> np.ndarray:
 
 
 def _group(sequence: Sequence) -> str:
-    names = (*catalog().exercise_names, "other")
-    return "ambiguous" if sequence.labels.exercise is None else names[sequence.labels.exercise]
+    return sequence.labels.exercise or AMBIGUOUS

@@ -5,21 +5,31 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, Reading, WindowScores, combine, window_weights
+from fitcli.network.ensemble import (
+    Ensemble,
+    EnsembleConfig,
+    Member,
+    Reading,
+    WindowScores,
+    aligned,
+    classes_of,
+    combine,
+    window_weights,
+)
 from fitcli.network.runtime import Logits, Runtime, TorchRuntime
-from fitcli.network.spec import OTHER
 from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
 from fitcli.training.folds import held_out
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
-from fitcli.training.sequences import AMBIGUOUS, Labels, load_sequences
+from fitcli.training.sequences import AMBIGUOUS, Labels, Sequence, load_sequences
 
 SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 """Weights of one network that the sweep tries; the others share the rest as they do in the ensemble."""
@@ -27,7 +37,7 @@ SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """What each member of an ensemble said of each window of a clip, before any weighting; `weights` is (N,)."""
+    """Each member's `aligned` logits of each window of a clip, before any weighting; `weights` is (N,)."""
 
     id: str
     group: str
@@ -113,16 +123,17 @@ def evaluate(
     clips = list(scored(folder, ensemble, failed, split=split, labels=labels, fold=fold, progress=progress))
     if not clips:
         raise MissingInputError(f"{folder} holds nothing to evaluate: pose sequences or folders of videos by exercise.")
-    return report(clips, ensemble.config, tuple(failed))
+    return report(clips, ensemble.config, ensemble.classes, tuple(failed))
 
 
 def network_metrics(checkpoint: Path, poses: Path, split: str = "dev") -> dict[str, float]:
     """One network's own figures on a split of pose sequences, for its checkpoint; empty where the split is."""
     runtime = TorchRuntime(checkpoint, "cpu")
-    clips = [score_windows(s.id, "", s.labels, s.track, [runtime]) for s in load_sequences(poses, split)]
+    classes = classes_of([runtime.spec])
+    clips = [score_windows(s.id, "", s.labels, s.track, [runtime], classes) for s in load_sequences(poses, split)]
     if not clips:
         return {}
-    measured = measure("", clips, EnsembleConfig((Member(checkpoint.name, 1.0, 1.0),)))
+    measured = measure("", clips, EnsembleConfig((Member(checkpoint.name, 1.0, 1.0),)), classes)
     figures: dict[str, float] = {}
     if measured.exercise:
         figures |= {
@@ -140,31 +151,30 @@ def network_metrics(checkpoint: Path, poses: Path, split: str = "dev") -> dict[s
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def report(clips: Seq[ScoredClip], config: EnsembleConfig, failed: tuple[str, ...] = ()) -> Report:
-    """All metrics of `clips` under `config`."""
+def report(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes, failed: tuple[str, ...] = ()) -> Report:
+    """All metrics of `clips` under `config`; an exercise that is not in `classes` counts as none of them."""
     names = [Path(member.checkpoint).stem for member in config.members]
-    alone = tuple(measure(name, clips, only(config, i)) for i, name in enumerate(names)) if len(names) > 1 else ()
-    count = len(catalog().exercises)
+    members = enumerate(names) if len(names) > 1 else ()
+    alone = tuple(measure(name, clips, only(config, i), classes) for i, name in members)
     # Only where exercises are named: what is none of them is measured as a whole.
-    groups = sorted({c.group for c in clips if c.group and c.labels.exercise is not None and c.labels.exercise < count})
-    scores, exercises, _ = answers(clips, config)
+    groups = sorted({c.group for c in clips if c.group and c.labels.exercise in classes.exercises})
+    scores, exercises, _ = answers(clips, config, classes)
+    # Of two networks the second's sweep is the first's backwards.
+    swept = range(len(names) if len(names) > 2 else len(names) - 1)
     return Report(
-        ensemble=measure("ensemble", clips, config),
+        ensemble=measure("ensemble", clips, config, classes),
         alone=alone,
-        groups=tuple(measure(g, [c for c in clips if c.group == g], config) for g in groups),
-        # Of two networks the second's sweep is the first's backwards.
-        sweep=tuple(
-            p for i in range(len(names) if len(names) > 2 else len(names) - 1) for p in _sweep(clips, config, i)
-        ),
+        groups=tuple(measure(g, [c for c in clips if c.group == g], config, classes) for g in groups),
+        sweep=tuple(point for i in swept for point in _sweep(clips, config, classes, i)),
         failed=failed,
-        mistakes=tuple(_mistakes(clips, scores, exercises)),
+        mistakes=tuple(_mistakes(clips, scores, exercises, classes.exercises)),
     )
 
 
-def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evaluation:
+def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> Evaluation:
     """The metrics of `clips` under `config`."""
-    scores, exercises, muscles = answers(clips, config)
-    count = len(catalog().exercises)
+    scores, exercises, muscles = answers(clips, config, classes)
+    count = len(classes.exercises)
     # Networks with a muscle head alone name no exercise.
     known = (exercises >= 0) & (exercises < count) & (scores.exercise.shape[1] > 0)
     none = exercises == count
@@ -175,7 +185,7 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     evidence = ~np.isnan(muscles).all(1)
     return Evaluation(
         name,
-        exercise_metrics(scores.exercise[known], exercises[known], catalog().exercise_names) if known.any() else None,
+        exercise_metrics(scores.exercise[known], exercises[known], classes.exercises) if known.any() else None,
         muscle_metrics(scores.muscle[evidence], muscles[evidence]) if evidence.any() else None,
         OtherMetrics(
             clips=int(none.sum()),
@@ -189,8 +199,11 @@ def measure(name: str, clips: Seq[ScoredClip], config: EnsembleConfig) -> Evalua
     )
 
 
-def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScores, np.ndarray, np.ndarray]:
-    """Pooled scores of the clips, their exercise ids (N,) with -1 for unknown, and muscle targets (N, 11)."""
+def answers(
+    clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes
+) -> tuple[WindowScores, np.ndarray, np.ndarray]:
+    """Pooled scores of the clips, their ids among the E exercises (N,), E for none and -1 for unknown, and muscle
+    targets (N, M)."""
     # Combined all at once: calibration asks this hundreds of times.
     heads = zip(*(clip.logits for clip in clips), strict=True)
     every = combine(
@@ -199,6 +212,7 @@ def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScore
             for parts in heads
         ],
         config,
+        classes,
     )
     ends = np.cumsum([len(clip.weights) for clip in clips])
     pooled = [
@@ -212,8 +226,8 @@ def answers(clips: Seq[ScoredClip], config: EnsembleConfig) -> tuple[WindowScore
         np.concatenate([p.other for p in pooled]),
         np.concatenate([p.muscle for p in pooled]),
     )
-    exercises = np.array([-1 if c.labels.exercise is None else c.labels.exercise for c in clips], np.int64)
-    return scores, exercises, np.array([c.labels.muscles for c in clips], np.float32)
+    exercises = np.array([classes.exercise_id(c.labels.exercise) for c in clips], np.int64)
+    return scores, exercises, np.array([c.labels.muscle_targets(classes.muscles) for c in clips], np.float32)
 
 
 def only(config: EnsembleConfig, member: int) -> EnsembleConfig:
@@ -246,20 +260,22 @@ def weighted(config: EnsembleConfig, exercise: Seq[float], muscle: Seq[float]) -
     )
 
 
-def score_windows(identity: str, group: str, labels: Labels, track: PoseTrack, runtimes: Seq[Runtime]) -> ScoredClip:
+def score_windows(
+    identity: str, group: str, labels: Labels, track: PoseTrack, runtimes: Seq[Runtime], classes: Classes
+) -> ScoredClip:
     """What every network says of every window of a track."""
     logits = []
     starts: tuple[float, ...] = ()
     for runtime in runtimes:
         starts, points = track_clips(track, ClipSpec(runtime.spec.frames, runtime.spec.window_s))
-        logits.append(runtime(points))
+        logits.append(aligned(runtime(points), runtime.spec, classes))
     weights = window_weights(track, starts, runtimes[0].spec.window_s)
     return ScoredClip(identity, group, labels, tuple(logits), weights)
 
 
-def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, member: int) -> Iterator[SweepPoint]:
+def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes, member: int) -> Iterator[SweepPoint]:
     for weight in SWEEP:
-        measured = measure("", clips, _leaning(config, member, weight))
+        measured = measure("", clips, _leaning(config, member, weight), classes)
         yield SweepPoint(
             Path(config.members[member].checkpoint).stem,
             weight,
@@ -268,8 +284,9 @@ def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, member: int) -> Itera
         )
 
 
-def _mistakes(clips: Seq[ScoredClip], scores: WindowScores, exercises: np.ndarray) -> Iterator[Mistake]:
-    names = catalog().exercise_names
+def _mistakes(
+    clips: Seq[ScoredClip], scores: WindowScores, exercises: np.ndarray, names: tuple[str, ...]
+) -> Iterator[Mistake]:
     if not scores.exercise.shape[1]:
         return
     for clip, probabilities, truth in zip(clips, scores.exercise, exercises, strict=True):
@@ -294,17 +311,19 @@ def scored(
     if (folder / "clips.tsv").is_file():
         if ensemble.reads_pictures:
             raise CheckpointError(f"{folder} holds pose sequences, and networks here read pictures: name videos.")
-        sequences = held_out(load_sequences(folder, "train"), *fold) if fold else load_sequences(folder, split)
+        sequences = _sequences(folder, split, fold)
         for i, sequence in enumerate(sequences, 1):
             group = f"{sequence.tier} {sequence.note}" if sequence.tier else ""
-            yield score_windows(sequence.id, group, sequence.labels, sequence.track, ensemble.runtimes)
+            yield score_windows(
+                sequence.id, group, sequence.labels, sequence.track, ensemble.runtimes, ensemble.classes
+            )
             progress(i / len(sequences))
         return
     if fold:
         raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
     from fitcli.analysis import watch
 
-    videos = _listed(folder, labels) if labels else _foldered(folder)
+    videos = _videos(folder, labels)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
             reading = Reading(ensemble)
@@ -318,13 +337,37 @@ def scored(
         progress(i / len(videos))
 
 
+def total_s(
+    folder: Path, *, split: str | None = "dev", labels: Path | None = None, fold: tuple[int, int] | None = None
+) -> float:
+    """Seconds of video in all that `scored` would have the networks read; see `evaluate`."""
+    if (folder / "clips.tsv").is_file():
+        tracks = [sequence.track for sequence in _sequences(folder, split, fold)]
+        return sum(float(track.times_s[-1] - track.times_s[0]) for track in tracks if len(track))
+    from fitcli.video import probe
+
+    length_s = 0.0
+    for path, _, _ in _videos(folder, labels):
+        with suppress(FitcliError):  # reported when it is scored
+            length_s += probe(path).duration_s
+    return length_s
+
+
 def labels_of(name: str) -> Labels:
     """The labels of a class name; raises `KeyError` for a name that is no exercise, "other" or "ambiguous"."""
     if name in (OTHER, AMBIGUOUS):
         unknown = (float("nan"),) * len(catalog().muscles)
-        return Labels(len(catalog().exercises) if name == OTHER else None, unknown)
+        return Labels(OTHER if name == OTHER else None, unknown)
     exercise = catalog().exercise(name)
-    return Labels(exercise.id, tuple(float(m in exercise.muscles) for m in catalog().muscles))
+    return Labels(exercise.name, tuple(float(m in exercise.muscles) for m in catalog().muscles))
+
+
+def _sequences(folder: Path, split: str | None, fold: tuple[int, int] | None) -> list[Sequence]:
+    return held_out(load_sequences(folder, "train"), *fold) if fold else load_sequences(folder, split)
+
+
+def _videos(folder: Path, labels: Path | None) -> list[tuple[Path, str, str]]:
+    return _listed(folder, labels) if labels else _foldered(folder)
 
 
 def _foldered(folder: Path) -> list[tuple[Path, str, str]]:
@@ -344,7 +387,7 @@ def _foldered(folder: Path) -> list[tuple[Path, str, str]]:
 
 def _listed(folder: Path, table: Path) -> list[tuple[Path, str, str]]:
     try:
-        with table.open(newline="", encoding="utf-8") as lines:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         videos = [
             (

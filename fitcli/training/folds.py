@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 
-from fitcli.training.sequences import Sequence
+from fitcli.training.sequences import AMBIGUOUS, Sequence
 
 MOVING = ("real", "avatar")
 """Kinds of clips in which somebody moves as a user does."""
@@ -29,7 +29,7 @@ def _parted(sequences: Seq[Sequence], k: int, n: int, seed: int) -> tuple[list[S
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(n, shuffle=True, random_state=seed)
-    labels = [-1 if s.labels.exercise is None else s.labels.exercise for s in sequences]
+    labels = [s.labels.exercise or AMBIGUOUS for s in sequences]
     parts = list(splitter.split(labels, labels, [s.series for s in sequences]))
     kept, left = ([sequences[i] for i in side] for side in parts[k])
     return kept, left

@@ -6,6 +6,7 @@ size that training reads, a clip takes a few milliseconds, and a data set of the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from fitcli.cache import cache_folder, without
 from fitcli.errors import FitcliError, StorageError
 from fitcli.training.videos import LeftOut
 from fitcli.video import Image, frames, probe
@@ -35,9 +38,12 @@ _INDEX = np.dtype([("time_s", "<f8"), ("offset", "<i8"), ("length", "<i8")])
 
 @dataclass(frozen=True)
 class StoredFrames:
-    """One video's frames in the cache: `times_s` (N,) float64 from its first frame, strictly rising."""
+    """One video's frames, JPEG one after another: `times_s` (N,) float64 from its first frame, strictly rising.
 
-    path: Path
+    store: the cache's file, or its bytes where it could not be written.
+    """
+
+    store: Path | bytes
     index: np.ndarray
 
     @property
@@ -49,7 +55,7 @@ class StoredFrames:
         from PIL import Image as Pictures
 
         read: dict[int, Image] = {}
-        with self.path.open("rb") as stream:
+        with io.BytesIO(self.store) if isinstance(self.store, bytes) else self.store.open("rb") as stream:
             for number in sorted(set(numbers)):
                 _, offset, length = self.index[number]
                 stream.seek(offset)
@@ -60,17 +66,37 @@ class StoredFrames:
 
 @dataclass(frozen=True)
 class FrameCache:
-    """The frames of many videos with `short_side` pixels on the shorter side, in `folder`."""
+    """The frames of many videos with `short_side` pixels on the shorter side, in `folder`.
 
-    folder: Path
+    folder: None keeps nothing: a video is decoded whenever it is opened. optional: so it is where the folder cannot be
+    written; otherwise that is a `StorageError`.
+    """
+
+    folder: Path | None
     short_side: int
+    optional: bool = False
+
+    @classmethod
+    def at(cls, named: Path | None, short_side: int) -> FrameCache:
+        """In the folder that the user named, which has to be writable, or in the user's cache if that can be used."""
+        if named:
+            return cls(named, short_side)
+        return cls(cache_folder("frames"), short_side, optional=True)
 
     def open(self, video: Path) -> StoredFrames:
         """A video's frames, decoded now if they never were; raises a `FitcliError` where it cannot be read."""
-        path = self._path(video)
+        if self.folder is None:
+            return self._decoded(video)
+        path = self._path(video, self.folder)
         index = path.with_suffix(".npy")
         if not index.exists():
-            self._store(video, path)
+            try:
+                self._store(video, path)
+            except StorageError as error:
+                if not self.optional:
+                    raise
+                without(str(error).partition(":")[0])
+                return self._decoded(video)
         return StoredFrames(path, np.load(index))
 
     def prepare(
@@ -86,11 +112,10 @@ class FrameCache:
         first: the video to begin with. Machines that share the folder and begin at different ones share the work.
         """
         wanted = list(videos)
-        missing = [
-            video for video in wanted[first:] + wanted[:first] if not self._path(video).with_suffix(".npy").exists()
-        ]
+        missing = [video for video in wanted[first:] + wanted[:first] if not self._has(video)]
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.folder and not self.optional:
+                self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
         report = progress or (lambda share: None)
@@ -117,47 +142,54 @@ class FrameCache:
             raise
         return left
 
-    def _path(self, video: Path) -> Path:
+    def _has(self, video: Path) -> bool:
+        return self.folder is not None and self._path(video, self.folder).with_suffix(".npy").exists()
+
+    def _path(self, video: Path, folder: Path) -> Path:
         status = video.stat()
         identity = (_VERSION, video.resolve(), status.st_size, status.st_mtime_ns, self.short_side, RATE_HZ)
         name = hashlib.sha256("\0".join(map(str, identity)).encode(errors="surrogateescape")).hexdigest()[:24]
-        return self.folder / f"{name}.mjpeg"
+        return folder / f"{name}.mjpeg"
 
     def _store(self, video: Path, path: Path) -> None:
-        from PIL import Image as Pictures
-
-        entries = []
         temporary = path.with_suffix(f".{os.getpid()}")
-        whole = probe(video)
-        ratio = max(whole.width, whole.height) / min(whole.width, whole.height)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as stream:
-                for frame in frames(video, rate_hz=RATE_HZ, max_side=round(self.short_side * ratio)):
-                    offset = stream.tell()
-                    Pictures.fromarray(frame.image).save(stream, "JPEG", quality=JPEG_QUALITY)
-                    entries.append((frame.time_s, offset, stream.tell() - offset))
+                index = self._encode(video, stream)
             temporary.replace(path)
             with temporary.open("wb") as stream:
-                np.save(stream, np.array(entries, _INDEX))
+                np.save(stream, index)
             temporary.replace(path.with_suffix(".npy"))  # last: where it is, the frames are whole
         except OSError as error:
             raise self._unwritable(error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def _decoded(self, video: Path) -> StoredFrames:
+        stream = io.BytesIO()
+        index = self._encode(video, stream)
+        return StoredFrames(stream.getvalue(), index)
+
+    def _encode(self, video: Path, stream: BinaryIO) -> np.ndarray:
+        """Write the video's frames to `stream`; returns where each begins and ends."""
+        from PIL import Image as Pictures
+
+        entries = []
+        whole = probe(video)
+        ratio = max(whole.width, whole.height) / min(whole.width, whole.height)
+        for frame in frames(video, rate_hz=RATE_HZ, max_side=round(self.short_side * ratio)):
+            offset = stream.tell()
+            Pictures.fromarray(frame.image).save(stream, "JPEG", quality=JPEG_QUALITY)
+            entries.append((frame.time_s, offset, stream.tell() - offset))
+        return np.array(entries, _INDEX)
 
     def _unwritable(self, error: OSError) -> StorageError:
         return StorageError(
             f"Frames cannot be stored in {self.folder} ({error.strerror}): free some space, or name another folder "
             "with --cache."
         )
-
-
-def default_folder() -> Path:
-    """Where frames are stored unless the user names another folder: the user's cache."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("fitcli") / "frames"
 
 
 def _prepare(cache: FrameCache, video: Path) -> LeftOut | None:

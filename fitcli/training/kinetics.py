@@ -6,10 +6,14 @@ where it is one), the file's SHA-256 is noted when it comes, and the network tak
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import json
 import os
 import re
+import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -19,6 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from fitcli.cache import cache_folder, cache_path, provide_temporary_folder
 from fitcli.errors import FitcliError, StorageError
 from fitcli.network.checkpoint import sha256
 
@@ -40,6 +45,7 @@ TIMEOUT_S = 30.0
 TRIES = 4
 """A connection that breaks is taken up where it broke, this often."""
 
+_CACHED = "kinetics"
 _CHUNK = 1 << 20
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
 
@@ -60,10 +66,23 @@ class Origin:
 
 
 def weights_folder() -> Path:
-    """Where the files are kept: the user's cache."""
-    from platformdirs import user_cache_path
+    """Where the files are kept: the user's cache, or a folder for this process alone where that cannot be used."""
+    if folder := cache_folder(_CACHED):
+        return folder
+    provide_temporary_folder()
+    folder = Path(tempfile.mkdtemp(prefix="fitcli-kinetics-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
-    return user_cache_path("fitcli") / "kinetics"
+
+def _kept(architecture: str) -> Path | None:
+    """The file in a cache that was filled before and cannot be written now."""
+    with contextlib.suppress(OSError):
+        path = cache_path(_CACHED) / FILES[architecture]
+        noted = path.with_suffix(".sha256")
+        if path.exists() and noted.exists() and noted.read_text(encoding="ascii").strip() == sha256(path):
+            return path
+    return None
 
 
 def fetch(
@@ -82,7 +101,12 @@ def fetch(
         raise DownloadError(
             f"There are no Kinetics weights for {architecture}, only for {known}: use --pretrained none."
         )
-    path = (folder or weights_folder()) / FILES[architecture]
+    if folder is None and cache_folder(_CACHED) is None and (kept := _kept(architecture)):
+        return kept
+    try:
+        path = (folder or weights_folder()) / FILES[architecture]
+    except OSError as error:
+        raise StorageError(f"The weights cannot be stored anywhere ({error.strerror}): free some space.") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Processes that train together ask at the same time: one fetches, the others wait and find the file.
@@ -101,7 +125,7 @@ def _kept_or_fetched(path: Path, expected_sha256: str | None, progress: Callable
         raise DownloadError(
             f"{path} is damaged (its SHA-256 is another than when it came): delete it to fetch it anew."
         )
-    url = f"{os.environ.get(MIRROR, ZOO).rstrip('/')}/{path.name}"
+    url = f"{(os.environ.get(MIRROR) or ZOO).rstrip('/')}/{path.name}"
     try:
         _download(url, path, expected_sha256, progress)
         noted.write_text(sha256(path) + "\n", encoding="ascii")

@@ -1,4 +1,4 @@
-"""How people move in each of the 16 exercises: key poses as joint angles, in variants, as data for `synthetic`.
+"""How people move in each exercise of the catalogue: key poses as joint angles, in variants, as data for `synthetic`.
 
 One angle stays (a number) or goes from the start of a repetition to its turning point and back (a pair). Degrees:
 
@@ -80,6 +80,21 @@ _RACKED = {"lift": 48, "plane": 14, "spin": -22, "elbow": 138}
 _HANDS_ON_HIPS_BAR = {"lift": 6, "plane": 60, "elbow": 14, "spin": -14}
 _ARMS_ALONG = {"lift": 14, "plane": 75, "elbow": 10}
 _HANDS_AT_SEAT = {"lift": 14, "plane": 112, "elbow": 28, "spin": -12}
+
+_HANDS_AT_HEAD = {"lift": 110, "plane": 80, "elbow": 125, "spin": 70}
+_ARMS_CROSSED = {"lift": 36, "plane": 14, "elbow": 116, "spin": -60}
+_HANDS_ON_HIPS = {"lift": 34, "plane": 100, "elbow": 92, "spin": -48}
+_KNEES_UP = {"lean": -90, "curve": 0, "nod": 10, "hip": 48, "spread": 2, "splay": 4, "knee": 96}
+_IN_PLANK = {
+    "lean": 73, "curve": 0, "nod": -14, "hip": 5, "knee": 4, "spread": 0, "splay": 2, "lift": 71, "plane": 16,
+    "elbow": 6, "spin": -14,
+}  # fmt: skip
+_ON_FOURS = {
+    "lean": 84, "curve": 0, "nod": -14, "hip": 86, "knee": 88, "ankle": 30, "spread": 0, "splay": 2, "lift": 82,
+    "plane": 8, "elbow": 5, "spin": -14,
+}  # fmt: skip
+_LUNGE_BACK_LEG: Angles = {"hip": (-8, -14), "knee": (18, 92), "ankle": -20}
+_STEP_BACK_LEG: Angles = {"hip": (3, -16), "knee": (6, 90), "ankle": -20}
 
 MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
     {
@@ -354,6 +369,137 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("machine", _SEATED | {
                 "lean": (4, 8), "lift": (16, 54), "plane": (96, 160), "elbow": (14, 96), "spin": 0}, "hips"),
         ),
+        "lunge": (
+            Movement("lunge", {
+                "lean": 4, "hip": (22, 86), "knee": (14, 92), "spread": 2}, "toes", trailing=_LUNGE_BACK_LEG,
+                flat_feet=False),
+            Movement("lunge, hands on the hips", _HANDS_ON_HIPS | {
+                "lean": 4, "hip": (22, 86), "knee": (14, 92), "spread": 2}, "toes", trailing=_LUNGE_BACK_LEG,
+                flat_feet=False),
+            Movement("reverse lunge", {
+                "lean": (2, 8), "hip": (3, 84), "knee": (6, 90)}, "toes", trailing=_STEP_BACK_LEG, flat_feet=False),
+            Movement("reverse lunge, bar on the back", _BAR_ON_BACK | {
+                "lean": (3, 10), "hip": (3, 84), "knee": (6, 90)}, "toes", trailing=_STEP_BACK_LEG, flat_feet=False),
+            Movement("side lunge", {
+                "lean": (2, 32), "hip": (3, 88), "knee": (6, 88), "spread": (4, 12), "lift": (10, 40), "plane": 10},
+                "toes", trailing={"hip": (3, 34), "knee": 5, "spread": (4, 40)}),
+        ),
+        "pull-up": (
+            Movement("pull-up", _HANGING | {
+                "lean": (-2, -10), "lift": (166, 46), "plane": (80, 70), "elbow": (8, 114), "spin": (60, 70),
+                "knee": 12,
+                "nod": (-8, -4)}, "wrists", flat_feet=False),
+            Movement("pull-up, knees bent", _HANGING | {
+                "lean": (0, -8), "lift": (164, 40), "plane": (74, 66), "elbow": (10, 118), "spin": (50, 66), "knee": 84,
+                "hip": 12, "nod": (-8, -4)}, "wrists", flat_feet=False),
+            Movement("chin-up", _HANGING | {
+                "lean": (-2, -12), "lift": (164, 22), "plane": (36, 34), "elbow": (10, 126), "spin": 10, "knee": 40,
+                "nod": (-8, -4)}, "wrists", flat_feet=False),
+        ),
+        "row": (
+            Movement("bent over, barbell", {
+                "lean": 58, "curve": 6, "nod": -20, "hip": 84, "knee": 34, "spread": 1, "splay": 8,
+                "lift": (66, -20), "plane": (6, -50), "elbow": (8, 104), "spin": -8}),
+            Movement("bent over, dumbbells", {
+                "lean": 62, "curve": 6, "nod": -22, "hip": 88, "knee": 38, "spread": 1, "splay": 8,
+                "lift": (70, -26), "plane": (20, -70), "elbow": (10, 98), "spin": -4}),
+            Movement("one arm, knee on a bench", {
+                "lean": 74, "curve": 2, "nod": -20, "hip": 88, "knee": 40, "lift": (78, -22), "plane": (6, -60),
+                "elbow": (8, 100), "spin": -6}, sides="one"),
+            Movement("seated cable", _SEATED | {
+                "lean": (8, -8), "hip": 84, "knee": 34, "lift": (72, -16), "plane": (4, -50), "elbow": (10, 106),
+                "spin": -10}, "hips", flat_feet=False),
+            Movement("chest supported on an incline", {
+                "lean": 52, "curve": 2, "nod": -20, "hip": 26, "knee": 34, "lift": (58, -22), "plane": (10, -66),
+                "elbow": (8, 98), "spin": -4}),
+            Movement("inverted, under a bar", {
+                "lean": (-58, -50), "curve": 0, "nod": (10, 16), "hip": 4, "knee": 6, "ankle": 10, "lift": (92, 34),
+                "plane": (30, 74), "elbow": (8, 108), "spin": 30}, "toes", "hands", flat_feet=False),
+        ),
+        "plank": (
+            Movement("on the forearms", {
+                "lean": 86, "curve": 2, "nod": -8, "hip": (3, 7), "knee": 4, "spread": 0, "splay": 2, "lift": 88,
+                "plane": 10,
+                "elbow": 88, "spin": -12}, "toes", flat_feet=False, repetition_s=(3.0, 8.0)),
+            Movement("on the hands", _IN_PLANK | {
+                "hip": (4, 7)}, "toes", "hands", flat_feet=False, repetition_s=(3.0, 8.0)),
+            Movement("on the forearms, knees down", {
+                "lean": 78, "curve": 2, "nod": -8, "hip": (5, 9), "knee": 62, "ankle": 30, "spread": 0, "splay": 2,
+                "lift": 84, "plane": 10, "elbow": 88, "spin": -12}, "knees", flat_feet=False, repetition_s=(3.0, 8.0)),
+        ),
+        "crunch": (
+            Movement("crunch, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
+                "curve": (0, 40), "nod": (8, 22)}, "hips", repetition_s=(1.0, 3.5)),
+            Movement("crunch, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
+                "curve": (0, 44), "nod": (8, 22)}, "hips", repetition_s=(1.0, 3.5)),
+            Movement("crunch, legs in the air", _KNEES_UP | _HANDS_AT_HEAD | {
+                "hip": 92, "knee": 88, "curve": (0, 38), "nod": (8, 22)}, "hips", flat_feet=False, repetition_s=(1.0,
+                3.5)),
+            Movement("toe touch", _KNEES_UP | {
+                "hip": 88, "knee": 8, "curve": (2, 42), "nod": (4, 12), "lift": (96, 84), "plane": 6, "elbow": 6},
+                "hips",
+                flat_feet=False, repetition_s=(0.8, 3.0)),
+        ),
+        "sit-up": (
+            Movement("sit-up, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
+                "lean": (-90, -18), "curve": (2, 22), "nod": (6, 14)}, "hips"),
+            Movement("sit-up, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
+                "lean": (-90, -14), "curve": (2, 18), "nod": (6, 12)}, "hips"),
+        ),
+        "calf raise": (
+            Movement("calf raise", {"ankle": (0, 40)}, "toes", flat_feet=False, repetition_s=(0.8, 3.0)),
+            Movement("calf raise, hands on a bar", {
+                "ankle": (0, 40), "lift": 46, "plane": 30, "elbow": 62}, "toes", flat_feet=False, repetition_s=(0.8,
+                3.0)),
+            Movement("seated calf raise", _SEATED | {
+                "hip": (84, 92), "ankle": (-4, 38), "lift": 30, "plane": 14, "elbow": 48}, "hips", flat_feet=False,
+                repetition_s=(0.8, 3.0)),
+        ),
+        "burpee": (
+            Movement("burpee", {
+                "lean": (2, 73), "curve": (2, 0), "nod": (4, -14), "hip": (4, 6), "knee": (8, 5), "lift": (12, 71),
+                "plane": (30, 16), "elbow": (12, 8)}, "toes", flat_feet=False, repetition_s=(1.8, 4.5)),
+        ),
+        "mountain climber": (
+            Movement("mountain climber", _IN_PLANK | {
+                "hip": (6, 108), "knee": (5, 112)}, "wrists", sides="alternate", flat_feet=False, repetition_s=(0.3,
+                1.4)),
+        ),
+        "triceps extension": (
+            Movement("skull crusher", _ON_BENCH | {
+                "lift": (88, 94), "plane": 6, "elbow": (8, 108), "spin": -8}, "hips"),
+            Movement("overhead, both hands", {
+                "lean": -2, "lift": 160, "plane": 20, "elbow": (118, 14), "spin": 6}),
+            Movement("overhead, seated", _SEATED | {
+                "lift": 158, "plane": 24, "elbow": (116, 14), "spin": 8}, "hips"),
+            Movement("overhead, one arm", {
+                "lift": (160, 164), "plane": 40, "elbow": (122, 12), "spin": 20}, sides="one"),
+            Movement("overhead cable, leaning forward", _SPLIT_STANCE | {
+                "lean": 34, "hip": 40, "lift": 148, "plane": 12, "elbow": (112, 12), "spin": 0}),
+        ),
+        "jumping jack": (
+            Movement("jumping jack", {
+                "spread": (1, 24), "knee": 8, "lift": (10, 152), "plane": 86, "elbow": 16, "spin": (-10, 50)}, "hips",
+                repetition_s=(0.6, 1.6)),
+        ),
+        "bicycle crunch": (
+            Movement("bicycle crunch", _ON_FLOOR | _HANDS_AT_HEAD | {
+                "curve": 32, "nod": 18, "hip": (22, 104), "knee": (14, 104)}, "hips", sides="alternate",
+                flat_feet=False,
+                repetition_s=(0.4, 1.6)),
+        ),
+        "front raise": (
+            Movement("dumbbells", {
+                "lift": (10, 92), "plane": (20, 4), "elbow": (14, 10), "spin": (-20, -20), "lean": (3, -2)}),
+            Movement("alternating", {
+                "lift": (10, 90), "plane": (20, 4), "elbow": (14, 10), "spin": -20}, sides="alternate"),
+            Movement("plate or bar", {
+                "lift": (12, 96), "plane": (4, -6), "elbow": (16, 12), "spin": -30, "lean": (3, -3)}),
+            Movement("seated", _SEATED | {
+                "lift": (10, 90), "plane": (22, 6), "elbow": (14, 10), "spin": -18}, "hips"),
+            Movement("one arm cable", {
+                "lift": (6, 92), "plane": (20, 4), "elbow": (12, 10), "spin": -20}, sides="one"),
+        ),
     }
 )  # fmt: skip
 """Variants of each exercise of the catalogue, each as likely as the next."""
@@ -368,96 +514,26 @@ POSTURES: tuple[Movement, ...] = (
         "lean": -14, "curve": 12, "hip": 92, "knee": 60, "lift": 40, "plane": 10, "elbow": 24}, "hips"),
     Movement("lying", _ON_FLOOR | _ARMS_ALONG | {"hip": 6, "knee": 6}, "hips", flat_feet=False),
     Movement("lying on a bench", _ON_BENCH | {"lift": 30, "plane": 30, "elbow": 60}, "hips"),
-    Movement("forearm plank", {
-        "lean": 86, "curve": 2, "nod": -8, "hip": 4, "knee": 4, "spread": 0, "splay": 2, "lift": 88, "plane": 10,
-        "elbow": 88, "spin": -12}, "toes", flat_feet=False),
     Movement("hanging", _HANGING | {"hip": 4, "knee": 10}, "wrists", flat_feet=False),
 )  # fmt: skip
 """People between exercises."""
 
-_HANDS_AT_HEAD = {"lift": 110, "plane": 80, "elbow": 125, "spin": 70}
-_ARMS_CROSSED = {"lift": 36, "plane": 14, "elbow": 116, "spin": -60}
-_HANDS_ON_HIPS = {"lift": 34, "plane": 100, "elbow": 92, "spin": -48}
-_KNEES_UP = {"lean": -90, "curve": 0, "nod": 10, "hip": 48, "spread": 2, "splay": 4, "knee": 96}
-_IN_PLANK = {
-    "lean": 73, "curve": 0, "nod": -14, "hip": 5, "knee": 4, "spread": 0, "splay": 2, "lift": 71, "plane": 16,
-    "elbow": 6, "spin": -14,
-}  # fmt: skip
-_ON_FOURS = {
-    "lean": 84, "curve": 0, "nod": -14, "hip": 86, "knee": 88, "ankle": 30, "spread": 0, "splay": 2, "lift": 82,
-    "plane": 8, "elbow": 5, "spin": -14,
-}  # fmt: skip
-_LUNGE_BACK_LEG: Angles = {"hip": (-8, -14), "knee": (18, 92), "ankle": -20}
-_STEP_BACK_LEG: Angles = {"hip": (3, -16), "knee": (6, 90), "ankle": -20}
-
 OTHER_MOVEMENTS: tuple[Movement, ...] = (
-    Movement("pull-up", _HANGING | {
-        "lean": (-2, -10), "lift": (166, 46), "plane": (80, 70), "elbow": (8, 114), "spin": (60, 70), "knee": 12,
-        "nod": (-8, -4)}, "wrists", flat_feet=False),
-    Movement("pull-up, knees bent", _HANGING | {
-        "lean": (0, -8), "lift": (164, 40), "plane": (74, 66), "elbow": (10, 118), "spin": (50, 66), "knee": 84,
-        "hip": 12, "nod": (-8, -4)}, "wrists", flat_feet=False),
-    Movement("chin-up", _HANGING | {
-        "lean": (-2, -12), "lift": (164, 22), "plane": (36, 34), "elbow": (10, 126), "spin": 10, "knee": 40,
-        "nod": (-8, -4)}, "wrists", flat_feet=False),
-    Movement("crunch, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
-        "curve": (0, 40), "nod": (8, 22)}, "hips", repetition_s=(1.0, 3.5)),
-    Movement("crunch, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
-        "curve": (0, 44), "nod": (8, 22)}, "hips", repetition_s=(1.0, 3.5)),
-    Movement("crunch, legs in the air", _KNEES_UP | _HANDS_AT_HEAD | {
-        "hip": 92, "knee": 88, "curve": (0, 38), "nod": (8, 22)}, "hips", flat_feet=False, repetition_s=(1.0, 3.5)),
-    Movement("toe touch", _KNEES_UP | {
-        "hip": 88, "knee": 8, "curve": (2, 42), "nod": (4, 12), "lift": (96, 84), "plane": 6, "elbow": 6}, "hips",
-        flat_feet=False, repetition_s=(0.8, 3.0)),
-    Movement("sit-up, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
-        "lean": (-90, -18), "curve": (2, 22), "nod": (6, 14)}, "hips"),
-    Movement("sit-up, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
-        "lean": (-90, -14), "curve": (2, 18), "nod": (6, 12)}, "hips"),
     Movement("v-up", _ON_FLOOR | {
         "lean": (-90, -52), "curve": (0, 16), "hip": (4, 62), "knee": 8, "lift": (168, 96), "plane": 20,
         "elbow": 6}, "hips", flat_feet=False),
-    Movement("bicycle crunch", _ON_FLOOR | _HANDS_AT_HEAD | {
-        "curve": 32, "nod": 18, "hip": (22, 104), "knee": (14, 104)}, "hips", sides="alternate", flat_feet=False,
-        repetition_s=(0.4, 1.6)),
     Movement("flutter kick", _ON_FLOOR | _ARMS_ALONG | {
         "hip": (6, 32), "knee": 6, "nod": 20}, "hips", sides="alternate", flat_feet=False, repetition_s=(0.25, 0.8)),
     Movement("plank jack", _IN_PLANK | {"spread": (0, 22)}, "wrists", flat_feet=False, repetition_s=(0.6, 1.6)),
-    Movement("mountain climber", _IN_PLANK | {
-        "hip": (6, 108), "knee": (5, 112)}, "wrists", sides="alternate", flat_feet=False, repetition_s=(0.3, 1.4)),
     Movement("shoulder tap", _IN_PLANK | {
         "lift": (71, 52), "plane": (16, -14), "elbow": (6, 116)}, "toes", sides="alternate", flat_feet=False,
         repetition_s=(0.6, 2.0)),
-    Movement("burpee", {
-        "lean": (2, 73), "curve": (2, 0), "nod": (4, -14), "hip": (4, 6), "knee": (8, 5), "lift": (12, 71),
-        "plane": (30, 16), "elbow": (12, 8)}, "toes", flat_feet=False, repetition_s=(1.8, 4.5)),
-    Movement("lunge", {
-        "lean": 4, "hip": (22, 86), "knee": (14, 92), "spread": 2}, "toes", trailing=_LUNGE_BACK_LEG,
-        flat_feet=False),
-    Movement("lunge, hands on the hips", _HANDS_ON_HIPS | {
-        "lean": 4, "hip": (22, 86), "knee": (14, 92), "spread": 2}, "toes", trailing=_LUNGE_BACK_LEG,
-        flat_feet=False),
-    Movement("reverse lunge", {
-        "lean": (2, 8), "hip": (3, 84), "knee": (6, 90)}, "toes", trailing=_STEP_BACK_LEG, flat_feet=False),
-    Movement("reverse lunge, bar on the back", _BAR_ON_BACK | {
-        "lean": (3, 10), "hip": (3, 84), "knee": (6, 90)}, "toes", trailing=_STEP_BACK_LEG, flat_feet=False),
-    Movement("side lunge", {
-        "lean": (2, 32), "hip": (3, 88), "knee": (6, 88), "spread": (4, 12), "lift": (10, 40), "plane": 10},
-        "toes", trailing={"hip": (3, 34), "knee": 5, "spread": (4, 40)}),
     Movement("high knees", {
         "lean": -2, "hip": (4, 92), "knee": (8, 96), "lift": (2, 26), "plane": 8, "elbow": 84}, "shoulders",
         sides="alternate", flat_feet=False, repetition_s=(0.25, 1.4)),
     Movement("butt kick", {
         "hip": (4, 8), "knee": (10, 112), "lift": 8, "elbow": 80}, "shoulders", sides="alternate", flat_feet=False,
         repetition_s=(0.25, 1.0)),
-    Movement("jumping jack", {
-        "spread": (1, 24), "knee": 8, "lift": (10, 152), "plane": 86, "elbow": 16, "spin": (-10, 50)}, "hips",
-        repetition_s=(0.6, 1.6)),
-    Movement("calf raise", {"ankle": (0, 40)}, "toes", flat_feet=False, repetition_s=(0.8, 3.0)),
-    Movement("calf raise, hands on a bar", {
-        "ankle": (0, 40), "lift": 46, "plane": 30, "elbow": 62}, "toes", flat_feet=False, repetition_s=(0.8, 3.0)),
-    Movement("seated calf raise", _SEATED | {
-        "hip": (84, 92), "ankle": (-4, 38), "lift": 30, "plane": 14, "elbow": 48}, "hips", flat_feet=False,
-        repetition_s=(0.8, 3.0)),
     Movement("face pull", _SPLIT_STANCE | {
         "lean": (4, -4), "lift": (78, 84), "plane": (8, 96), "elbow": (10, 118), "spin": (20, 74)}),
     Movement("kettlebell swing", {
@@ -477,8 +553,6 @@ OTHER_MOVEMENTS: tuple[Movement, ...] = (
     Movement("kickback, one arm", {
         "lean": 60, "curve": 4, "nod": -14, "hip": 66, "knee": 24, "lift": -8, "plane": 0, "elbow": (94, 8)},
         sides="one"),
-    Movement("skull crusher", _ON_BENCH | {
-        "lift": (88, 94), "plane": 6, "elbow": (8, 108), "spin": -8}, "hips"),
     Movement("side bend", {"tip": (-6, 28), "lift": 6, "elbow": 10}),
     Movement("wood chop", {
         "lean": (0, 24), "hip": (6, 34), "knee": (10, 30), "twist": (30, -34), "lift": (128, 40), "plane": 2,
@@ -504,4 +578,4 @@ OTHER_MOVEMENTS: tuple[Movement, ...] = (
         "lift": (30, 84), "plane": (12, 2), "elbow": (128, 12), "spin": -24}, sides="alternate",
         repetition_s=(0.35, 1.3)),
 )  # fmt: skip
-"""What people train that is none of the 16, each as likely as the next."""
+"""What people train that is none of the catalogue's exercises, each as likely as the next."""

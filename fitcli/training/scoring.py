@@ -21,17 +21,20 @@ from fitcli.training.videos import LabelledVideo, VideoFolder
 
 
 def readable(
-    folder: VideoFolder, checkpoint: Path, cache_folder: Path, progress: Callable[[float], None] | None = None
+    folder: VideoFolder, checkpoint: Path, cache: Path | None, progress: Callable[[float], None] | None = None
 ) -> VideoFolder:
-    """The data set without the test videos that cannot be read; the others are decoded as `checkpoint` needs them."""
-    cache = FrameCache(cache_folder, cache_side(load_checkpoint(checkpoint).spec))
-    return prepared(folder, ("test",), cache, os.cpu_count() or 1, progress)
+    """The data set without the test videos that cannot be read; the others are decoded as `checkpoint` needs them.
+
+    cache: folder for decoded frames, the user's cache where it is None.
+    """
+    frames = FrameCache.at(cache, cache_side(load_checkpoint(checkpoint).spec))
+    return prepared(folder, ("test",), frames, os.cpu_count() or 1, progress)
 
 
 def score_videos(
     checkpoint: Path,
     videos: Seq[LabelledVideo],
-    cache_folder: Path,
+    cache: Path | None,
     *,
     device: str = "auto",
     batch: int = 8,
@@ -43,7 +46,7 @@ def score_videos(
     network = build(loaded.spec)
     network.load_state_dict(loaded.weights)
     network.eval().to(on)
-    clips = MiddleClips(videos, FrameCache(cache_folder, cache_side(loaded.spec)), loaded.spec)
+    clips = MiddleClips(videos, FrameCache.at(cache, cache_side(loaded.spec)), loaded.spec)
     parts: list[list[np.ndarray]] = []
     with torch.inference_mode():
         for done, (clip, *targets, _) in enumerate(DataLoader(clips, batch_size=batch), 1):

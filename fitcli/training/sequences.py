@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER, catalog
 from fitcli.errors import InvalidVideoError, MissingInputError
-from fitcli.network.spec import OTHER
 from fitcli.pose.track import PoseTrack
 from fitcli.training.repair import is_offset, without_offset
 from fitcli.training.synthetic import ELSE, STILL, WALKING, synthesize
@@ -34,16 +33,37 @@ AMBIGUOUS = "ambiguous"
 SWEEP_S, SWEEP_FRAMES = 4.0, 60
 """A pair of photos becomes one slow repetition: there and back in this time."""
 
+OTHER_MUSCLE_NAMES = {"middle back": "upper back", "traps": "upper back"}
+"""Names of the sources for muscles of the catalogue."""
+
 FINER_MUSCLES = {"middle back": "lats"}
 """Muscles of other vocabularies that may or may not be meant by one of ours: masked, neither taught nor counted."""
+
+MOVEMENTS_TABLE = "movements.tsv"
+"""Beside `clips.tsv`: each clip's movement by a longer list (columns `id`, `movement`). What is no exercise of the
+catalogue there is "other"."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """exercise: class id, `len(catalog)` for none of them, None for unknown. muscles: target 0/1, NaN where unknown."""
+    """What a clip shows, whatever classes a network has.
 
-    exercise: int | None
+    exercise: a name of the catalogue, "other" for none of its exercises, None for unknown. muscles: target 0/1 of each
+    of the catalogue's muscles, NaN where unknown.
+    """
+
+    exercise: str | None
     muscles: tuple[float, ...]
+
+    @property
+    def named(self) -> bool:
+        """Whether the clip shows an exercise of the catalogue."""
+        return self.exercise not in (None, OTHER)
+
+    def muscle_targets(self, names: Iterable[str]) -> tuple[float, ...]:
+        """The targets of these muscles, NaN for one that the catalogue does not have."""
+        known = dict(zip(catalog().muscles, self.muscles, strict=True))
+        return tuple(known.get(name, float("nan")) for name in names)
 
 
 @dataclass(frozen=True)
@@ -101,7 +121,12 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
         arrays = PoseArrays(landmarks, world, presence, times, is_offset(world[some].astype(np.float32)))
         with table.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
-        sequences = [_sequence(row, arrays) for row in rows if split in (None, row["split"])]
+        names = _movements(folder)
+        sequences = [
+            _sequence(row, arrays, names.get(row["id"], row["exercise"]))
+            for row in rows
+            if split in (None, row["split"])
+        ]
     except FileNotFoundError as error:
         raise MissingInputError(f"{folder} is no folder of pose sequences: it has no {error.filename}.") from error
     except (ValueError, KeyError) as error:
@@ -109,14 +134,52 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
     return sequences
 
 
+def listed_twice(
+    sequences: Iterable[Sequence], progress: Callable[[float], None] | None = None
+) -> list[tuple[Sequence, ...]]:
+    """Groups of clips whose landmarks are equal under different ids, in the table's order.
+
+    Such a clip counts double in training, and where its rows disagree it contradicts itself.
+    """
+    sequences = list(sequences)
+    groups: dict[bytes, list[Sequence]] = {}
+    for number, sequence in enumerate(sequences, 1):
+        groups.setdefault(sequence.fingerprint, []).append(sequence)
+        if progress:
+            progress(number / len(sequences))
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def table_sha256(folder: Path) -> str:
+    """Hex digest of what the folder's tables say of its clips: the same for the same clips and labels."""
+    digest = hashlib.sha256((folder / "clips.tsv").read_bytes())
+    movements = folder / MOVEMENTS_TABLE
+    if movements.is_file():
+        digest.update(movements.read_bytes())
+    return digest.hexdigest()
+
+
+def _movements(folder: Path) -> dict[str, str]:
+    """The movement of each clip in the folder's `movements.tsv`; empty where there is none."""
+    table = folder / MOVEMENTS_TABLE
+    if not table.is_file():
+        return {}
+    exercises = (*catalog().exercise_names, AMBIGUOUS)
+    with table.open(newline="", encoding="utf-8") as lines:
+        return {
+            row["id"]: row["movement"] if row["movement"] in exercises else OTHER
+            for row in csv.DictReader(lines, delimiter="\t")
+        }
+
+
 def synthetic_sequences(each: int, seed: int) -> list[Sequence]:
     """People who were never filmed: `each` sequences of every exercise, and of none of them.
 
-    The latter are 8 times `each` of other exercises, and an eighth of `each` who stand, and who walk.
+    The latter are 5 times `each` of other exercises, and an eighth of `each` who stand, and who walk.
 
     They are made when first read (some 20 ms each) and are the same ones for the same seed.
     """
-    names = [*catalog().exercise_names * each, *(STILL, WALKING) * -(-each // 8), *(ELSE,) * (8 * each)]
+    names = [*catalog().exercise_names * each, *(STILL, WALKING) * -(-each // 8), *(ELSE,) * (5 * each)]
     return [
         Sequence(
             id=f"synthetic:{number}",
@@ -137,9 +200,9 @@ def synthetic_sequences(each: int, seed: int) -> list[Sequence]:
 def _synthetic_labels(name: str) -> Labels:
     muscles = catalog().muscles
     if name not in catalog().exercise_names:
-        return Labels(len(catalog().exercises), (float("nan"),) * len(muscles))
+        return Labels(OTHER, (float("nan"),) * len(muscles))
     exercise = catalog().exercise(name)
-    return Labels(exercise.id, tuple(float(muscle in exercise.muscles) for muscle in muscles))
+    return Labels(name, tuple(float(muscle in exercise.muscles) for muscle in muscles))
 
 
 def _synthetic_track(name: str, seed: tuple[int, int]) -> PoseTrack:
@@ -147,7 +210,7 @@ def _synthetic_track(name: str, seed: tuple[int, int]) -> PoseTrack:
     return track.between(float(track.times_s[0]), float(track.times_s[0]) + LONGEST_S)
 
 
-def _sequence(row: dict[str, str], arrays: PoseArrays) -> Sequence:
+def _sequence(row: dict[str, str], arrays: PoseArrays, exercise: str) -> Sequence:
     return Sequence(
         id=row["id"],
         split=row["split"],
@@ -157,7 +220,7 @@ def _sequence(row: dict[str, str], arrays: PoseArrays) -> Sequence:
         series=row["series"],
         note=row["note"],
         repetitions=int(row["repetitions"]) if row["repetitions"] else None,
-        labels=_labels(row),
+        labels=_labels(row, exercise),
         read=partial(
             _stored_track, arrays, _rows(row, arrays), row["kind"] == STILL_PAIR, int(row["width"]), int(row["height"])
         ),
@@ -193,20 +256,20 @@ def _stored_track(arrays: PoseArrays, rows: slice, still_pair: bool, width: int,
     return PoseTrack(times, landmarks, world, presence, width, height)
 
 
-def _labels(row: dict[str, str]) -> Labels:
+def _labels(row: dict[str, str], exercise: str) -> Labels:
     names = catalog().muscles
-    exercise = row["exercise"]
     if exercise in catalog().exercise_names:
         ideal = catalog().exercise(exercise).muscles
-        muscles = tuple(float(name in ideal) for name in names)
-        return Labels(catalog().exercise_names.index(exercise), muscles)
+        return Labels(exercise, tuple(float(name in ideal) for name in names))
     if exercise not in (OTHER, AMBIGUOUS):
         raise ValueError(f"unknown exercise {exercise!r}")
-    working = set(filter(None, row["primary"].split("|")))
+    given = set(filter(None, row["primary"].split("|")))
+    working = {OTHER_MUSCLE_NAMES.get(name, name) for name in given}
     # The catalogue's ideal names some helpers (bench press: triceps) and leaves others out (shoulder press: triceps),
     # so a source's secondary muscles are no evidence either way.
-    unsure = set(filter(None, row["secondary"].split("|"))) | {FINER_MUSCLES[m] for m in working if m in FINER_MUSCLES}
+    helpers = {OTHER_MUSCLE_NAMES.get(name, name) for name in filter(None, row["secondary"].split("|"))}
+    unsure = helpers | {FINER_MUSCLES[name] for name in given if name in FINER_MUSCLES}
     muscles = tuple(
         1.0 if name in working else float("nan") if not working or name in unsure else 0.0 for name in names
     )
-    return Labels(len(catalog().exercises) if exercise == OTHER else None, muscles)
+    return Labels(OTHER if exercise == OTHER else None, muscles)

@@ -9,6 +9,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Seq
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -150,13 +151,35 @@ def plan(clips: Seq[Clip], shares: tuple[float, float, float] = PAPER_SHARES, se
 def write(assignments: Seq[Assignment], folder: Path, how: Literal["symlink", "copy"] = "symlink") -> list[Assignment]:
     """Make `folder` with `train|val|test/<class>/*` and `split.tsv`; returns the assignments with their targets.
 
-    Raises `StorageError` where the folder holds something already or cannot be written.
+    Raises `StorageError` where the folder holds something already or cannot be written; it is left as it was then.
     """
+    check_new(folder)
+    made = not folder.exists()
     try:
-        if folder.exists() and any(folder.iterdir()):
-            raise StorageError(
-                f"{folder} is not empty: name a new folder, so that no clip of an older split stays in it."
-            )
+        return _written(assignments, folder, how)
+    except BaseException:  # Ctrl-C too: half a split looks like a whole one
+        for entry in (*SPLITS, GROUP_TABLE):
+            shutil.rmtree(folder / entry, ignore_errors=True)
+            with suppress(OSError):
+                (folder / entry).unlink()
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def check_new(folder: Path) -> None:
+    """Raise `StorageError` unless a split may be made in `folder`, which is new or empty."""
+    try:
+        used = folder.exists() and any(folder.iterdir())
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error
+    if used:
+        raise StorageError(f"{folder} is not empty: name a new folder, so that no clip of an older split stays in it.")
+
+
+def _written(assignments: Seq[Assignment], folder: Path, how: Literal["symlink", "copy"]) -> list[Assignment]:
+    try:
         taken: set[str] = set()
         placed = []
         for entry in assignments:
@@ -289,7 +312,7 @@ def _joined(clips: Seq[Clip]) -> list[Clip]:
 
 def _tabled(folder: Path, table: Path) -> Iterator[tuple[Path, str, str]]:
     try:
-        with table.open(newline="", encoding="utf-8") as lines:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         for row in rows:
             yield folder / row["file"], row["class"], row.get("group") or ""

@@ -1,4 +1,4 @@
-"""Synthetic people: landmark sequences of the 16 exercises, as BlazePose would have measured them, with known counts.
+"""Synthetic people: landmark sequences of every exercise, as BlazePose would have measured them, with known counts.
 
 A kinematic skeleton (`skeleton`) moves through the key poses of `movements.MOVEMENTS` in a person's own tempo, and a
 camera and a pose network (`observation`) look at it.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fitcli.catalog import catalog
 from fitcli.pose.track import PoseTrack
 from fitcli.training.movements import MOVEMENTS, OTHER_MOVEMENTS, POSTURES, STANDING, Angle, Movement
 from fitcli.training.observation import Camera, Noise, observe, wander
@@ -19,14 +20,14 @@ from fitcli.training.skeleton import AT, LENGTHS_M, LIMB_ANGLES, Array, pose, ra
 __all__ = ["ELSE", "STILL", "WALKING", "Camera", "Noise", "SyntheticSequence", "synthesize"]
 
 STILL, WALKING, ELSE = "still", "walking", "else"
-"""Names that `synthesize` takes besides those of the 16 exercises: people who repeat nothing, and other exercises."""
+"""Names that `synthesize` takes besides the catalogue's exercises: people who repeat nothing, and other exercises."""
 
 
 @dataclass(frozen=True)
 class SyntheticSequence:
     """A person training, and what is true of it.
 
-    exercise: None for everything but the 16. variant: the name of the movement. repetitions: complete ones, each
+    exercise: None for everything else. variant: the name of the movement. repetitions: complete ones, each
     with its (start, end) in seconds; a russian twist's is left, right and back, an alternating exercise's one limb's.
     """
 
@@ -245,7 +246,9 @@ def _tempo(
 def _stand_still(rng: np.random.Generator, rate_hz: float) -> _Performance:
     """Somebody stands, sits, lies, or holds an exercise's pose, fidgeting."""
     times = np.arange(0.0, rng.uniform(4.0, 15.0), 1.0 / rate_hz)
-    held = [movement for variants in MOVEMENTS.values() for movement in variants]
+    # Somebody who keeps still in an exercise's pose does not do it, but for those that are held.
+    paused = [exercise for exercise in catalog().exercises if exercise.counted != "seconds"]
+    held = [movement for exercise in paused for movement in MOVEMENTS[exercise.name]]
     movement = POSTURES[rng.integers(len(POSTURES))] if rng.random() < 0.7 else held[rng.integers(len(held))]
     start, _ = _key_poses(movement, rng)
     restless = rng.uniform(0.1, 1.0)

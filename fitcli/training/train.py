@@ -19,7 +19,7 @@ from fitcli.training.distill import load_teachers
 from fitcli.training.draws import Draws
 from fitcli.training.folds import fold_of
 from fitcli.training.module import HybridModule
-from fitcli.training.sequences import load_sequences, synthetic_sequences
+from fitcli.training.sequences import load_sequences, synthetic_sequences, table_sha256
 from fitcli.training.trainer import Hardware, fit, make_trainer, share_of
 
 AVERAGE_DECAY = 0.998
@@ -37,7 +37,8 @@ class TrainOptions:
     epochs: passes of `draws_per_epoch` weighted draws (default: as many as there are filmed sequences).
     batch: clips of a step, of all devices together.
     fold: (k, n) leaves out the k-th (from 0) of n parts, cut by series.
-    initialize: a checkpoint of the same architecture whose weights are the start (fine-tuning).
+    initialize: a checkpoint of the same architecture whose weights are the start (fine-tuning); its heads may know
+        other classes, they begin anew then.
     synthetic: sequences of people who were never filmed, for each exercise (see `synthetic_sequences`).
     teachers: checkpoints whose answers are taught beside the labels (see `fitcli.training.distill`).
     """
@@ -95,7 +96,7 @@ def train(options: TrainOptions) -> Path:
     )
     module = HybridModule(options.spec, learning_rate=options.learning_rate, teachers=teachers)
     if options.initialize:
-        _initialize(module, options.initialize)
+        initialize(module, options.initialize)
     fit(trainer, module, loader)
     target = options.run / f"{options.spec.architecture}.ckpt"
     if not trainer.is_global_zero:
@@ -116,6 +117,7 @@ def train(options: TrainOptions) -> Path:
                 synthetic=len(sequences) - len(filmed),
                 teachers=tuple(sha256(path) for path in options.teachers),
                 sources=tuple(sorted({s.source for s in filmed})),
+                data_sha256=table_sha256(options.poses),
                 left_out="" if options.fold is None else f"fold {options.fold[0]} of {options.fold[1]} by series",
             ),
         ),
@@ -128,11 +130,20 @@ def _moving_average(average: torch.Tensor, current: torch.Tensor, updates: torch
     return average * decay + current * (1 - decay)
 
 
-def _initialize(module: HybridModule, path: Path) -> None:
+def initialize(module: HybridModule, path: Path) -> None:
+    """Start from a checkpoint's weights; of one with other classes the trunk is taken and the heads begin anew."""
     start = load_checkpoint(path)
-    if start.spec != module.spec:
+    if start.spec.trunk != module.spec.trunk:
         raise CheckpointError(f"{path} is another network ({start.spec.architecture}) than the one to train.")
-    module.network.load_state_dict(start.weights)
+    fresh = module.network.state_dict()
+    anew = [
+        head
+        for head, names in (("exercise.", "exercises"), ("muscle.", "muscles"))
+        if getattr(start.spec, names) != getattr(module.spec, names)
+    ]
+    module.network.load_state_dict(
+        {name: fresh[name] if name.startswith(tuple(anew)) else start.weights[name] for name in fresh}
+    )
 
 
 def averaged_weights(module: HybridModule) -> dict[str, torch.Tensor]:

@@ -12,18 +12,20 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from fitcli.catalog import catalog
+from fitcli.catalog import OTHER, catalog
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
-from fitcli.network.spec import OTHER, NetworkSpec, rgb_spec
+from fitcli.network.spec import NetworkSpec, rgb_spec
+from fitcli.outputs import replace_text
 from fitcli.training import kinetics
 from fitcli.training.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
+from fitcli.training.dataset import UNKNOWN, targets
 from fitcli.training.draws import SeededDraws, Share
-from fitcli.training.frames import FrameCache, default_folder
+from fitcli.training.frames import FrameCache
 from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
+from fitcli.training.resume import read_state, resume_file
 from fitcli.training.rgb_module import RgbModule, RgbRecipe
 from fitcli.training.trainer import (
-    RESUME_FILE,
     Hardware,
     LoaderWatch,
     fit,
@@ -100,7 +102,7 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
     folder = _useful(folder, spec)
     Share(0, 1, options.hardware.accumulate).of(options.batch)  # a wrong batch is told before hours of decoding
     weights = _published(options, spec, lambda share: told("fetching Kinetics weights", share))
-    cache = FrameCache(options.cache or default_folder(), cache_side(spec))
+    cache = FrameCache.at(options.cache, cache_side(spec))
     folder = prepared(folder, ("train", "val"), cache, options.decoders, lambda share: told("decoding", share))
     L.seed_everything(options.seed, verbose=False)
     validation = folder.split("val")
@@ -127,13 +129,15 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
         steps=options.epochs * (options.draws_per_epoch or len(folder.split("train"))) // options.batch,
     )
     module = RgbModule(spec, options.recipe)
-    if not (options.run / RESUME_FILE).exists():
+    if not resume_file(options.run):
         _start(module, options, weights)
     if is_first_process():
         _describe(options, spec)
         table = folder.save(options.run / FILES_TABLE)
         if say:
             say(f"{folder.summary} Each one: {table}")
+            if cache.folder is None:
+                say("Your cache folder cannot be written to: every clip is decoded from its video, which is slow.")
     training = _loader(folder.split("train"), cache, spec, options, trainer)
     fit(trainer, module, training, _measured(folder, cache, spec, options, trainer))
     target = options.run / f"{options.architecture}.ckpt"
@@ -144,14 +148,17 @@ def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[
 
 
 def spec_of(options: RgbOptions, folder: VideoFolder) -> NetworkSpec:
-    """The network to train: with a class "other" where the data set has one."""
-    other = any(video.name == OTHER for video in folder.split("train"))
-    exercises = (*catalog().exercise_names, OTHER) if other else catalog().exercise_names
+    """The network to train: it knows the paper's exercises, and others and "other" where the data set has them."""
+    shown = {video.labels.exercise for video in folder.split("train")}
+    paper = catalog().paper
+    exercises = tuple(name for name in catalog().exercise_names if name in shown or name in paper.exercises)
+    muscles = paper.muscles if exercises == paper.exercises else catalog().muscles
+    exercises += (OTHER,) if OTHER in shown else ()
     return rgb_spec(
         options.architecture,
         channel_reduction=options.channel_reduction,
         exercises=exercises if options.heads in ("exercise", "both") else (),
-        muscles=catalog().muscles if options.heads in ("muscle", "both") else (),
+        muscles=muscles if options.heads in ("muscle", "both") else (),
         frames=options.frames,
         side=options.side,
         window_s=options.window_s,
@@ -176,7 +183,7 @@ def _useful(folder: VideoFolder, spec: NetworkSpec) -> VideoFolder:
     """The folder without videos that have no label for the network's heads."""
 
     def teaches(video: LabelledVideo) -> bool:
-        named = video.labels.exercise is not None and video.labels.exercise < len(spec.exercises)
+        named = targets(video.labels, spec)[0] != UNKNOWN
         return named or bool(spec.muscles and any(value == value for value in video.labels.muscles))
 
     silent = [video for video in folder.videos if not teaches(video)]
@@ -244,8 +251,7 @@ def _describe(options: RgbOptions, spec: NetworkSpec) -> None:
     plain = asdict(options) | {"network": spec.to_plain()}
     try:
         options.run.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain, indent=2, default=str) + "\n"
-        (options.run / RUN_FILE).write_text(text, encoding="utf-8")
+        replace_text(options.run / RUN_FILE, json.dumps(plain, indent=2, default=str) + "\n")
     except OSError as error:
         raise StorageError(
             f"{options.run} cannot be written ({error.strerror}): choose another --run folder."
@@ -256,7 +262,7 @@ def _save(target: Path, module: RgbModule, best: str, options: RgbOptions, clips
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.network.state_dict().items()}
     metrics: dict[str, float] = {}
     if best:
-        kept = torch.load(best, map_location="cpu", weights_only=False)  # written by this run
+        kept = read_state(Path(best))
         weights = {name: kept["state_dict"][f"network.{name}"] for name in weights}
         metrics = {name: round(value, 4) for name, value in kept["figures"].items()}
     save_checkpoint(

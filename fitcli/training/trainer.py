@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader
 
 from fitcli.errors import DeviceError
 from fitcli.training.draws import Share
+from fitcli.training.resume import RESUME_FILE, PlainCheckpointIO, check_network, resume_file
 
-RESUME_FILE = "last.ckpt"
 CURVE_FILE = "metrics.csv"
 
 LOGGED_EVERY, LEAST_LOGGED = 20, 50
@@ -107,6 +107,7 @@ def make_trainer(
         max_epochs=epochs,
         precision=automatic_precision(hardware.device) if hardware.precision == "auto" else hardware.precision,
         default_root_dir=run,
+        plugins=[PlainCheckpointIO()],
         logger=[TensorBoardLogger(run, name="tensorboard", version=""), _Curve(run)],
         callbacks=[
             LearningRateMonitor("step"),
@@ -140,12 +141,17 @@ def fit(
     loader: DataLoader[Any],
     validation: DataLoader[Any] | None = None,
 ) -> None:
-    """Train, from where the run was interrupted if it was."""
-    resume = Path(trainer.default_root_dir) / RESUME_FILE
+    """Train, from where the run was interrupted if it was.
+
+    Raises `CheckpointError` where the folder holds the state of another run, or none that can be read.
+    """
+    resume = resume_file(Path(trainer.default_root_dir))
+    if resume:
+        check_network(resume, module)
     with warnings.catch_warnings():
         # One process on two cores draws faster than a second one would be fed.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        trainer.fit(module, loader, validation, ckpt_path=resume if resume.exists() else None, weights_only=False)
+        trainer.fit(module, loader, validation, ckpt_path=resume)
 
 
 def automatic_precision(device: str = "auto") -> Precision:

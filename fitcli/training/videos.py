@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fitcli.catalog import catalog
-from fitcli.errors import MissingInputError, StorageError
+from fitcli.errors import MissingInputError
+from fitcli.outputs import make_folder, replace_text
 from fitcli.training.evaluate import labels_of
 from fitcli.training.sequences import Labels
 from fitcli.video import VIDEO_SUFFIXES
@@ -84,14 +86,12 @@ class VideoFolder:
         """Write every file with its use to a table: file, split, class, used (yes or no), reason."""
         rows = [(video.path, video.split, video.name, "yes", "") for video in self.videos]
         rows += [(entry.path, "", "", "no", entry.reason) for entry in self.left_out]
-        try:
-            table.parent.mkdir(parents=True, exist_ok=True)
-            with table.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream, delimiter="\t")
-                writer.writerow(("file", "split", "class", "used", "reason"))
-                writer.writerows((self._relative(path), *rest) for path, *rest in sorted(rows))
-        except OSError as error:
-            raise StorageError(f"{table} cannot be written ({error.strerror}): choose another --run folder.") from error
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream, delimiter="\t")
+        writer.writerow(("file", "split", "class", "used", "reason"))
+        writer.writerows((self._relative(path), *rest) for path, *rest in sorted(rows))
+        make_folder(table.parent)
+        replace_text(table, stream.getvalue())
         return table
 
     def _relative(self, path: Path) -> str:
@@ -179,7 +179,7 @@ def _groups(root: Path) -> dict[str, str]:
     table = root / GROUP_TABLE
     if not table.is_file():
         return {}
-    with table.open(newline="", encoding="utf-8") as lines:
+    with table.open(newline="", encoding="utf-8-sig") as lines:
         return {row["file"]: row["group"] for row in csv.DictReader(lines, delimiter="\t") if row.get("group")}
 
 

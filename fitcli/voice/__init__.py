@@ -9,6 +9,7 @@ from fitcli.voice.speaker import (
     output_expected,
     speak,
     trouble_line,
+    write_speech,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "output_expected",
     "speak",
     "trouble_line",
+    "write_speech",
 ]

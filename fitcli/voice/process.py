@@ -14,11 +14,11 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from fitcli import isolation
+from fitcli.cache import temporary_folder
 from fitcli.voice.sound import RATE_HZ, Samples, read, tone, write
 
 RENDER_LIMIT_S = 6.0
@@ -152,12 +154,18 @@ class Engine:
 
 def _rendered(text: str, lang: str) -> Samples:
     """The words as sound. A fresh process for each utterance: espeak's driver loses a second one."""
-    with tempfile.TemporaryDirectory(prefix="fitcli-voice-") as folder:
-        path = Path(folder) / "speech.wav"
-        command = [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process", "render", str(path), lang]
+    with _place_for_speech() as folder:
+        path = folder / "speech.wav"
+        command = isolation.command("fitcli.voice.process", "render", str(path), lang)
         try:
             done = subprocess.run(
-                command, input=text, encoding="utf-8", stdout=subprocess.PIPE, timeout=RENDER_LIMIT_S, check=False
+                command,
+                env=isolation.environment(),
+                input=text,
+                encoding="utf-8",
+                stdout=subprocess.PIPE,
+                timeout=RENDER_LIMIT_S,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise SoundError("engine_hangs") from error
@@ -167,6 +175,17 @@ def _rendered(text: str, lang: str) -> Samples:
     if done.returncode or not len(samples):
         raise SoundError("engine_fails")
     return samples
+
+
+@contextmanager
+def _place_for_speech() -> Iterator[Path]:
+    """A folder for the file that an engine renders to; raises `SoundError` where nothing can be written."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("fitcli-voice-"))
+        except OSError as error:
+            raise SoundError("no_room") from error
+        yield folder
 
 
 def render(path: Path, lang: str, text: str) -> None:

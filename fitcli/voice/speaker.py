@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from fitcli.remedy import AUDIO_OUTPUT, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
+from fitcli import isolation
+from fitcli.errors import StorageError
+from fitcli.outputs import Output
+from fitcli.remedy import AUDIO_OUTPUT, DISK, PORTAUDIO, SPEECH_ENGINE, SPEECH_VOICES, Remedy, everywhere
 from fitcli.voice.process import RENDER_LIMIT_S, Sound
 from fitcli.voice.wording import spoken
 
@@ -48,6 +51,7 @@ TROUBLES = {
     "engine_hangs": Trouble(
         f"the speech engine did not answer in {RENDER_LIMIT_S:.0f} s", "install it again with", SPEECH_ENGINE
     ),
+    "no_room": Trouble("there is no room for speech in the folder for temporary files", "free some with", DISK),
     "no_voices": Trouble("the speech engine has no voices", "install some with", SPEECH_VOICES),
     "no_language": Trouble(
         "the speech engine has no voice for that language", "list those it has with", everywhere("fitcli doctor")
@@ -73,7 +77,8 @@ class Voice:
         self._limit_s = 5.0
         self._troubles: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process"],
+            isolation.command("fitcli.voice.process"),
+            env=isolation.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -93,12 +98,12 @@ class Voice:
         """Play a tone at once, and after it the words if they are rendered already (see `prepare`)."""
         self._send(Sound(tone_hz=frequency_hz, tone_s=duration_s, text=spoken(then), lang=self._lang))
 
-    def count(self, number: int, *, frequency_hz: float = 0.0, speech: bool = True) -> None:
-        """Say the number of a repetition, never late: a number that must wait too long for a sentence is left out.
+    def count(self, number: int, unit: str = "", *, frequency_hz: float = 0.0, speech: bool = True) -> None:
+        """Say a number, of a repetition or with its unit, never late: one that must wait for a sentence is left out.
 
         Its word should be rendered by then (see `prepare`): until it is, or without `speech`, a short tone stands in.
         """
-        words = spoken(str(number)) if speech else ""
+        words = spoken(f"{number} {unit}") if speech else ""
         self._send(Sound(tone_hz=frequency_hz, tone_s=0.08, text=words, lang=self._lang, count=True))
 
     def say(self, text: str, *, file: Path | None = None) -> None:
@@ -177,8 +182,18 @@ def speak(text: str, *, lang: str | None = None, file: Path | None = None) -> st
     except OSError as error:  # no further process can be started
         return f"No sound: no process for it could be started ({error.strerror})."
     if trouble == "file":
-        return f"The speech could not be written to {file}: check that its folder exists and can be written to."
+        return "The speech could not be written: check that the folder exists and has room."
     return trouble_line(trouble) if trouble else None
+
+
+def write_speech(text: str, output: Output, *, lang: str | None = None) -> None:
+    """Write `text` as speech to a WAV file that a user named; `lang` is that of `speak`.
+
+    Raises `StorageError` where the file cannot be written, and where there is no speech to write.
+    """
+    with output.writing() as path:
+        if trouble := speak(text, lang=lang, file=path):
+            raise StorageError(f"{output.path} is not written. {trouble}")
 
 
 @dataclass(frozen=True)
@@ -201,9 +216,15 @@ def find_voices() -> Found:
 
 def _ask(question: str, *, crashed: str, hangs: str) -> Found:
     """Let a child process look, because some of the libraries end the process that asks them."""
-    command = [sys.executable, "-X", "utf8", "-m", "fitcli.voice.process", question]
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PROBE_LIMIT_S, check=False)
+        done = subprocess.run(
+            isolation.command("fitcli.voice.process", question),
+            env=isolation.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PROBE_LIMIT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return Found(trouble=hangs)
     if done.returncode:
@@ -225,5 +246,5 @@ def output_expected() -> bool:
         any(Path("/dev/snd").glob("pcm*p"))
         or any((runtime / socket).exists() for socket in ("pulse/native", "pipewire-0"))
         or any(os.environ.get(name) for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH"))
-        or (Path.home() / ".asoundrc").exists()
+        or Path(os.path.expanduser("~/.asoundrc")).exists()  # noqa: PTH111 - Path.home() raises for a user without one
     )
