@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import MakeVideo
 from PIL import Image as PillowImage
 
 from fitcli import remedy
@@ -155,6 +156,17 @@ def test_no_frame_is_lost_to_encoding_at_720p(tmp_path: Path, film):
     assert (recording.width, recording.height) == (1280, 720)
     numbers = numbers_in(recording.path)
     assert numbers[-59:] == [number % SHADES for number in range(1, 60)]
+
+
+def test_a_stream_that_changes_its_size_is_kept_whole(tmp_path: Path, make_video: MakeVideo):
+    parts = [make_video(tmp_path / f"{width}.ts", frames=30, size=(width, 120)) for width in (160, 90)]
+    joined = tmp_path / "turned.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    recording = record(str(joined), tmp_path / "set.mp4", 60)
+    kept = list(frames(recording.path, rate_hz=None))
+    assert {frame.image.shape for frame in kept} == {(120, 160, 3)}
+    assert len(kept) >= 58
+    assert kept[-1].image[:, :20].max() < 16 < kept[-1].image[:, 80].max()
 
 
 def test_frames_that_the_encoder_cannot_take_are_counted(tmp_path: Path, film, monkeypatch: pytest.MonkeyPatch):
