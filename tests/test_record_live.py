@@ -97,6 +97,31 @@ def test_a_rest_ends_the_set_and_the_next_one_counts_from_one():
     assert [(s.number, s.repetitions) for s in coach.finish()] == [(1, 3), (2, 3)]
 
 
+def test_a_plank_is_coached_by_the_second_and_a_quick_exercise_by_its_pace():
+    how: dict[str, Any] = {"noise": Noise.none(), "camera": Camera(yaw_deg=90), "surroundings": False}
+    person = synthesize("plank", np.random.default_rng(1), repetitions=3, repetition_s=5.0, **how).track
+    standing = synthesize("squat", np.random.default_rng(1), repetitions=1, **how).track
+    coach = LiveCoach(person.frame_width, person.frame_height, named("plank"))
+    held = [coaching.held_s for _, coaching in coached(coach, person) if coaching.held_s is not None]
+    lasts_s = float(person.times_s[-1])
+    assert held == sorted(held)
+    assert held[-1] == pytest.approx(lasts_s, abs=1.0)
+    upright = PoseSample(standing.landmarks[0], standing.world[0], 1.0)
+    rest = [coach.see(lasts_s + i / 15, upright) for i in range(1, 60)]
+    assert rest[-1].rest_s == pytest.approx(4, abs=1.0)
+    (summary,) = coach.finish()
+    assert (summary.exercise, summary.repetitions) == ("plank", 0)
+    assert summary.held_s == pytest.approx(lasts_s, abs=1.0)
+    jacks = synthesize("jumping jack", np.random.default_rng(1), repetitions=10, repetition_s=0.9, rate_hz=30.0,
+                       noise=Noise.none(), camera=Camera(), surroundings=False).track  # fmt: skip
+    coach = LiveCoach(jacks.frame_width, jacks.frame_height, named("jumping jack"))
+    *_, (_, last) = coached(coach, jacks)
+    assert last.cadence_per_min == pytest.approx(60 / 0.9, rel=0.15)
+    (summary,) = coach.finish()
+    assert summary.repetitions == pytest.approx(10, abs=1)
+    assert summary.cadence_per_min == pytest.approx(60 / 0.9, rel=0.15)
+
+
 def test_walking_up_to_the_bar_is_not_counted():
     for seed in range(4):
         person = synthesize(WALKING, np.random.default_rng(seed)).track

@@ -15,12 +15,14 @@ from fitcli.training.movements import MOVEMENTS, OTHER_MOVEMENTS
 from fitcli.training.synthetic import ELSE, STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
 
 AT = {name: i for i, name in enumerate(LANDMARKS)}
-CALF_RAISES = [movement.name for movement in OTHER_MOVEMENTS if "calf raise" in movement.name]
+CALF_RAISES = [movement.name for movement in MOVEMENTS["calf raise"]]
+HELD = [exercise.name for exercise in catalog().exercises if exercise.counted == "seconds"]
 VARIANTS = [
     (exercise, movement.name)
     for exercise, variants in {**MOVEMENTS, ELSE: OTHER_MOVEMENTS}.items()
     for movement in variants
-    if movement.name not in CALF_RAISES  # as small as a body's sway: they have a test of their own
+    # As small as a body's sway, and held still: they have tests of their own.
+    if exercise not in ("calf raise", *HELD)
 ]
 PERFECT = Noise.none()
 
@@ -114,7 +116,12 @@ def test_people_who_do_not_train_have_no_repetitions() -> None:
 def test_a_lunge_bends_both_knees_and_leaves_one_foot_behind() -> None:
     for seed in range(4):
         sequence = synthesize(
-            ELSE, np.random.default_rng(seed), variant="reverse lunge", repetitions=1, noise=PERFECT, surroundings=False
+            "lunge",
+            np.random.default_rng(seed),
+            variant="reverse lunge",
+            repetitions=1,
+            noise=PERFECT,
+            surroundings=False,
         )
         world = sequence.track.world
         low = int(world[:, AT["nose"], 1].argmax())
@@ -125,10 +132,29 @@ def test_a_lunge_bends_both_knees_and_leaves_one_foot_behind() -> None:
         assert apart[low] > apart[0] + 0.3
 
 
+@pytest.mark.parametrize("exercise", HELD)
+def test_what_is_held_stays_where_it_is(exercise: str) -> None:
+    for movement in MOVEMENTS[exercise]:
+        sequence = synthesize(
+            exercise, np.random.default_rng(7), variant=movement.name, noise=PERFECT, surroundings=False
+        )
+        world = sequence.track.world
+        moved = np.linalg.norm(world - np.median(world, axis=0), axis=2).max(axis=1)
+        assert np.quantile(moved, 0.9) < 0.15, movement.name  # a sway for a moment is no movement
+        trunk = world[:, AT["left shoulder"]] - world[:, AT["left hip"]]
+        assert abs(trunk[:, 1] / np.linalg.norm(trunk, axis=1)).max() < 0.6, movement.name  # nearer level than upright
+
+
 @pytest.mark.parametrize("variant", CALF_RAISES)
 def test_a_calf_raise_lifts_the_heels_off_the_toes(variant: str) -> None:
     sequence = synthesize(
-        ELSE, np.random.default_rng(3), variant=variant, repetitions=2, rate_hz=30, noise=PERFECT, surroundings=False
+        "calf raise",
+        np.random.default_rng(3),
+        variant=variant,
+        repetitions=2,
+        rate_hz=30,
+        noise=PERFECT,
+        surroundings=False,
     )
     for side in ("left", "right"):
         world = sequence.track.world

@@ -266,7 +266,7 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
     how = "by its joint angle" if one.method == "joint angle" else f"by {one.method}, a general method"
     explained = f"counted {how}; the green parts are counted repetitions"
     if one.held_s is not None:
-        explained = "while the position was held, in green"
+        explained = "and in green the time that the position was held"
     angles = {"unknown": "", "three-quarter": ", seen at an angle"}
     seen = angles.get(one.view, f", seen from the {one.view}")
     return {
