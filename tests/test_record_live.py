@@ -112,8 +112,9 @@ def test_a_plank_is_coached_by_the_second_and_a_quick_exercise_by_its_pace():
     (summary,) = coach.finish()
     assert (summary.exercise, summary.repetitions) == ("plank", 0)
     assert summary.held_s == pytest.approx(lasts_s, abs=1.0)
-    jacks = synthesize("jumping jack", np.random.default_rng(1), repetitions=10, repetition_s=0.9, rate_hz=30.0,
-                       noise=Noise.none(), camera=Camera(), surroundings=False).track  # fmt: skip
+    jacks = synthesize("jumping jack", np.random.default_rng(1), variant="jumping jack", repetitions=10,
+                       repetition_s=0.9, rate_hz=30.0, noise=Noise.none(), camera=Camera(),
+                       surroundings=False).track  # fmt: skip
     coach = LiveCoach(jacks.frame_width, jacks.frame_height, named("jumping jack"))
     *_, (_, last) = coached(coach, jacks)
     assert last.cadence_per_min == pytest.approx(60 / 0.9, rel=0.15)

@@ -125,8 +125,9 @@ def test_a_hold_is_told_in_seconds_and_a_quick_exercise_by_its_pace() -> None:
     assert "reps" not in text
     assert re.search(r"1 +0:02 to 1:36 +1 min 34 s", text)
     assert "held 2.0 to 96.4 s" in shown(terminal.result(planks), encoding="ascii")
-    jump = Repetition(0.0, 0.5, 1.0, 0.5, 0.5, range_of_motion_deg=120.0)
-    jumps = ExerciseSet("jumping jack", 3, 33, (jump,) * 31, 0, "shoulder angle", "joint angle", "both", "front", curve)
+    at = [3 + 30 / 31 * number for number in range(32)]
+    jump = [Repetition(at[i], at[i] + 0.5, at[i + 1], 0.5, 0.47, range_of_motion_deg=120.0) for i in range(31)]
+    jumps = ExerciseSet("jumping jack", 3, 33, tuple(jump), 0, "shoulder angle", "joint angle", "both", "front", curve)
     text = shown(terminal.result(replace(analysis({}, name="jumping jack"), repetitions=31, sets=(jumps,))))
     assert "31 repetitions, 62 a minute" in text
     assert re.search(r"reps +a minute +range", text)

@@ -385,10 +385,6 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
                 "toes", trailing={"hip": (3, 34), "knee": 5, "spread": (4, 40)}),
         ),
         "pull-up": (
-            Movement("pull-up, narrow grip", _HANGING | {
-                "lean": (-2, -10), "lift": (166, 34), "plane": (40, 36), "elbow": (8, 122), "spin": (30, 40),
-                "knee": 20,
-                "nod": (-8, -4)}, "wrists", flat_feet=False),
             Movement("pull-up", _HANGING | {
                 "lean": (-2, -10), "lift": (166, 46), "plane": (80, 70), "elbow": (8, 114), "spin": (60, 70),
                 "knee": 12,
@@ -398,6 +394,10 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
                 "hip": 12, "nod": (-8, -4)}, "wrists", flat_feet=False),
             Movement("chin-up", _HANGING | {
                 "lean": (-2, -12), "lift": (164, 22), "plane": (36, 34), "elbow": (10, 126), "spin": 10, "knee": 40,
+                "nod": (-8, -4)}, "wrists", flat_feet=False),
+            Movement("pull-up, narrow grip", _HANGING | {
+                "lean": (-2, -10), "lift": (166, 34), "plane": (40, 36), "elbow": (8, 122), "spin": (30, 40),
+                "knee": 20,
                 "nod": (-8, -4)}, "wrists", flat_feet=False),
         ),
         "row": (
@@ -421,9 +421,6 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
                 "plane": (30, 74), "elbow": (8, 108), "spin": 30}, "toes", "hands", flat_feet=False),
         ),
         "plank": (
-            Movement("on the forearms, hips high", {
-                "lean": 92, "curve": 4, "nod": -6, "hip": (14, 18), "knee": 4, "spread": 0, "splay": 2, "lift": 92,
-                "plane": 10, "elbow": 88, "spin": -12}, "toes", flat_feet=False, repetition_s=(3.0, 8.0)),
             Movement("on the forearms", {
                 "lean": 86, "curve": 2, "nod": -8, "hip": (3, 7), "knee": 4, "spread": 0, "splay": 2, "lift": 88,
                 "plane": 10,
@@ -433,6 +430,9 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("on the forearms, knees down", {
                 "lean": 78, "curve": 2, "nod": -8, "hip": (5, 9), "knee": 62, "ankle": 30, "spread": 0, "splay": 2,
                 "lift": 84, "plane": 10, "elbow": 88, "spin": -12}, "knees", flat_feet=False, repetition_s=(3.0, 8.0)),
+            Movement("on the forearms, hips high", {
+                "lean": 92, "curve": 4, "nod": -6, "hip": (14, 18), "knee": 4, "spread": 0, "splay": 2, "lift": 92,
+                "plane": 10, "elbow": 88, "spin": -12}, "toes", flat_feet=False, repetition_s=(3.0, 8.0)),
         ),
         "crunch": (
             Movement("crunch, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
@@ -448,20 +448,18 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
                 flat_feet=False, repetition_s=(0.8, 3.0)),
         ),
         "sit-up": (
+            Movement("sit-up, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
+                "lean": (-90, -18), "curve": (2, 22), "nod": (6, 14)}, "hips"),
+            Movement("sit-up, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
+                "lean": (-90, -14), "curve": (2, 18), "nod": (6, 12)}, "hips"),
             Movement("sit-up, arms forward", _KNEES_UP | {
                 "lean": (-90, -12), "curve": (2, 24), "nod": (6, 12), "lift": (104, 76), "plane": 8, "elbow": 10},
                 "hips"),
             Movement("sit-up, legs long", _ON_FLOOR | _ARMS_CROSSED | {
                 "lean": (-90, -16), "curve": (2, 22), "nod": (6, 12), "hip": (4, 76), "knee": 10}, "hips",
                 flat_feet=False),
-            Movement("sit-up, hands at the head", _KNEES_UP | _HANDS_AT_HEAD | {
-                "lean": (-90, -18), "curve": (2, 22), "nod": (6, 14)}, "hips"),
-            Movement("sit-up, arms crossed", _KNEES_UP | _ARMS_CROSSED | {
-                "lean": (-90, -14), "curve": (2, 18), "nod": (6, 12)}, "hips"),
         ),
         "calf raise": (
-            Movement("calf raise, dumbbells at the sides", {
-                "ankle": (-4, 38), "lift": 8, "elbow": 8}, "toes", flat_feet=False, repetition_s=(1.0, 3.5)),
             Movement("calf raise", {"ankle": (0, 40)}, "toes", flat_feet=False, repetition_s=(0.8, 3.0)),
             Movement("calf raise, hands on a bar", {
                 "ankle": (0, 40), "lift": 46, "plane": 30, "elbow": 62}, "toes", flat_feet=False, repetition_s=(0.8,
@@ -469,8 +467,13 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("seated calf raise", _SEATED | {
                 "hip": (84, 92), "ankle": (-4, 38), "lift": 30, "plane": 14, "elbow": 48}, "hips", flat_feet=False,
                 repetition_s=(0.8, 3.0)),
+            Movement("calf raise, dumbbells at the sides", {
+                "ankle": (-4, 38), "lift": 8, "elbow": 8}, "toes", flat_feet=False, repetition_s=(1.0, 3.5)),
         ),
         "burpee": (
+            Movement("burpee", {
+                "lean": (2, 73), "curve": (2, 0), "nod": (4, -14), "hip": (4, 6), "knee": (8, 5), "lift": (12, 71),
+                "plane": (30, 16), "elbow": (12, 8)}, "toes", flat_feet=False, repetition_s=(1.8, 4.5)),
             Movement("burpee, to the floor", {
                 "lean": (2, 82), "curve": (2, 0), "nod": (4, -14), "hip": (4, 8), "knee": (8, 8), "lift": (12, 56),
                 "plane": (30, 40), "elbow": (12, 84)}, "toes", flat_feet=False, repetition_s=(2.0, 5.0)),
@@ -480,11 +483,11 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("burpee, arms overhead", {
                 "lean": (0, 73), "curve": (0, 0), "nod": (-4, -14), "hip": (2, 6), "knee": (6, 5), "lift": (158, 71),
                 "plane": (50, 16), "elbow": (14, 8)}, "toes", flat_feet=False, repetition_s=(1.8, 4.5)),
-            Movement("burpee", {
-                "lean": (2, 73), "curve": (2, 0), "nod": (4, -14), "hip": (4, 6), "knee": (8, 5), "lift": (12, 71),
-                "plane": (30, 16), "elbow": (12, 8)}, "toes", flat_feet=False, repetition_s=(1.8, 4.5)),
         ),
         "mountain climber": (
+            Movement("mountain climber", _IN_PLANK | {
+                "hip": (6, 108), "knee": (5, 112)}, "wrists", sides="alternate", flat_feet=False, repetition_s=(0.3,
+                1.4)),
             Movement("slow, knee to the chest", _IN_PLANK | {
                 "hip": (4, 118), "knee": (4, 122)}, "wrists", sides="alternate", flat_feet=False,
                 repetition_s=(0.9, 2.2)),
@@ -494,9 +497,6 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("hands raised", _IN_PLANK | {
                 "lean": 54, "lift": 62, "hip": (6, 100), "knee": (6, 106)}, "wrists", sides="alternate",
                 flat_feet=False, repetition_s=(0.4, 1.4)),
-            Movement("mountain climber", _IN_PLANK | {
-                "hip": (6, 108), "knee": (5, 112)}, "wrists", sides="alternate", flat_feet=False, repetition_s=(0.3,
-                1.4)),
         ),
         "triceps extension": (
             Movement("skull crusher", _ON_BENCH | {
@@ -511,6 +511,9 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
                 "lean": 34, "hip": 40, "lift": 148, "plane": 12, "elbow": (112, 12), "spin": 0}),
         ),
         "jumping jack": (
+            Movement("jumping jack", {
+                "spread": (1, 24), "knee": 8, "lift": (10, 152), "plane": 86, "elbow": 16, "spin": (-10, 50)}, "hips",
+                repetition_s=(0.6, 1.6)),
             Movement("half jack", {
                 "spread": (1, 22), "knee": 8, "lift": (10, 96), "plane": 86, "elbow": 14}, "hips",
                 repetition_s=(0.6, 1.6)),
@@ -520,11 +523,12 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("bent arms", {
                 "spread": (2, 20), "knee": 12, "lift": (14, 140), "plane": 80, "elbow": (30, 44), "spin": (-10, 50)},
                 "hips", repetition_s=(0.6, 1.6)),
-            Movement("jumping jack", {
-                "spread": (1, 24), "knee": 8, "lift": (10, 152), "plane": 86, "elbow": 16, "spin": (-10, 50)}, "hips",
-                repetition_s=(0.6, 1.6)),
         ),
         "bicycle crunch": (
+            Movement("bicycle crunch", _ON_FLOOR | _HANDS_AT_HEAD | {
+                "curve": 32, "nod": 18, "hip": (22, 104), "knee": (14, 104)}, "hips", sides="alternate",
+                flat_feet=False,
+                repetition_s=(0.4, 1.6)),
             Movement("slow, legs long", _ON_FLOOR | _HANDS_AT_HEAD | {
                 "curve": 30, "nod": 18, "hip": (14, 110), "knee": (6, 112)}, "hips", sides="alternate",
                 flat_feet=False, repetition_s=(1.0, 3.0)),
@@ -534,10 +538,6 @@ MOVEMENTS: Mapping[str, tuple[Movement, ...]] = MappingProxyType(
             Movement("arms along the body", _ON_FLOOR | _ARMS_ALONG | {
                 "curve": 14, "nod": 18, "hip": (24, 102), "knee": (16, 100)}, "hips", sides="alternate",
                 flat_feet=False, repetition_s=(0.5, 1.8)),
-            Movement("bicycle crunch", _ON_FLOOR | _HANDS_AT_HEAD | {
-                "curve": 32, "nod": 18, "hip": (22, 104), "knee": (14, 104)}, "hips", sides="alternate",
-                flat_feet=False,
-                repetition_s=(0.4, 1.6)),
         ),
         "front raise": (
             Movement("dumbbells", {
