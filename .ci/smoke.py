@@ -35,7 +35,9 @@ class Installed:
         self.samples = samples
         self.command = Path(sys.executable).parent / "fitcli"
         # A sound card that swallows everything, so that doctor tries PortAudio for real.
-        (folder / "asound.conf").write_text("pcm.!default { type null }\nctl.!default { type null }\n")
+        (folder / "asound.conf").write_text(
+            "pcm.!default { type null }\nctl.!default { type null }\n", encoding="utf-8"
+        )
         ours = ("FITCLI_", "PYTHONPATH", "NO_COLOR", "FORCE_COLOR")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
             "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
@@ -105,7 +107,7 @@ def doctor(fitcli: Installed) -> None:
 
 def analyze(fitcli: Installed) -> None:
     """The three samples and a file that is no video, in one batch."""
-    (fitcli.folder / "notes.mp4").write_text("No video.\n" * 50)
+    (fitcli.folder / "notes.mp4").write_text("No video.\n" * 50, encoding="utf-8")
     files = [fitcli.folder / "notes.mp4", *(fitcli.samples / name for name in REPETITIONS)]
     printed = fitcli.run("analyze", *files, "--json", "--sessions", "kept", code=INVALID_VIDEO)
     answers = {Path(answer["file"]).name: answer for answer in map(json.loads, printed.splitlines())}

@@ -70,7 +70,7 @@ def main() -> None:
         for sample in (ROOT / "samples").glob("*.mp4"):
             (folder / "samples" / sample.name).symlink_to(sample)
         (folder / "checkpoints").symlink_to(ROOT / "checkpoints")
-        (folder / "notes.mp4").write_text("legs on Monday")
+        (folder / "notes.mp4").write_text("legs on Monday", encoding="utf-8")
         for key, command in OUTPUTS.items():
             printed = run(command, folder)
             if key == "batch":  # each file's own table looks like the one above

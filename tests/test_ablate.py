@@ -121,7 +121,7 @@ def test_the_tables_are_written_and_a_second_time_nothing_is_trained(data: Path,
     assert "| x3d_xs, from nothing | " in text
     assert "<svg" in (tmp_path / "out" / "ablation.html").read_text(encoding="utf-8")
     run = tmp_path / "out" / "x3d_xs-both-none"
-    assert json.loads((run / "run.json").read_text())["side"] == 64
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["side"] == 64
     trained = (run / "x3d_xs.ckpt").stat().st_mtime_ns
     again = fitcli(*command, *recipe, cwd=tmp_path)
     assert again.returncode == 0, again.stderr

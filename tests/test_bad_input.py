@@ -25,7 +25,7 @@ def nothing(path: Path, make_video: MakeVideo) -> None:
 
 def folder_without_videos(path: Path, make_video: MakeVideo) -> None:
     path.mkdir()
-    (path / "notes.txt").write_text("legs on Monday")
+    (path / "notes.txt").write_text("legs on Monday", encoding="utf-8")
 
 
 def empty_file(path: Path, make_video: MakeVideo) -> None:
@@ -33,7 +33,7 @@ def empty_file(path: Path, make_video: MakeVideo) -> None:
 
 
 def text(path: Path, make_video: MakeVideo) -> None:
-    path.write_text("This is no video.\n" * 100)
+    path.write_text("This is no video.\n" * 100, encoding="utf-8")
 
 
 def noise(path: Path, make_video: MakeVideo) -> None:

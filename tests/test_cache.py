@@ -69,7 +69,7 @@ def test_a_full_disk_costs_no_answer_even_where_a_network_is_to_be_converted(tmp
 
 def test_a_cache_that_cannot_be_made_or_has_no_home_costs_no_answer(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
-    blocked.write_text("no folder")
+    blocked.write_text("no folder", encoding="utf-8")
     done = run(tmp_path, "analyze", SAMPLE, "--no-save", "--json", XDG_CACHE_HOME=str(blocked))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # only -v tells
@@ -78,7 +78,7 @@ def test_a_cache_that_cannot_be_made_or_has_no_home_costs_no_answer(tmp_path: Pa
     # A user with neither $HOME nor an entry in the list of users, as in a container that runs under any number.
     hook = tmp_path / "hook"
     hook.mkdir()
-    (hook / "sitecustomize.py").write_text("import pwd\npwd.getpwuid = {}.__getitem__\n")
+    (hook / "sitecustomize.py").write_text("import pwd\npwd.getpwuid = {}.__getitem__\n", encoding="utf-8")
     without_home = {"HOME": None, "XDG_CACHE_HOME": None, "XDG_DATA_HOME": None, "PYTHONPATH": str(hook)}
     done = run(tmp_path, "analyze", SAMPLE, "--json", "-v", **without_home)
     assert done.returncode == 8, done.stderr
@@ -93,7 +93,7 @@ def test_frames_are_decoded_anew_where_they_cannot_be_cached(
     video = make_video(tmp_path / "a.mp4")
     stored = FrameCache.at(tmp_path / "frames", 64).open(video)
     blocked = tmp_path / "file"
-    blocked.write_text("no folder")
+    blocked.write_text("no folder", encoding="utf-8")
     with pytest.raises(StorageError, match="cannot be stored"):  # the user named it
         FrameCache.at(blocked, 64).open(video)
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
@@ -113,7 +113,7 @@ def test_weights_in_a_cache_that_cannot_be_written_are_used_and_new_ones_go_else
     kept = tmp_path / "fitcli" / "kinetics" / kinetics.FILES["x3d_xs"]
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"weights")
-    kept.with_suffix(".sha256").write_text(kinetics.sha256(kept))
+    kept.with_suffix(".sha256").write_text(kinetics.sha256(kept), encoding="utf-8")
     monkeypatch.setattr(kinetics, "cache_folder", lambda name: None)  # what a read-only folder gives; root writes any
     assert kinetics.fetch("x3d_xs") == kept
     elsewhere = kinetics.weights_folder()

@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two readable videos and two bad ones."""
     folder = tmp_path_factory.mktemp("videos")
     shutil.copy(SAMPLE, folder / "a squat.mp4")
-    (folder / "broken.mp4").write_text("no video")
+    (folder / "broken.mp4").write_text("no video", encoding="utf-8")
     shutil.copy(SAMPLE, folder / "z.mp4")
     return folder
 

@@ -42,7 +42,7 @@ def clips(tmp_path: Path) -> Path:
                 path = folder / name / f"person{chr(97 + person)} {name}_{part}.mp4"
                 film(path, kind * 100 + person * 10 + part)
     shutil.copy(folder / "squat" / "persona squat_0.mp4", folder / "squat" / "download.mp4")
-    (folder / "squat" / "list.csv").write_text("a,b")
+    (folder / "squat" / "list.csv").write_text("a,b", encoding="utf-8")
     return folder
 
 
@@ -80,7 +80,8 @@ def test_the_recording_is_named_by_a_pattern_or_a_table(clips: Path, tmp_path: P
     assert len({clip.group for clip in found}) == 10
     table = tmp_path / "labels.tsv"
     table.write_text(
-        "file\tclass\tgroup\n" + "".join(f"{clip.path.relative_to(clips)}\tsquat\tone\n" for clip in found[:4])
+        "file\tclass\tgroup\n" + "".join(f"{clip.path.relative_to(clips)}\tsquat\tone\n" for clip in found[:4]),
+        encoding="utf-8",
     )
     found, _ = read_clips(clips, labels=table)
     assert {(clip.name, clip.group) for clip in found} == {("squat", "one")}

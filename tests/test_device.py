@@ -55,7 +55,7 @@ def test_the_quicker_device_is_chosen_and_the_reason_told(
 
 
 def test_a_driver_is_found_by_its_file(tmp_path: Path) -> None:
-    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module\n")
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module\n", encoding="utf-8")
     assert not Machine.here([tmp_path / "absent"]).driver
     assert Machine.here([tmp_path / "absent", tmp_path / "version"]).driver
     assert Machine.here([tmp_path / "version"]).cores == min(len(os.sched_getaffinity(0)), 8)
@@ -119,5 +119,5 @@ def test_the_work_is_the_part_that_is_read(poses: Path) -> None:
     tracks = [sequence.track for sequence in load_sequences(poses, "dev")]
     assert total_s(poses, split="dev") == pytest.approx(sum(float(t.times_s[-1] - t.times_s[0]) for t in tracks))
     labelled = poses.parent / "one.tsv"
-    labelled.write_text("file\tclass\nsquat.mp4\tsquat\nabsent.mp4\tsquat\n")
+    labelled.write_text("file\tclass\nsquat.mp4\tsquat\nabsent.mp4\tsquat\n", encoding="utf-8")
     assert total_s(ROOT / "samples", labels=labelled) == pytest.approx(5.3, abs=0.1)

@@ -36,7 +36,7 @@ def doctor(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> 
 def without(name: str, folder: Path, error: str = "ImportError") -> dict[str, str]:
     """An environment in which a library does not load."""
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.py").write_text(f'raise {error}("{name} does not load")\n')
+    (folder / f"{name}.py").write_text(f'raise {error}("{name} does not load")\n', encoding="utf-8")
     return {"PYTHONPATH": str(folder)}
 
 
@@ -89,7 +89,7 @@ def test_the_table_shows_the_command_for_this_platform(tmp_path: Path):
 
 
 def test_a_command_is_one_line_in_a_narrow_terminal_so_that_it_can_be_copied(tmp_path: Path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     _, screen = in_terminal("doctor", "--sessions", "file/below", cwd=tmp_path, columns=44, env=NO_DISPLAY)
     assert f"  Try: {remedy.SESSIONS.here}" in [
         re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in screen.split("\r\n")
@@ -108,7 +108,7 @@ def test_it_says_no_where_analyze_fails(tmp_path: Path):
 
 
 def test_a_session_folder_that_cannot_be_written_is_broken(tmp_path: Path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     code, found = doctor("--sessions", "file/below", cwd=tmp_path)
     assert code == 1
     assert found["Sessions"]["verdict"] == "broken"
@@ -132,13 +132,15 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=LIMIT_S)
     python = folder / "bin" / "python"
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    (packages / "here.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    (packages / "here.pth").write_text(
+        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", encoding="utf-8"
+    )
     old = [python, "-m", "pip", "install", "--quiet", "--no-deps", "pillow==10.3.0", "rich==13.6.0"]
     done = subprocess.run(old, capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=False)
     if done.returncode:
         pytest.skip(f"needs a package index: {done.stderr[-200:]}")
     (packages / "av").mkdir()
-    (packages / "av" / "__init__.py").write_text("from av.nothing import here\n")
+    (packages / "av" / "__init__.py").write_text("from av.nothing import here\n", encoding="utf-8")
     return python
 
 
@@ -182,7 +184,7 @@ def test_the_command_that_doctor_prints_mends_what_it_found(broken: Path, tmp_pa
 def test_an_opencv_that_does_not_load_is_named_with_what_mends_it(tmp_path: Path, fails: str, remedy: str):
     libraries = tmp_path / "libraries"
     libraries.mkdir()
-    (libraries / "cv2.py").write_text(f"raise {fails}\n")
+    (libraries / "cv2.py").write_text(f"raise {fails}\n", encoding="utf-8")
     code, found = doctor(cwd=tmp_path, env={"PYTHONPATH": str(libraries)})
     assert code == 0
     assert found["OpenCV"]["verdict"] == "limited"
@@ -202,7 +204,7 @@ def test_what_only_recording_needs_does_not_change_the_exit_code(tmp_path: Path)
 @pytest.mark.skipif(not find_library("portaudio"), reason="needs PortAudio: sudo apt install libportaudio2")
 def test_an_audio_output_is_found(tmp_path: Path):
     config = tmp_path / "asound.conf"
-    config.write_text("pcm.!default { type null }\nctl.!default { type null }\n")
+    config.write_text("pcm.!default { type null }\nctl.!default { type null }\n", encoding="utf-8")
     _, found = doctor(cwd=tmp_path, env={"ALSA_CONFIG_PATH": str(config)})
     assert found["Audio output"]["verdict"] == "ok"
     assert "default" in found["Audio output"]["found"]

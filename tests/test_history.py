@@ -77,7 +77,7 @@ def stored(folder: Path, *ages: timedelta, name: str = "squat") -> list[Session]
         path = folder / f"{stamp}-{session.path.name.split('Z-', 1)[1]}"
         fields = session.to_json() | {"created": created.isoformat()}
         session.path.unlink()
-        path.write_text(json.dumps(fields))
+        path.write_text(json.dumps(fields), encoding="utf-8")
         sessions.append(replace(session, created=created, path=path, fields=fields))
     return sessions
 
@@ -169,8 +169,8 @@ def test_a_damaged_session_is_set_aside_told_once_and_kept(kind: str, tmp_path: 
 def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
     aside = tmp_path / f"{session.path.name}.unreadable"
-    aside.write_text("older damage")
-    session.path.write_text("newer damage")
+    aside.write_text("older damage", encoding="utf-8")
+    session.path.write_text("newer damage", encoding="utf-8")
     assert list(SessionStore(tmp_path).sessions()) == []
     assert aside.read_text(encoding="utf-8") == "older damage"
     assert sorted(path.read_text(encoding="utf-8") for path in tmp_path.iterdir()) == ["newer damage", "older damage"]
@@ -181,8 +181,8 @@ def test_files_of_other_programs_and_newer_versions_stay_untouched(tmp_path: Pat
     newer = session.path.read_text(encoding="utf-8").replace(
         f'"schema": {SCHEMA_WITHOUT_HOLDS}', f'"schema": {SCHEMA + 1}', 1
     )
-    session.path.write_text(newer)
-    (tmp_path / "package.json").write_text("{ not ours")
+    session.path.write_text(newer, encoding="utf-8")
+    (tmp_path / "package.json").write_text("{ not ours", encoding="utf-8")
     done = fitcli("history", "--sessions", tmp_path, cwd=tmp_path)
     assert done.returncode == 0
     assert "newer" in done.stderr
@@ -194,7 +194,7 @@ def test_fields_that_a_later_version_adds_do_no_harm(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
     fields = json.loads(session.path.read_text(encoding="utf-8")) | {"mood": "great"}
     fields["analysis"]["heartbeats"] = [60, 61]
-    session.path.write_text(json.dumps(fields))
+    session.path.write_text(json.dumps(fields), encoding="utf-8")
     assert [each.id for each in SessionStore(tmp_path).sessions()] == [session.id]
 
 
@@ -209,7 +209,7 @@ def first_schema(session: Session) -> dict[str, Any]:
 def test_sessions_of_the_first_schema_are_read_shown_and_drawn(tmp_path: Path) -> None:
     (session,) = stored(tmp_path, timedelta(0))
     old = json.dumps(first_schema(session))
-    session.path.write_text(old)
+    session.path.write_text(old, encoding="utf-8")
     (back,) = SessionStore(tmp_path).sessions()
     assert back.whole() == analysis()
     assert back.key_poses() == ()
@@ -270,7 +270,7 @@ def test_an_import_takes_what_is_a_session_and_tells_the_rest(tmp_path: Path) ->
     (session,) = stored(tmp_path / "old", timedelta(0))
     escaping = session.to_json() | {"id": "../../../evil"}
     lines = [json.dumps(session.to_json()), "[]", "nonsense", json.dumps(escaping)]
-    (tmp_path / "mixed.jsonl").write_text("\n".join(lines))
+    (tmp_path / "mixed.jsonl").write_text("\n".join(lines), encoding="utf-8")
     done = fitcli("history", "import", "mixed.jsonl", "--sessions", "new", cwd=tmp_path)
     assert done.returncode == 3
     assert "3 lines held no session (2, 3, 4)" in done.stderr

@@ -68,10 +68,10 @@ class Place:
         )
 
     def nothing_ran(self) -> None:
-        assert not self.canary.exists(), self.canary.read_text()
+        assert not self.canary.exists(), self.canary.read_text(encoding="utf-8")
 
     def nothing_connected(self) -> None:
-        assert not self.sockets.exists(), self.sockets.read_text()[:3000]
+        assert not self.sockets.exists(), self.sockets.read_text(encoding="utf-8")[:3000]
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +80,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     made = Place(root / "videos", root / "canary", root / "sockets", root / "hook")
     made.folder.mkdir()
     made.hook.mkdir()
-    (made.hook / "sitecustomize.py").write_text(WATCH.format(file=str(made.sockets)))
+    (made.hook / "sitecustomize.py").write_text(WATCH.format(file=str(made.sockets)), encoding="utf-8")
     for name in NAMES:
-        (made.folder / f"{name}.py").write_text(CANARY.format(file=str(made.canary)))
+        (made.folder / f"{name}.py").write_text(CANARY.format(file=str(made.canary)), encoding="utf-8")
     return made
 
 
 def test_the_watch_sees_what_it_is_meant_to_see(place: Place) -> None:
     place.run(sys.executable, "-P", "-c", "import socket; socket.socket()")
-    assert "socket.__new__" in place.sockets.read_text()
+    assert "socket.__new__" in place.sockets.read_text(encoding="utf-8")
     place.run(sys.executable, "-c", "import wave")
-    assert "wave.py" in place.canary.read_text()
+    assert "wave.py" in place.canary.read_text(encoding="utf-8")
     place.canary.unlink()
 
 
@@ -128,7 +128,7 @@ def test_processes_that_train_together_and_runs_of_an_ablation_are_isolated_too(
             (tmp_path / "data" / split / exercise).mkdir(parents=True)
             make_video(tmp_path / "data" / split / exercise / "a.mp4", frames=25, rate_hz=10)
     weights = tmp_path / "weights.pyth"
-    weights.write_text("no weights: the run ends once the videos are decoded")
+    weights.write_text("no weights: the run ends once the videos are decoded", encoding="utf-8")
     ablate = ["ablate", tmp_path / "data", "--to", tmp_path / "ablation", "--table", "x3d", "--x3d", "x3d_xs"]
     done = place.run(FITCLI, *ablate, "--pretrained", weights)
     assert "no file of weights" in done.stderr

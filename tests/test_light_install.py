@@ -41,7 +41,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = re.split(r"[-.]", entry.name)[0]
         if name not in OPTIONAL and entry.suffix != ".pth" and "__editable__" not in entry.name:
             (packages / entry.name).symlink_to(entry)
-    (packages / "fitcli.pth").write_text(f"{ROOT}\n")
+    (packages / "fitcli.pth").write_text(f"{ROOT}\n", encoding="utf-8")
     return folder / "bin" / "python"
 
 
@@ -150,14 +150,14 @@ COMMAND = "from fitcli import remedy; print(remedy.install('torch'))"
 def command(folder: Path, origin: dict[str, Any] | None = None, path: str = "", pip: bool = True) -> str:
     """What installs the extra `torch` in an environment, whose fitcli came from `origin`, as PEP 610 records it."""
     packages = environment_at(folder)
-    (packages / "fitcli.pth").write_text(f"{ROOT}\n")
+    (packages / "fitcli.pth").write_text(f"{ROOT}\n", encoding="utf-8")
     record = packages / "fitcli-0.dist-info"
     record.mkdir()
-    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: fitcli\nVersion: 0\n")
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: fitcli\nVersion: 0\n", encoding="utf-8")
     if origin:
-        (record / "direct_url.json").write_text(json.dumps(origin))
+        (record / "direct_url.json").write_text(json.dumps(origin), encoding="utf-8")
     if pip:
-        (packages / "pip.py").write_text("")
+        (packages / "pip.py").write_text("", encoding="utf-8")
     done = subprocess.run(
         [folder / "bin" / "python", "-c", COMMAND],
         cwd=folder.parent,
@@ -173,7 +173,7 @@ def command(folder: Path, origin: dict[str, Any] | None = None, path: str = "", 
 def executable(path: Path) -> str:
     """Make a program that does nothing; returns its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n")
+    path.write_text("#!/bin/sh\n", encoding="utf-8")
     path.chmod(0o755)
     return os.fspath(path.parent)
 
@@ -185,7 +185,7 @@ def test_the_command_is_the_one_of_the_environment(tmp_path: Path) -> None:
     by_uv = command(tmp_path / "uv", path=executable(tmp_path / "tools" / "uv"), pip=False)
     assert by_uv == "uv pip install --python uv/bin/python 'fitcli[torch]'"
     (tmp_path / "fitcli-2").mkdir()
-    (tmp_path / "fitcli-2" / "pipx_metadata.json").write_text("{}")
+    (tmp_path / "fitcli-2" / "pipx_metadata.json").write_text("{}", encoding="utf-8")
     assert command(tmp_path / "fitcli-2") == "pipx runpip fitcli-2 install 'fitcli[torch]'"
 
 
@@ -208,7 +208,7 @@ def test_a_tool_of_uv_is_installed_again_from_where_it_came(
     tmp_path: Path, origin: dict[str, Any] | None, wanted: str
 ) -> None:
     (tmp_path / "tool").mkdir()
-    (tmp_path / "tool" / "uv-receipt.toml").write_text("[tool]\n")
+    (tmp_path / "tool" / "uv-receipt.toml").write_text("[tool]\n", encoding="utf-8")
     assert command(tmp_path / "tool", origin) == f"uv tool install {wanted}"
 
 

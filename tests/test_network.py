@@ -288,7 +288,7 @@ def test_a_folder_without_ensemble_file_gets_the_papers_weights(tmp_path: Path) 
 
 
 def test_a_damaged_ensemble_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "ensemble.json").write_text('{"members": [')
+    (tmp_path / "ensemble.json").write_text('{"members": [', encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"ensemble\.json"):
         EnsembleConfig.load(tmp_path)
 
@@ -311,7 +311,7 @@ def test_the_ensemble_names_every_member_it_was_told(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, tmp_path / "c")
     plain = json.loads((tmp_path / "c" / "ensemble.json").read_text(encoding="utf-8"))
     plain["members"] = plain["members"][:1]
-    (tmp_path / "c" / "ensemble.json").write_text(json.dumps(plain))
+    (tmp_path / "c" / "ensemble.json").write_text(json.dumps(plain), encoding="utf-8")
     assert len(Ensemble(tmp_path / "c", "cpu").runtimes) == 1
 
 

@@ -141,7 +141,7 @@ def test_a_name_that_cannot_be_right_is_a_usage_error(arguments: tuple[object, .
 def test_a_text_may_have_any_ending_that_names_no_other_format(name: str, here: Path) -> None:
     code, sentence = run("history", "export", name)
     assert code == 0, sentence
-    assert json.loads((here / name).read_text())["schema"]
+    assert json.loads((here / name).read_text(encoding="utf-8"))["schema"]
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def test_overwriting_is_asked_for(here: Path) -> None:
     (here / "link.html").symlink_to("page.html")
     assert run("history", "chart", "--html", "link.html", "--overwrite")[0] == 0
     assert (here / "link.html").is_symlink()
-    assert "<svg" in (here / "page.html").read_text()
+    assert "<svg" in (here / "page.html").read_text(encoding="utf-8")
     assert stat.S_IMODE((here / "page.html").stat().st_mode) == 0o640
     (here / "all.jsonl").write_bytes(PRECIOUS)
     assert run("history", "export", "all.jsonl", "--overwrite")[0] == 0
-    assert json.loads((here / "all.jsonl").read_text())["schema"]
+    assert json.loads((here / "all.jsonl").read_text(encoding="utf-8"))["schema"]
     assert not [path for path in here.iterdir() if path.name.startswith(".")]
 
 
@@ -217,12 +217,12 @@ def test_an_export_goes_through_pipes_and_comes_back_with_a_byte_order_mark(here
     assert (received.returncode, received.stdout) == (0, "1 session added, 0 here already.\n"), received.stderr
     assert contents(here / "new") == contents(here / "kept")
     assert run("history", "export", "./-")[0] == 0
-    assert (here / "-").read_text() == sent.stdout
+    assert (here / "-").read_text(encoding="utf-8") == sent.stdout
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_a_full_disk_behind_stdout_is_told(here: Path) -> None:
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
             [*COMMAND, "history", "export", "-", "--sessions", "kept"],
             cwd=here,
@@ -244,7 +244,7 @@ def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(os, "link", link)
         free, taken = (claim(tmp_path / f"{name}-{number}.html", HTML) for name in ("free", "taken"))
         free.write_text("whole")
-        assert free.path.read_text() == "whole"
+        assert free.path.read_text(encoding="utf-8") == "whole"
         with pytest.raises(StorageError, match="is there already"), taken.writing() as temporary:
             temporary.write_text("mine")
             taken.path.write_bytes(PRECIOUS)

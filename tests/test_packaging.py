@@ -17,14 +17,14 @@ from commandline import COMMAND, LIMIT_S, ROOT, SAMPLE, environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTORCH = {"torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics"}
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
 def pinned(name: str) -> list[Requirement]:
     """The requirements that a file in requirements/ pins."""
-    lines = (ROOT / "requirements" / name).read_text().splitlines()
+    lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
     return [Requirement(line.removesuffix("\\")) for line in lines if re.match(r"[a-z]", line)]
 
 
@@ -138,7 +138,7 @@ def test_the_pins_are_what_pyproject_asks_for(python: str) -> None:
 
 def test_the_pins_install_everywhere_and_say_nothing_about_where_from() -> None:
     for name in ("run.txt", "dev.txt", "build.txt"):
-        text = (ROOT / "requirements" / name).read_text()
+        text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
         assert "://" not in text
         assert not re.search(r"^-", text, re.MULTILINE), "no index, no options"
         assert text.count("==") >= len(pinned(name)) > 0
@@ -168,12 +168,14 @@ def test_classifiers_readme_and_the_python_that_is_required_agree() -> None:
     assert tuple(named) == PYTHONS
     assert all(python in required for python in PYTHONS)
     assert "3.10" not in required
-    assert f"Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}" in (ROOT / "README.md").read_text()
+    assert f"Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_docker_image_is_made_of_files_that_are_sent_to_its_builder() -> None:
-    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     sources = {source.rstrip("/") for line in copied for source in line.split()}
-    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    sent = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")
+    }
     assert sources == sent
     assert all((ROOT / source).exists() for source in sources)

@@ -379,7 +379,7 @@ PROBE = """<body style="margin:0"><iframe id="page" src="{page}" style="border:0
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_a_phone_and_a_desk(drawn: Drawn, width: int) -> None:
     probe = drawn.folder / f"probe-{width}.html"
-    probe.write_text(PROBE.format(page="page.html", width=width))
+    probe.write_text(PROBE.format(page="page.html", width=width), encoding="utf-8")
     done = subprocess.run(
         [
             str(CHROMIUM),

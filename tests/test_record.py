@@ -18,7 +18,7 @@ import pytest
 from commandline import COMMAND, LIMIT_S, SAMPLE, environment, fitcli
 from conftest import Screen, near
 
-from fitcli.video import VideoWriter, probe
+from fitcli.video import VideoWriter, frames, probe
 
 resource = pytest.importorskip("resource", reason="limits what a POSIX process may do")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals")
@@ -186,7 +186,7 @@ def test_a_terminal_that_is_too_small_gets_plain_lines(tmp_path: Path):
 
 
 def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
-    (tmp_path / "set.mp4").write_text("precious")
+    (tmp_path / "set.mp4").write_text("precious", encoding="utf-8")
     done = fitcli(*QUICK, "--keep-video", "set.mp4", cwd=tmp_path)
     assert done.returncode == 8
     assert "set.mp4 is there already" in done.stderr
@@ -209,7 +209,7 @@ def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
     left, fresh = tmp_path / "kept" / ".recording-old", tmp_path / "kept" / ".recording-new"
     for folder in (left, fresh):
         folder.mkdir(parents=True)
-        (folder / "set-1.mp4").write_text("private")
+        (folder / "set-1.mp4").write_text("private", encoding="utf-8")
     os.utime(left, (time.time() - 90_000,) * 2)
     fitcli("record", "--camera", "nothing.mp4", "--sessions", "kept", cwd=tmp_path)
     assert not left.exists()
@@ -228,7 +228,7 @@ def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
     ],
 )
 def test_what_cannot_be_recorded_costs_one_sentence(tmp_path: Path, arguments: tuple, code: int, words: str):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     done = fitcli("record", *arguments, cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == code
     assert words in done.stderr
@@ -271,16 +271,22 @@ def test_the_advice_is_spoken_to_a_file(tmp_path: Path):
 def test_sound_that_is_missing_costs_one_line_and_no_exit_code(tmp_path: Path):
     libraries = tmp_path / "libraries"
     libraries.mkdir()
-    (libraries / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
-    (libraries / "pyttsx3.py").write_text('raise RuntimeError("eSpeak is not installed")\n')
+    (libraries / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n', encoding="utf-8")
+    (libraries / "pyttsx3.py").write_text('raise RuntimeError("eSpeak is not installed")\n', encoding="utf-8")
     done = fitcli(*QUICK, "--duration", "1", "--no-save", "--voice", cwd=tmp_path, env={"PYTHONPATH": str(libraries)})
     assert done.returncode == 0, done.stderr
     assert sum("No sound" in line for line in done.stderr.splitlines()) == 1
 
 
 def test_the_preview_is_shown_on_a_display(tmp_path: Path, screen: Screen):
+    camera = tmp_path / "camera.mp4"
+    pictures = list(frames(SAMPLE))
+    with VideoWriter(camera, pictures[0].image.shape[1], pictures[0].image.shape[0]) as writer:
+        for start_s in range(0, 60, 6):  # as long as a slow machine needs to open a window
+            for picture in pictures:
+                writer.write(picture.image, start_s + picture.time_s)
     terminal = Terminal(
-        "record", "--camera", SAMPLE, "--countdown", "1", "--no-save", cwd=tmp_path, env={"DISPLAY": screen.display}
+        "record", "--camera", camera, "--countdown", "1", "--no-save", cwd=tmp_path, env={"DISPLAY": screen.display}
     )
     terminal.wait_for("Recording")
     orange = 0
@@ -288,7 +294,7 @@ def test_the_preview_is_shown_on_a_display(tmp_path: Path, screen: Screen):
     while orange < 50 and "Analysing" not in terminal.sent and time.monotonic() < deadline_s:
         orange = max(orange, int(near(screen.pixels(), (255, 167, 38)).sum()))
         time.sleep(0.05)
-    time.sleep(2)
+    time.sleep(2)  # long enough for a movement to be looked for
     terminal.press("q")
     assert terminal.end() == 0, terminal.sent
     assert "No preview" not in terminal.sent

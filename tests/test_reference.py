@@ -133,7 +133,7 @@ def test_half_precision_and_conversion_change_probabilities_by_less_than_a_hundr
 def test_a_converted_network_needs_no_torch_and_no_trust_again(
     written: Written, muscles_alone: dict[str, Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "torch.py").write_text("raise ImportError('torch was imported')")
+    (tmp_path / "torch.py").write_text("raise ImportError('torch was imported')", encoding="utf-8")
     done = fitcli(
         "analyze", SAMPLE, "--checkpoints", written.muscles, "--no-save", "--reference-scores", "--json",
         cwd=tmp_path, env={**written.cache, "PYTHONPATH": str(tmp_path)},

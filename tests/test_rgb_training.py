@@ -66,7 +66,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, split in enumerate(("train", "train", "val", "test")):
             film(root / split / name / f"p{number}{suffixes.pop() if suffixes else '.mp4'}", colour, speed, number)
     (root / "train" / "squat" / "broken.mp4").write_bytes(b"no video at all")
-    (root / "train" / "squat" / "notes.txt").write_text("a note")
+    (root / "train" / "squat" / "notes.txt").write_text("a note", encoding="utf-8")
     (root / "train" / "zumba").mkdir()
     shutil.copy(next((root / "train" / "squat").glob("p0*")), root / "train" / "zumba" / "dance.mp4")
     (root / "train" / "loose.mp4").write_bytes(b"")

@@ -120,7 +120,7 @@ def test_evaluate_measures_what_a_fold_left_out_in_a_narrow_terminal(poses: Path
 def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: Path) -> None:
     (tmp_path / "squat").mkdir()
     shutil.copy(Path("samples/squat.mp4"), tmp_path / "squat")
-    (tmp_path / "squat" / "broken.mp4").write_text("no video")
+    (tmp_path / "squat" / "broken.mp4").write_text("no video", encoding="utf-8")
     done = subprocess.run(
         fitcli("evaluate", tmp_path, "--json", "--confusion", tmp_path / "c.png"), capture_output=True, encoding="utf-8"
     )
@@ -156,7 +156,9 @@ def test_labels_follow_the_catalogue_and_leave_the_unknown_open(poses: Path) -> 
 
 def test_the_table_of_movements_names_clips_by_the_longer_list(poses: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(poses, tmp_path / "poses")
-    (folder / "movements.tsv").write_text("id\tmovement\nclip24\tplank\nclip25\tleg curl\nclip0\tambiguous\n")
+    (folder / "movements.tsv").write_text(
+        "id\tmovement\nclip24\tplank\nclip25\tleg curl\nclip0\tambiguous\n", encoding="utf-8"
+    )
     named = {s.id: s.labels.exercise for s in load_sequences(folder)}
     assert (named["clip24"], named["clip25"], named["clip0"]) == ("plank", OTHER, None)
     assert named["clip3"] == {s.id: s.labels.exercise for s in load_sequences(poses)}["clip3"]
@@ -178,8 +180,10 @@ def test_equal_landmarks_under_two_ids_are_reported(poses: Path, tmp_path: Path)
     assert "none of them listed twice" in clean.stderr
     folder = shutil.copytree(poses, tmp_path / "poses")
     table = folder / "clips.tsv"
-    lines = table.read_text().splitlines()
-    table.write_text("\n".join([*lines, lines[1].replace("clip0", "again").replace("squat", "other")]) + "\n")
+    lines = table.read_text(encoding="utf-8").splitlines()
+    table.write_text(
+        "\n".join([*lines, lines[1].replace("clip0", "again").replace("squat", "other")]) + "\n", encoding="utf-8"
+    )
     done = subprocess.run(
         fitcli("dataset", "check", folder), capture_output=True, encoding="utf-8", env={**os.environ, "COLUMNS": "200"}
     )
@@ -220,14 +224,14 @@ def test_no_series_is_on_both_sides_of_a_fold(poses: Path) -> None:
 def test_a_clip_that_is_listed_twice_is_on_one_side_of_a_fold(poses: Path, tmp_path: Path) -> None:
     shutil.copytree(poses, tmp_path / "poses")
     table = tmp_path / "poses" / "clips.tsv"
-    header, *rows = table.read_text().splitlines()
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
     names = header.split("\t")
     copies = []
     for row in rows:
         cells = dict(zip(names, row.split("\t"), strict=True))
         cells |= {"id": f"copy of {cells['id']}", "series": f"copied {cells['series']}", "exercise": "ambiguous"}
         copies.append("\t".join(cells[name] for name in names))
-    table.write_text("\n".join([header, *rows, *copies, ""]))
+    table.write_text("\n".join([header, *rows, *copies, ""]), encoding="utf-8")
     twice = load_sequences(tmp_path / "poses", "train")
     parted = 0
     for k in range(3):

@@ -277,7 +277,7 @@ def empty(path: Path, _: MakeVideo) -> None:
 
 
 def text(path: Path, _: MakeVideo) -> None:
-    path.write_text("Monday: squats, 3 x 12.\n" * 100)
+    path.write_text("Monday: squats, 3 x 12.\n" * 100, encoding="utf-8")
 
 
 def noise(path: Path, _: MakeVideo) -> None:
@@ -307,7 +307,7 @@ def no_frames(path: Path, make_video: MakeVideo) -> None:
 
 def playlist(path: Path, make_video: MakeVideo) -> None:
     make_video(path.parent / "other.mp4")
-    path.write_text("ffconcat version 1.0\nfile other.mp4\n")
+    path.write_text("ffconcat version 1.0\nfile other.mp4\n", encoding="utf-8")
 
 
 def folder(path: Path, _: MakeVideo) -> None:
@@ -403,7 +403,7 @@ def test_a_song_with_a_cover_picture_is_no_video(tmp_path: Path) -> None:
 
 def test_a_text_file_under_its_own_name_is_not_drawn_as_a_film(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
-    path.write_text("Monday: squats, 3 x 12.\n" * 100)
+    path.write_text("Monday: squats, 3 x 12.\n" * 100, encoding="utf-8")
     with pytest.raises(InvalidVideoError, match="is no video"):
         probe(path)
 
@@ -540,10 +540,10 @@ def test_a_full_disk_is_said_and_leaves_no_broken_file(lasting: bool, tmp_path: 
 
 def test_a_recording_takes_no_name_that_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "set.mp4"
-    path.write_text("precious")
+    path.write_text("precious", encoding="utf-8")
     with pytest.raises(StorageError, match="is there already"):
         VideoWriter(path, 64, 64, lasting=True)
-    assert path.read_text() == "precious"
+    assert path.read_text(encoding="utf-8") == "precious"
 
 
 def test_importing_the_room_costs_no_decoder() -> None:

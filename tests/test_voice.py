@@ -64,7 +64,7 @@ def replace_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def replace(name: str, source: str) -> None:
         folder = tmp_path / "libraries"
         folder.mkdir(exist_ok=True)
-        (folder / f"{name}.py").write_text(source)
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", str(folder))
 
     return replace
@@ -80,7 +80,8 @@ def sound_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         kind = "raw" if target else "wav"
         config.write_text(
             f'pcm.!default {{ type file file "{target or heard}" format {kind} slave.pcm {{ type null }} }}\n'
-            "ctl.!default { type null }\n"
+            "ctl.!default { type null }\n",
+            encoding="utf-8",
         )
         monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
         return heard
@@ -248,7 +249,7 @@ def test_a_sound_system_that_crashes_or_has_no_device_is_told(tmp_path: Path, mo
     config = tmp_path / "asound.conf"
     monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))  # not there: ALSA or PortAudio ends the process
     assert find_output().trouble in ("crashed", "no_output")
-    config.write_text("pcm.!default { type hw card 99 }\n")
+    config.write_text("pcm.!default { type hw card 99 }\n", encoding="utf-8")
     assert find_output().trouble == "no_output"
 
 
@@ -278,7 +279,7 @@ def test_a_number_is_said_at_once_and_a_short_tone_stands_in_until_it_can_be(sou
 @needs_espeak
 def test_a_number_never_cuts_off_a_sentence_and_is_not_said_late(sound_system, tmp_path: Path):
     listener = tmp_path / "listen.py"
-    listener.write_text(LISTENER_IN_REAL_TIME)
+    listener.write_text(LISTENER_IN_REAL_TIME, encoding="utf-8")
     played = tmp_path / "played.raw"
     sound_system(f"|{sys.executable} {listener} {played}")
     sentence = "Keep your upper arms still beside your body and let only the elbows bend."

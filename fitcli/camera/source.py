@@ -220,7 +220,8 @@ def _holder(device: Path) -> str | None:
     for handle in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if handle.parts[2] != str(os.getpid()) and handle.readlink() == device:
-                return f"{Path('/proc', handle.parts[2], 'comm').read_text().strip()} (process {handle.parts[2]})"
+                name = Path("/proc", handle.parts[2], "comm").read_text(encoding="utf-8").strip()
+                return f"{name} (process {handle.parts[2]})"
         except OSError:  # another user's process, or one that just ended
             continue
     return None

@@ -164,7 +164,7 @@ def automatic_precision(device: str = "auto") -> Precision:
 
 def _cpu_flags() -> str:
     listing = Path("/proc/cpuinfo")
-    return listing.read_text() if listing.exists() else ""
+    return listing.read_text(encoding="utf-8") if listing.exists() else ""
 
 
 class LoaderWatch(Callback):

@@ -44,7 +44,7 @@ def main() -> None:
             )
         number += 1
     answer = {"mediapipe": mediapipe.__version__, "file": SAMPLE.name, "frames": found}
-    (HERE / "mediapipe_landmarks.json").write_text(json.dumps(answer, separators=(",", ":")) + "\n")
+    (HERE / "mediapipe_landmarks.json").write_text(json.dumps(answer, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
