@@ -11,7 +11,7 @@ COPY requirements/ requirements/
 RUN python -m venv /opt/fitcli \
     && /opt/fitcli/bin/pip install --no-cache-dir --require-hashes --requirement requirements/build.txt \
     && /opt/fitcli/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements/run.txt
-COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY pyproject.toml setup.py README.md LICENSE NOTICE ./
 COPY checkpoints/ checkpoints/
 COPY fitcli/ fitcli/
 RUN /opt/fitcli/bin/pip install --no-cache-dir --no-deps --no-build-isolation .

@@ -8,12 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitcli.version import __version__
+
 if TYPE_CHECKING:
     from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
     from fitcli.catalog import Catalog, Exercise, catalog
     from fitcli.errors import FitcliError
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Analysis",
@@ -72,7 +73,7 @@ def analyze(
     """
     # Both rooms load the engines, which takes a good part of a second.
     from fitcli.analysis import analyze_video
-    from fitcli.coach import coach
+    from fitcli.coaching.advice import coach
 
     return coach(
         analyze_video(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fitcli import remedy
 from fitcli.cache import cache_path, temporary_folder, try_writing
 from fitcli.errors import CameraError, FitcliError, MissingTorchError
-from fitcli.history import sessions_folder
+from fitcli.history.store import sessions_folder
 from fitcli.remedy import Remedy
 
 if TYPE_CHECKING:

@@ -19,6 +19,12 @@ class OutputNameError(FitcliError):
     exit_code = 2
 
 
+class BatchError(FitcliError):
+    """A training batch cannot be dealt out evenly to the processes that share it."""
+
+    exit_code = 2
+
+
 class MissingInputError(FitcliError):
     """The file or folder is not there, or the folder holds no video."""
 
@@ -69,3 +75,13 @@ class MissingTrainingError(FitcliError):
     """A package of the extra `train` is not installed."""
 
     exit_code = 10
+
+
+class DownloadError(FitcliError):
+    """A file cannot be fetched, or its contents are not what the server announced."""
+
+    exit_code = 11
+
+
+LEAKS_CODE = 12
+"""`fitcli dataset check` found clips that leak from one part into another. The check itself did not fail."""

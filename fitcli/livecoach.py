@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fitcli.analysis import ExerciseScore
-from fitcli.coach import SURE_OF_EXERCISE
-from fitcli.cues import newest_cue
+from fitcli.coaching.advice import SURE_OF_EXERCISE
+from fitcli.coaching.form import newest_cue
 from fitcli.errors import CheckpointError
 from fitcli.motion import ExerciseSet, LiveCount, LiveCounter, Repetition, cadence_per_min
 from fitcli.pose.blazepose import PoseSample

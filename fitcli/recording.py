@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 from fitcli.camera import Camera, CameraFrame, Newest, Recorder, Recording
+from fitcli.coaching.framing import framing_advice
 from fitcli.errors import CameraError
-from fitcli.framing import framing_advice
 from fitcli.livecoach import Coaching, LiveCoach, Recogniser
 from fitcli.pose.blazepose import PoseSample
 

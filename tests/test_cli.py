@@ -16,7 +16,7 @@ from conftest import MakeVideo
 
 import fitcli as library
 from fitcli.catalog import Classes, catalog
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble
 from fitcli.video import VideoWriter, frames, probe

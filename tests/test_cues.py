@@ -11,8 +11,8 @@ import pytest
 
 from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, Status, WindowScore
 from fitcli.catalog import catalog
-from fitcli.coach import coach
-from fitcli.cues import advice, judge
+from fitcli.coaching.advice import coach
+from fitcli.coaching.form import advice, judge
 from fitcli.motion import CueFinding, ExerciseSet, count_repetitions
 from fitcli.motion.body import resample
 from fitcli.motion.posture import CUE_MEASURES

@@ -14,7 +14,7 @@ from commandline import LIMIT_S, ROOT, environment
 from rich.console import Console
 
 from fitcli.analysis import Analysis, Status, Timings, part_s
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from fitcli.network.device import Choice, Machine, Work, choose
 from fitcli.report import terminal
 from fitcli.training.evaluate import total_s

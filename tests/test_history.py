@@ -19,9 +19,9 @@ from commandline import LIMIT_S, environment, fitcli
 from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
 from fitcli.catalog import catalog
 from fitcli.errors import StorageError
-from fitcli.history import SCHEMA, SCHEMA_WITHOUT_HOLDS, Session, SessionStore
+from fitcli.history.progress import training_progress
+from fitcli.history.store import SCHEMA, SCHEMA_WITHOUT_HOLDS, Session, SessionStore
 from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
-from fitcli.progress import training_progress
 
 SET = ExerciseSet(
     exercise="squat",
@@ -499,7 +499,7 @@ def test_many_processes_may_store_at_once(tmp_path: Path) -> None:
     code = """
 import sys, pathlib
 from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from test_history import analysis
 for _ in range(25):
     SessionStore(pathlib.Path(sys.argv[1])).save(analysis())
@@ -518,7 +518,7 @@ def test_a_write_that_fails_half_way_leaves_the_store_as_it_was(tmp_path: Path) 
 import pathlib, resource, sys
 from fitcli.errors import StorageError
 from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from test_history import analysis
 resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
 try:

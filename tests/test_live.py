@@ -18,7 +18,7 @@ from rich.console import Console
 from fitcli.analysis import ExerciseScore
 from fitcli.camera import CameraFrame, Window, display_trouble, window_opens
 from fitcli.cli.stage import Cues
-from fitcli.framing import NOBODY, framing_advice
+from fitcli.coaching.framing import NOBODY, framing_advice
 from fitcli.livecoach import Coaching, SetSummary
 from fitcli.motion import Repetition
 from fitcli.pose.track import LANDMARKS

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from fitcli.analysis import Analysis, ExerciseScore, Status
 from fitcli.cli import app
 from fitcli.errors import FitcliError, OutputNameError, StorageError
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from fitcli.outputs import HTML, JSON_LINES, MP4, WAV, Output, check_distinct, claim, identities
 from fitcli.training.split import Assignment, Clip, write
 from fitcli.video import VideoWriter, frames

@@ -25,8 +25,8 @@ from PIL import Image
 
 from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, Status
 from fitcli.catalog import catalog
-from fitcli.history import SessionStore
-from fitcli.keypose import TURN
+from fitcli.history.key_poses import TURN
+from fitcli.history.store import SessionStore
 from fitcli.motion import CueFinding, Curve, ExerciseSet
 from fitcli.report.annotated import annotate
 from fitcli.report.body_map import body_map, heat, raster

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings
 from fitcli.catalog import catalog
-from fitcli.coach import coach
+from fitcli.coaching.advice import coach
 from fitcli.motion import Curve, ExerciseSet, Repetition
 from fitcli.report import terminal
 from fitcli.report.body_map import heat

@@ -26,13 +26,13 @@ import torch
 from commandline import SAMPLE, environment
 from pytorchvideo.models.x3d import create_x3d
 
-from fitcli.errors import CheckpointError
+from fitcli.errors import BatchError, CheckpointError
 from fitcli.network.builders import build
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fitcli.network.spec import rgb_spec
 from fitcli.training import kinetics
 from fitcli.training.clips import MiddleClips, cache_side, random_clip
-from fitcli.training.draws import BatchError, SeededDraws, Share
+from fitcli.training.draws import SeededDraws, Share
 from fitcli.training.frames import FrameCache
 from fitcli.training.pretrained import load_published, load_start
 from fitcli.training.rgb_module import RgbModule, RgbRecipe

@@ -18,7 +18,7 @@ from PIL import Image as PillowImage
 
 import fitcli as library
 from fitcli.analysis import WELL_FOUND, watch
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from fitcli.pose.blazepose import BlazePose
 from fitcli.pose.shape import LOOKS, Spread, picture_stretch
 from fitcli.report.skeleton import JOINT_LANDMARKS, VISIBLE

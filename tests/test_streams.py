@@ -26,7 +26,7 @@ from PIL import Image as PillowImage
 import fitcli as library
 from fitcli.analysis import Analysis
 from fitcli.errors import InvalidVideoError
-from fitcli.history import SessionStore
+from fitcli.history.store import SessionStore
 from fitcli.motion import LiveCounter, WindowLabel, find_sets
 from fitcli.pose.track import PoseTrack
 from fitcli.report.annotated import annotate, landmarks_at

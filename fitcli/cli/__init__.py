@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-import fitcli
 from fitcli.cli import checkpoints, dataset, history
 from fitcli.cli.ablate import ablate
 from fitcli.cli.analyze import analyze
@@ -22,6 +21,7 @@ from fitcli.cli.exercises import exercises
 from fitcli.cli.record import record
 from fitcli.cli.train import train
 from fitcli.isolation import isolate_children
+from fitcli.version import __version__
 
 app = typer.Typer(
     name="fitcli",
@@ -44,7 +44,7 @@ app.add_typer(checkpoints.app, name="checkpoints")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"fitcli {fitcli.__version__}")
+        typer.echo(f"fitcli {__version__}")
         raise typer.Exit
 
 

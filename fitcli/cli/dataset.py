@@ -10,6 +10,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, progress, stdout
+from fitcli.errors import LEAKS_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from fitcli.training.videos import LeftOut
 
 app = typer.Typer(help="Make and check data sets for training on videos.", no_args_is_help=True)
-
-LEAKS_CODE = 12
-"""Exit code of a data set with leaks, for scripts that must not train on one."""
 
 SHOWN = 12
 """Leaks and files that are listed; of more, the number."""

@@ -18,8 +18,8 @@ import typer
 from fitcli.catalog import catalog
 from fitcli.cli import history_files, history_pages, options
 from fitcli.cli.console import stdout
-from fitcli.history import Session, SessionStore, sessions_folder
-from fitcli.progress import training_progress
+from fitcli.history.progress import training_progress
+from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.report import past, terminal
 
 app = typer.Typer(invoke_without_command=True)

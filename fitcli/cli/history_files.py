@@ -13,7 +13,7 @@ from fitcli.cli import options
 from fitcli.cli.console import note, stdout
 from fitcli.cli.options import STREAM
 from fitcli.errors import MissingInputError, StorageError
-from fitcli.history import Session, SessionStore, sessions_folder
+from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.outputs import JSON_LINES, claim, identities
 from fitcli.report import terminal
 from fitcli.report.amounts import plural

@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from fitcli.cli.pictures import Pictures, tell_pictures
-from fitcli.history import Session, SessionStore
+from fitcli.history.progress import TrainingProgress
+from fitcli.history.store import Session, SessionStore
 from fitcli.outputs import HTML, Output, claim, identities
-from fitcli.progress import TrainingProgress
 
 
 def claim_page(to: Path, store: SessionStore, *, overwrite: bool) -> Output:

@@ -15,7 +15,7 @@ from fitcli.analysis import Analysis
 from fitcli.cli import options
 from fitcli.cli.console import complain, progress, stdout
 from fitcli.errors import FitcliError, StorageError
-from fitcli.history import Session
+from fitcli.history.store import Session
 from fitcli.interrupt import interruptible
 from fitcli.outputs import HTML, MP4, FileFormat, Identity, Output, claim, make_folder
 from fitcli.report.terminal import printable, short_path
@@ -172,7 +172,7 @@ def _draw_report(
     weight_kg: float | None,
     note: str,
 ) -> None:
-    from fitcli.keypose import key_poses, picture_moment
+    from fitcli.history.key_poses import key_poses, picture_moment
     from fitcli.report.html import Remembered, report_page  # Jinja2
 
     with interruptible():

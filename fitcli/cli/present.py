@@ -12,7 +12,7 @@ from fitcli.analysis import Analysis, Status
 from fitcli.cli.console import complain, note, stdout
 from fitcli.cli.pictures import NO_PICTURES, Pictures, draw_pictures, tell_pictures
 from fitcli.errors import StorageError
-from fitcli.history import Session, SessionStore, sessions_folder
+from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.outputs import Output
 from fitcli.report import terminal
 from fitcli.report.amounts import total

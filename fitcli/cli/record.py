@@ -29,7 +29,7 @@ from fitcli.cli.console import note as tell
 from fitcli.cli.pictures import NO_PICTURES, Pictures, Report, SaveVideo, Target, plan_pictures
 from fitcli.cli.present import Presentation, present, speak
 from fitcli.errors import FitcliError, InvalidVideoError, StorageError
-from fitcli.history import sessions_folder
+from fitcli.history.store import sessions_folder
 from fitcli.outputs import HTML, MP4, WAV, FileFormat, Identity, Output, check_distinct, claim, identities
 
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
@@ -283,7 +283,7 @@ class _Engine:
 
     def of_track(self, track: PoseTrack, name: str) -> Analysis:
         from fitcli.analysis import analyze_track  # the engines
-        from fitcli.coach import coach
+        from fitcli.coaching.advice import coach
 
         return coach(
             analyze_track(

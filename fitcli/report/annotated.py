@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fitcli import interrupt
 from fitcli.analysis import Analysis, Status
-from fitcli.keypose import KeyPose
+from fitcli.history.key_poses import KeyPose
 from fitcli.motion import ExerciseSet
 from fitcli.motion.measures import SIDES, angle_deg
 from fitcli.pose.track import FloatArray, PoseTrack

@@ -14,16 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fitcli
 from fitcli.analysis import Analysis, Status
 from fitcli.catalog import catalog
-from fitcli.coach import WORKS
-from fitcli.keypose import START, TURN, KeyPose
-from fitcli.progress import Reached, TrainingProgress, one_repetition_max_kg
+from fitcli.coaching.advice import WORKS
+from fitcli.history.key_poses import START, TURN, KeyPose
+from fitcli.history.progress import Reached, TrainingProgress, one_repetition_max_kg
 from fitcli.report.amounts import counts_repetitions, plural, seconds
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
 from fitcli.report.terminal import clock, kilograms, length, part_seen, percent, printable, title, undone_stretch
+from fitcli.version import __version__
 
 if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
     from jinja2 import Template
@@ -44,7 +44,7 @@ class Remembered:
     """What is known of an analysis beyond itself: when it was made and stored, and what the person added."""
 
     moment: datetime
-    version: str = fitcli.__version__
+    version: str = __version__
     session_id: str = ""
     weight_kg: float | None = None
     note: str = ""
@@ -54,14 +54,12 @@ def report_page(
     analysis: Analysis, remembered: Remembered, *, picture: bytes | None = None, poses: Sequence[KeyPose] = ()
 ) -> str:
     """One analysis as an HTML page; `picture` is a JPEG file, `poses` are drawn where there is none."""
-    return _template("report.html").render(
-        version=fitcli.__version__, page=_report(analysis, remembered, picture, poses)
-    )
+    return _template("report.html").render(version=__version__, page=_report(analysis, remembered, picture, poses))
 
 
 def progress_page(progress: TrainingProgress, moment: datetime) -> str:
     """What a history adds up to as an HTML page."""
-    return _template("progress.html").render(version=fitcli.__version__, page=_progress(progress, moment))
+    return _template("progress.html").render(version=__version__, page=_progress(progress, moment))
 
 
 @cache

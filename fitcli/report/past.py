@@ -10,8 +10,8 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
-from fitcli.history import Session
-from fitcli.progress import TrainingProgress, best_set
+from fitcli.history.progress import TrainingProgress, best_set
+from fitcli.history.store import Session
 from fitcli.report.amounts import plural, seconds
 from fitcli.report.blocks import Amounts, BesideBodyMap
 from fitcli.report.terminal import (

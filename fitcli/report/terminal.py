@@ -22,7 +22,7 @@ from rich.text import Text
 
 from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
 from fitcli.catalog import Catalog
-from fitcli.coach import WORKS
+from fitcli.coaching.advice import WORKS
 from fitcli.report.amounts import plural, seconds, total
 from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
 

@@ -13,13 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from fitcli.errors import FitcliError
-
-
-class BatchError(FitcliError):
-    """The batch cannot be dealt out evenly."""
-
-    exit_code = 2
+from fitcli.errors import BatchError
 
 
 @dataclass(frozen=True)

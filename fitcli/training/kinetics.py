@@ -24,7 +24,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from fitcli.cache import cache_folder, cache_path, provide_temporary_folder
-from fitcli.errors import FitcliError, StorageError
+from fitcli.errors import DownloadError, StorageError
 from fitcli.network.checkpoint import sha256
 
 ZOO = "https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics"
@@ -48,12 +48,6 @@ TRIES = 4
 _CACHED = "kinetics"
 _CHUNK = 1 << 20
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
-
-
-class DownloadError(FitcliError):
-    """The file cannot be fetched, or what came is not what the server announced."""
-
-    exit_code = 11
 
 
 @dataclass(frozen=True)

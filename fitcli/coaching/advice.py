@@ -39,8 +39,8 @@ LET_IT_WORK = {
 
 def coach(analysis: Analysis) -> Analysis:
     """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
-    from fitcli.cues import advice, judge  # numpy, which listing the history need not wait for
-    from fitcli.framing import usual_advice
+    from fitcli.coaching.form import advice, judge  # numpy, which listing the history need not wait for
+    from fitcli.coaching.framing import usual_advice
 
     sets = tuple(
         judge(one) if analysis.probability_of(one) >= JUDGED_FROM else replace(one, cues=(), score=None)

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import fitcli
 from fitcli.analysis import (
     Analysis,
     ExerciseScore,
@@ -26,7 +25,8 @@ from fitcli.analysis import (
 )
 from fitcli.catalog import Classes, catalog
 from fitcli.errors import MissingInputError, StorageError
-from fitcli.keypose import KeyPose, key_poses
+from fitcli.history.key_poses import KeyPose, key_poses
+from fitcli.version import __version__
 
 if TYPE_CHECKING:
     from fitcli.motion import ExerciseSet
@@ -140,7 +140,7 @@ class SessionStore:
             "schema": SCHEMA if any(one.held_s is not None for one in analysis.sets) else SCHEMA_WITHOUT_HOLDS,
             "id": identifier,
             "created": created.isoformat(timespec="milliseconds"),
-            "fitcli": fitcli.__version__,
+            "fitcli": __version__,
             "weight_kg": weight_kg,
             "note": note,
             "analysis": analysis.to_json(),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from fitcli.catalog import catalog
-from fitcli.coach import WORKS
-from fitcli.history import Session
+from fitcli.coaching.advice import WORKS
+from fitcli.history.store import Session
 
 WEEKS = 12
 """Weeks that are shown, the current one last."""
