@@ -604,7 +604,7 @@ class _Looking:
 
     @property
     def listener(self) -> Listener:
-        from fitcli.rgb import SOURCE_RATE_HZ
+        from fitcli.network.rgb_clips import SOURCE_RATE_HZ
         from fitcli.video import Listener
 
         return Listener(self._hear, SOURCE_RATE_HZ)

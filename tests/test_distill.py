@@ -13,8 +13,8 @@ import torch
 from fitcli.catalog import catalog
 from fitcli.network.builders import restore
 from fitcli.network.checkpoint import load_checkpoint, sha256
+from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.spec import DEFAULT_SPECS
-from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.training.dataset import SYNTHETIC_SHARE, draw_weights
 from fitcli.training.distill import load_teachers
 from fitcli.training.folds import fold_of

@@ -23,9 +23,9 @@ from fitcli.network.builders import Heatmaps, build
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sha256
 from fitcli.network.depthwise import DepthwiseConv3d
 from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, combine, softmax
+from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.runtime import Logits, OpenVinoRuntime, TorchRuntime, load_runtime
 from fitcli.network.spec import DEFAULT_SPECS
-from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.training.synthetic import synthesize
 
 SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.json").exists())

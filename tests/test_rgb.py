@@ -13,8 +13,8 @@ import torch
 from conftest import MakeVideo
 
 from fitcli.network.builders import build
+from fitcli.network.rgb_clips import SOURCE_RATE_HZ, RgbClipSpec, rgb_clip, rgb_windows, spread
 from fitcli.network.spec import NetworkSpec, rgb_spec
-from fitcli.rgb import SOURCE_RATE_HZ, RgbClipSpec, rgb_clip, rgb_windows, spread
 from fitcli.video import Frame, Image, Listener, frames
 
 SMALL = RgbClipSpec(frames=8, window_s=2.0, side=16, short_side=16)

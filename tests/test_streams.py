@@ -28,10 +28,10 @@ from fitcli.analysis import Analysis
 from fitcli.errors import InvalidVideoError
 from fitcli.history.store import SessionStore
 from fitcli.motion import LiveCounter, WindowLabel, find_sets
+from fitcli.network.rgb_clips import RgbClipSpec, rgb_windows
 from fitcli.pose.track import PoseTrack
 from fitcli.report.annotated import annotate, landmarks_at
 from fitcli.report.terminal import part_seen
-from fitcli.rgb import RgbClipSpec, rgb_windows
 from fitcli.training.synthetic import synthesize
 from fitcli.video import Frame, Image, Watched, fitted, frames, probe
 

@@ -21,8 +21,17 @@ import torch
 from fitcli.catalog import OTHER, catalog
 from fitcli.network.builders import build
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fitcli.network.pose_clips import (
+    JOINTS,
+    POINTS,
+    ClipSpec,
+    Moments,
+    clip_points,
+    clip_times,
+    read_moments,
+    window_starts,
+)
 from fitcli.network.spec import DEFAULT_SPECS
-from fitcli.pose.clip import JOINTS, POINTS, ClipSpec, Moments, clip_points, clip_times, read_moments, window_starts
 from fitcli.pose.track import LANDMARKS
 from fitcli.training.augment import Augmentation, augmented_clip, cut_off, mirror
 from fitcli.training.dataset import UNKNOWN, draw_weights, targets

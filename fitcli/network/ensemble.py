@@ -14,12 +14,12 @@ from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError
 from fitcli.network.device import Choice
 from fitcli.network.ir import Announce, converted_spec
+from fitcli.network.pose_clips import POINTS, ClipSpec, track_clips
+from fitcli.network.rgb_clips import RgbClipSpec, RgbWindow, RgbWindows
 from fitcli.network.runtime import Logits, Pending, Precision, Runtime, decide, digest, load_runtimes
 from fitcli.network.spec import NetworkSpec
 from fitcli.outputs import replace_text
-from fitcli.pose.clip import POINTS, ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
-from fitcli.rgb import RgbClipSpec, RgbWindow, RgbWindows
 from fitcli.video import Frame
 
 ENSEMBLE_FILE = "ensemble.json"

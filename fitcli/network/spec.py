@@ -7,8 +7,8 @@ from typing import Any
 
 from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError
-from fitcli.pose.clip import POINTS
-from fitcli.rgb import RgbClipSpec, spread
+from fitcli.network.pose_clips import POINTS
+from fitcli.network.rgb_clips import RgbClipSpec, spread
 
 ARCHITECTURES = ("x3d", "slowfast", "tcn")
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fitcli.network.pose_clips import JOINTS, VIEWS
 from fitcli.network.spec import NetworkSpec
-from fitcli.pose.clip import JOINTS, VIEWS
 from fitcli.pose.track import LANDMARKS
 
 DILATIONS = (1, 2, 2, 4, 1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fitcli.network.pose_clips import POINTS, VIEWS, ClipSpec, Moments, clip_points, clip_times, read_moments
 from fitcli.network.spec import NetworkSpec
-from fitcli.pose.clip import POINTS, VIEWS, ClipSpec, Moments, clip_points, clip_times, read_moments
 from fitcli.pose.track import MIRRORED, FloatArray, PoseTrack
 
 

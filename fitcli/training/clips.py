@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fitcli.network.rgb_clips import rgb_clip, spread
 from fitcli.network.spec import NetworkSpec
-from fitcli.rgb import rgb_clip, spread
 from fitcli.training.dataset import targets
 from fitcli.training.frames import FrameCache, StoredFrames
 from fitcli.training.videos import LabelledVideo

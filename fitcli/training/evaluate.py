@@ -24,8 +24,8 @@ from fitcli.network.ensemble import (
     combine,
     window_weights,
 )
+from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.runtime import Logits, Runtime, TorchRuntime
-from fitcli.pose.clip import ClipSpec, track_clips
 from fitcli.pose.track import FloatArray, PoseTrack
 from fitcli.training.folds import held_out
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
