@@ -12,8 +12,8 @@ import pytest
 from fitcli.catalog import catalog
 from fitcli.motion import ExerciseSet, LiveCounter, Repetition, WindowLabel, count_repetitions, find_sets
 from fitcli.motion.live import MEMORY_S
-from fitcli.motion.types import Curve
 from fitcli.pose.track import LANDMARKS, MIRRORED, PoseTrack
+from fitcli.results.sets import Curve
 from fitcli.training.movements import MOVEMENTS
 from fitcli.training.synthetic import STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
 

@@ -3,7 +3,7 @@
 from fitcli.motion.counting import count_repetitions
 from fitcli.motion.live import LiveCount, LiveCounter
 from fitcli.motion.sets import chosen, find_sets
-from fitcli.motion.types import (
+from fitcli.results.sets import (
     CueFinding,
     CueMeasurement,
     Curve,

@@ -36,10 +36,10 @@ from fitcli.motion.measures import (
     takes_turns,
 )
 from fitcli.motion.posture import measure_cues
-from fitcli.motion.types import CueMeasurement, Curve, ExerciseSet, Repetition
 from fitcli.motion.view import camera_view
 from fitcli.motion.walking import knees_bent, walking
 from fitcli.pose.track import PoseTrack
+from fitcli.results.sets import CueMeasurement, Curve, ExerciseSet, Repetition
 
 ANGLE, PATH, PERIODICITY = "joint angle", "landmark path", "periodicity"
 """How a set was counted: by the exercise's own angle, by its own moving landmark, or by the general method."""

@@ -12,8 +12,8 @@ from fitcli.catalog import Exercise, Hold
 from fitcli.motion.body import RATE_HZ, Array, Body
 from fitcli.motion.measures import JOINTS, MIXED, fused_measure
 from fitcli.motion.posture import measure_cues
-from fitcli.motion.types import Curve, ExerciseSet, Repetition
 from fitcli.motion.view import camera_view
+from fitcli.results.sets import Curve, ExerciseSet, Repetition
 
 HELD = "held position"
 """How the seconds of a hold are counted, as a set's `method`."""

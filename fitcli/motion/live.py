@@ -12,8 +12,8 @@ from fitcli.motion.body import RATE_HZ, Array, Body, resample
 from fitcli.motion.counting import Signal, build_set, choose_signal, rests_high
 from fitcli.motion.holding import JUDGED_EVERY_S, LONGEST_WOBBLE_S, find_holds
 from fitcli.motion.sets import REST_REPETITIONS, REST_S, chosen
-from fitcli.motion.types import ExerciseSet
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
+from fitcli.results.sets import ExerciseSet
 from fitcli.video import GAP_S
 
 _HIPS = [LANDMARKS.index(f"{side} hip") for side in ("left", "right")]

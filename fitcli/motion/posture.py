@@ -22,7 +22,7 @@ from fitcli.motion.measures import (
     trunk_angle,
     trunk_twist,
 )
-from fitcli.motion.types import CueMeasurement, Repetition
+from fitcli.results.sets import CueMeasurement, Repetition
 
 AROUND_S = 0.1
 """A position at an instant is the mean over this much time on either side."""

@@ -12,8 +12,8 @@ from fitcli.catalog import catalog
 from fitcli.motion.body import Body, resample
 from fitcli.motion.counting import build_set, choose_signal
 from fitcli.motion.holding import find_holds
-from fitcli.motion.types import ExerciseSet, Repetition, WindowLabel
 from fitcli.pose.track import PoseTrack
+from fitcli.results.sets import ExerciseSet, Repetition, WindowLabel
 
 REST_S = 4.0
 """A pause between repetitions longer than this, and than `REST_REPETITIONS` of them, ends a set."""
