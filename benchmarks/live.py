@@ -23,9 +23,9 @@ from record import HEIGHT, RATE_HZ, WIDTH, enlarged
 
 from fitcli.analysis import load_ensemble
 from fitcli.camera import Camera
-from fitcli.livecoach import Recogniser
-from fitcli.recording import LiveSession, PoseWatcher
-from fitcli.report import live
+from fitcli.live import screen
+from fitcli.live.coach import Recogniser
+from fitcli.live.session import LiveSession, PoseWatcher
 from fitcli.video import VideoWriter
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -75,8 +75,8 @@ def measure(film: Path, ends_s: list[float]) -> dict[str, Any]:
             announced += [now_s] * (state.coaching.total - len(announced))
             if named_s is None and state.coaching.exercise:
                 named_s = now_s
-            live.panel(state, camera.name)
-            live.preview(state, mirror=True)
+            screen.panel(state, camera.name)
+            screen.preview(state, mirror=True)
         cores = (time.process_time() - used_s) / (time.monotonic() - began_s)
         counted = sum(summary.repetitions for summary in coach.finish())
         track = coach.track()

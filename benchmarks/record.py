@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from fitcli.camera import Camera, display_trouble
-from fitcli.recording import LiveSession, PoseWatcher
-from fitcli.report import live
+from fitcli.live import screen
+from fitcli.live.session import LiveSession, PoseWatcher
 from fitcli.video import Image, VideoWriter, frames
 
 WIDTH, HEIGHT, RATE_HZ = 1280, 720, 30
@@ -120,8 +120,8 @@ def measure_poses(film: Path, seconds: float, folder: Path) -> dict[str, float]:
         seen = set()
         drawn = 0
         for state in session.record(folder / "set.mp4", seconds):
-            live.panel(state, camera.name)
-            live.preview(state, mirror=True)
+            screen.panel(state, camera.name)
+            screen.preview(state, mirror=True)
             drawn += 1
             if state.pose:
                 seen.add(state.pose.frame.arrival_s)

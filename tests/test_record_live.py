@@ -19,7 +19,7 @@ from commandline import ROOT, SAMPLE, fitcli
 from test_record import NO_DISPLAY, Terminal, stored
 
 from fitcli.analysis import ExerciseScore, load_ensemble
-from fitcli.livecoach import CUE_EVERY_S, NAMED_EVERY_S, Coaching, LiveCoach, Recogniser
+from fitcli.live.coach import CUE_EVERY_S, NAMED_EVERY_S, Coaching, LiveCoach, Recogniser
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import PoseTrack
 from fitcli.pose.tracker import track

@@ -35,7 +35,7 @@ from fitcli.outputs import HTML, MP4, WAV, FileFormat, Identity, Output, check_d
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
     from fitcli.analysis import Analysis, Progress
     from fitcli.camera import Recording
-    from fitcli.livecoach import SetSummary
+    from fitcli.live.coach import SetSummary
     from fitcli.network.ensemble import Ensemble
     from fitcli.pose.track import PoseTrack
     from fitcli.voice import Voice
@@ -318,8 +318,8 @@ class _Sets:
     def __enter__(self) -> _Sets:
         from fitcli.camera import Camera, Resolution, display_trouble
         from fitcli.cli.stage import Cues, Stage
-        from fitcli.livecoach import Recogniser
-        from fitcli.recording import LiveSession, PoseWatcher
+        from fitcli.live.coach import Recogniser
+        from fitcli.live.session import LiveSession, PoseWatcher
 
         plan, how = self._plan, self._how
         size = Resolution.parse(plan.resolution) if plan.resolution else None
@@ -579,7 +579,7 @@ def _tell(recording: Recording) -> None:
 
 
 def _tell_live(duration_s: float, poses: int, summaries: tuple[SetSummary, ...]) -> None:
-    from fitcli.report.live import set_line
+    from fitcli.live.screen import set_line
 
     rate_hz = poses / duration_s if duration_s else 0.0
     counted = " ".join(map(set_line, summaries)) or "Nothing was counted."

@@ -14,9 +14,9 @@ from fitcli.camera import Window, window_trouble
 from fitcli.catalog import catalog
 from fitcli.cli.console import note, stderr
 from fitcli.cli.keys import Keys
-from fitcli.livecoach import Coaching, SetSummary
-from fitcli.recording import LiveSession, LiveState, Step
-from fitcli.report import live
+from fitcli.live import screen
+from fitcli.live.coach import Coaching, SetSummary
+from fitcli.live.session import LiveSession, LiveState, Step
 from fitcli.voice import Voice
 
 PANEL_RATE_HZ = 10
@@ -64,7 +64,7 @@ class Cues:
             if self._new(advice) and advice and self._speech:
                 self._voice.say(advice)
         elif state.step is Step.COUNTDOWN:
-            figure = int(live.number(state))
+            figure = int(screen.number(state))
             if self._new(figure):
                 self._sound(TICK_HZ, 0.15, COUNT_WORDS.get(figure, ""))
         elif self._new(state.step):
@@ -85,7 +85,7 @@ class Cues:
             self._voice.count(coaching.repetitions, frequency_hz=self._pitch_hz, speech=self._speech and said)
             self._prepare([str(coaching.repetitions + NUMBERS_AHEAD)])
         if new_tens(coaching, self._held_s):
-            self._voice.count(int(live.figure(coaching)), SECONDS, frequency_hz=self._pitch_hz, speech=self._speech)
+            self._voice.count(int(screen.figure(coaching)), SECONDS, frequency_hz=self._pitch_hz, speech=self._speech)
         if coaching.held_s is not None:
             ahead = (1 + int(coaching.held_s) // HELD_EVERY_S) * HELD_EVERY_S
             self._prepare([f"{ahead} {SECONDS}"])
@@ -97,7 +97,7 @@ class Cues:
         if coaching.finished != self._finished:
             self._finished = coaching.finished
             if self._speech:
-                self._voice.say(live.set_line(coaching.finished[-1]))
+                self._voice.say(screen.set_line(coaching.finished[-1]))
 
     @property
     def _pitch_hz(self) -> float:
@@ -169,8 +169,8 @@ class Stage:
             advice = self._advice.hear(state.advice)
             if self._cues:
                 self._cues.hear(state, advice)
-            self._draw(live.panel(state, self._session.camera.name, self.set_number))
-            if not live.has_room(self._console):
+            self._draw(screen.panel(state, self._session.camera.name, self.set_number))
+            if not screen.has_room(self._console):
                 self._tell(state, advice)
             keys = (self._keys.pressed(), self._show_preview(state))
             if any(key in STOP_KEYS for key in keys):
@@ -180,7 +180,7 @@ class Stage:
 
     def analysing(self, share: float) -> None:
         """Show how much of the analysis is done, 0..1."""
-        self._draw(live.analysis_panel(share, self.set_number))
+        self._draw(screen.analysis_panel(share, self.set_number))
 
     def end_recording(self) -> None:
         """Tell that the set is over: the last tone, and the window goes."""
@@ -209,10 +209,10 @@ class Stage:
             self.clear()
             note(window_trouble())
             return None
-        return self._window.show(live.preview(state, mirror=self._mirror))
+        return self._window.show(screen.preview(state, mirror=self._mirror))
 
     def _draw(self, panel: RenderableType) -> None:
-        if not live.has_room(self._console):  # asked every time: terminals are resized
+        if not screen.has_room(self._console):  # asked every time: terminals are resized
             self.clear()
             return
         now_s = time.monotonic()
@@ -233,11 +233,11 @@ class Stage:
 
     def _tell(self, state: LiveState, advice: str | None) -> None:
         """Plain lines: each step once, the countdown's figures, and how to get into the picture."""
-        line = live.TITLES[state.step] + (f", set {self.set_number}" if self.set_number else "")
+        line = screen.TITLES[state.step] + (f", set {self.set_number}" if self.set_number else "")
         if state.step is Step.FRAMING:
             line = advice or line
         elif state.step is Step.COUNTDOWN:
-            line = live.number(state)
+            line = screen.number(state)
         elif state.step is Step.LIVE:
             line += ": until q or Ctrl-C" + (f", {state.total_s:g} s at most" if math.isfinite(state.total_s) else "")
             self._tell_coaching(state.coaching)
@@ -251,13 +251,13 @@ class Stage:
         """A line for every repetition, ten seconds of a hold, cue and set, each once."""
         if coaching.total > self._counted:
             self._counted = coaching.total
-            parts = (f"{coaching.repetitions} {live.exercise_line(coaching)}", live.repetition_line(coaching))
+            parts = (f"{coaching.repetitions} {screen.exercise_line(coaching)}", screen.repetition_line(coaching))
             note(": ".join(part for part in parts if part))
         if new_tens(coaching, self._held_s):
-            note(f"{live.figure(coaching)} {live.exercise_line(coaching)}")
+            note(f"{screen.figure(coaching)} {screen.exercise_line(coaching)}")
         self._held_s = coaching.held_s
         told = [coaching.cue] * bool(coaching.cue_number > self._cue_number) + [
-            live.set_line(summary) for summary in coaching.finished if summary not in self._finished
+            screen.set_line(summary) for summary in coaching.finished if summary not in self._finished
         ]
         self._cue_number, self._finished = coaching.cue_number, coaching.finished
         for line in told:

@@ -17,7 +17,7 @@ from types import TracebackType
 from fitcli.camera import Camera, CameraFrame, Newest, Recorder, Recording
 from fitcli.coaching.framing import framing_advice
 from fitcli.errors import CameraError
-from fitcli.livecoach import Coaching, LiveCoach, Recogniser
+from fitcli.live.coach import Coaching, LiveCoach, Recogniser
 from fitcli.pose.blazepose import PoseSample
 
 TICK_S = 0.04

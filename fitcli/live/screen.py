@@ -11,8 +11,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.panel import Panel
 from rich.text import Text
 
-from fitcli.livecoach import Coaching, SetSummary
-from fitcli.recording import LiveState, Step
+from fitcli.live.coach import Coaching, SetSummary
+from fitcli.live.session import LiveState, Step
 from fitcli.report.amounts import amount, pace, plural, seconds
 from fitcli.report.skeleton import draw_skeleton, font
 from fitcli.report.terminal import clock
