@@ -2,7 +2,7 @@
 
 Every labelled video is copied without the lower part of the person (the farther part along the picture's width of one
 who lies), and both are told by the same networks. Then BlazePose's guesses at what lies outside are held against what
-it saw there: that is what `fitcli.training.augment` imitates.
+it saw there: that is what `fitcli.training.pose.augment` imitates.
 
     python benchmarks/cropped.py clips/dev clips/dev.tsv [--keep .72] [--other clips/dev_other clips/dev_other.tsv]
                                  [--checkpoints DIR --checkpoints DIR ...]
@@ -30,7 +30,7 @@ from fitcli.analysis import watch
 from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble
 from fitcli.pose.track import PoseTrack
-from fitcli.training.evaluate import ScoredClip, labels_of, measure, score_windows
+from fitcli.training.evaluation.evaluate import ScoredClip, labels_of, measure, score_windows
 from fitcli.video import VideoWriter, frames
 
 BANDS = (0.0, 0.1, 0.2, 0.3, 0.45)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fitcli.training.synthetic import synthesize
+from fitcli.training.synthetic.people import synthesize
 from fitcli.video import VideoWriter
 
 EXERCISES = ("squat", "push-up", "bicep curl")

@@ -26,9 +26,9 @@ from sklearn.metrics import roc_auc_score
 from fitcli.catalog import Classes
 from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble, EnsembleConfig
-from fitcli.training.calibrate import ACCEPTED_ELSEWHERE
-from fitcli.training.evaluate import ScoredClip, answers, measure, scored
-from fitcli.training.sequences import Sequence, load_sequences
+from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE
+from fitcli.training.evaluation.evaluate import ScoredClip, answers, measure, scored
+from fitcli.training.pose.sequences import Sequence, load_sequences
 
 MANY_WINDOWS = 5
 SHORT_S = 1.0

@@ -23,8 +23,8 @@ import numpy as np
 
 from fitcli.catalog import catalog
 from fitcli.motion import count_repetitions, find_sets
-from fitcli.training.sequences import load_sequences
-from fitcli.training.synthetic import STILL, WALKING, synthesize
+from fitcli.training.pose.sequences import load_sequences
+from fitcli.training.synthetic.people import STILL, WALKING, synthesize
 
 SEQUENCES = Path(__file__).with_name("counted_sequences.tsv")
 COUNTED_S = 12.0

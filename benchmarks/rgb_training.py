@@ -24,12 +24,12 @@ from reference_path import scaled
 from torch.utils.data import DataLoader
 
 from fitcli.network.spec import rgb_spec
-from fitcli.training.clips import PAPER_WINDOW_S, RandomClips, cache_side, crop_side, random_clip
-from fitcli.training.evaluate import labels_of
-from fitcli.training.frames import FrameCache
-from fitcli.training.rgb_module import RgbModule, RgbRecipe
+from fitcli.training.evaluation.evaluate import labels_of
+from fitcli.training.rgb.clips import PAPER_WINDOW_S, RandomClips, cache_side, crop_side, random_clip
+from fitcli.training.rgb.frames import FrameCache
+from fitcli.training.rgb.module import RgbModule, RgbRecipe
+from fitcli.training.rgb.videos import LabelledVideo
 from fitcli.training.trainer import automatic_precision
-from fitcli.training.videos import LabelledVideo
 
 ROOT = Path(__file__).parent.parent
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import ImageGrab
 
 from fitcli.pose.track import PoseTrack
-from fitcli.training.synthetic import synthesize
+from fitcli.training.synthetic.people import synthesize
 
 # A runner in the background ignores Ctrl-C, and what it starts inherits that; the tests that press it need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)

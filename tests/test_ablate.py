@@ -13,10 +13,10 @@ from commandline import fitcli
 
 from fitcli.catalog import catalog
 from fitcli.network.ensemble import ideal_matrix
-from fitcli.report.ablation import html, markdown
-from fitcli.training.ablation import AblationReport, Plan, Row, Run, mean_interval, measured
+from fitcli.training.evaluation.ablation import AblationReport, Plan, Row, Run, mean_interval, measured
+from fitcli.training.evaluation.ablation_page import html, markdown
 from fitcli.training.metrics import muscle_metrics
-from fitcli.training.rgb_module import Scores
+from fitcli.training.rgb.module import Scores
 
 
 def film(path: Path, shade: int) -> None:

@@ -15,8 +15,8 @@ from conftest import MakeVideo
 
 from fitcli import cache
 from fitcli.errors import StorageError
-from fitcli.training import kinetics
-from fitcli.training.frames import FrameCache
+from fitcli.training.rgb import kinetics
+from fitcli.training.rgb.frames import FrameCache
 
 
 def full_disk() -> None:

@@ -14,10 +14,10 @@ from rich.console import Console
 from fitcli.catalog import OTHER, catalog
 from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
 from fitcli.network.runtime import Logits
-from fitcli.report.metrics import report_table
-from fitcli.training.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
-from fitcli.training.evaluate import Report, ScoredClip, answers, measure, report
-from fitcli.training.sequences import Labels
+from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
+from fitcli.training.evaluation.evaluate import Report, ScoredClip, answers, measure, report
+from fitcli.training.evaluation.tables import report_table
+from fitcli.training.pose.sequences import Labels
 
 CLASSES = catalog().classes
 EXERCISES, MUSCLES = len(CLASSES.exercises), len(CLASSES.muscles)

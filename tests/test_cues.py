@@ -18,9 +18,9 @@ from fitcli.motion.body import resample
 from fitcli.motion.posture import CUE_MEASURES
 from fitcli.motion.view import camera_view
 from fitcli.pose.track import LANDMARKS, PoseTrack
-from fitcli.training import synthetic
-from fitcli.training.movements import MOVEMENTS, Angle
-from fitcli.training.synthetic import Camera, Noise, synthesize
+from fitcli.training.synthetic import people as synthetic
+from fitcli.training.synthetic.movements import MOVEMENTS, Angle
+from fitcli.training.synthetic.people import Camera, Noise, synthesize
 
 YAW_DEG = {"front": 0, "three-quarter": 45, "side": 90, "back": 180}
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from commandline import fitcli
 
-from fitcli.training.split import plan, read_clips
-from fitcli.training.videos import recording
+from fitcli.training.rgb.split import plan, read_clips
+from fitcli.training.rgb.videos import recording
 
 
 def film(path: Path, seed: int, *, mirrored: bool = False, preset: str = "ultrafast") -> Path:

@@ -17,8 +17,8 @@ from fitcli.analysis import Analysis, Status, Timings, part_s
 from fitcli.history.store import SessionStore
 from fitcli.network.device import Choice, Machine, Work, choose
 from fitcli.report import terminal
-from fitcli.training.evaluate import total_s
-from fitcli.training.sequences import load_sequences
+from fitcli.training.evaluation.evaluate import total_s
+from fitcli.training.pose.sequences import load_sequences
 
 CPU_ONLY = Machine(driver=False, torch=True, cores=2)
 LIGHT = Machine(driver=True, torch=False, cores=2)

@@ -15,11 +15,11 @@ from fitcli.network.builders import restore
 from fitcli.network.checkpoint import load_checkpoint, sha256
 from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.spec import DEFAULT_SPECS
-from fitcli.training.dataset import SYNTHETIC_SHARE, draw_weights
-from fitcli.training.distill import load_teachers
-from fitcli.training.folds import fold_of
-from fitcli.training.sequences import load_sequences, synthetic_sequences
-from fitcli.training.synthetic import synthesize
+from fitcli.training.pose.distill import load_teachers
+from fitcli.training.pose.folds import fold_of
+from fitcli.training.pose.sequences import load_sequences, synthetic_sequences
+from fitcli.training.pose.windows import SYNTHETIC_SHARE, draw_weights
+from fitcli.training.synthetic.people import synthesize
 
 NEVER_FILMED = ("lateral raise", "leg extension", "hip thrust")
 

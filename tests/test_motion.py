@@ -14,8 +14,8 @@ from fitcli.motion import ExerciseSet, LiveCounter, Repetition, WindowLabel, cou
 from fitcli.motion.live import MEMORY_S
 from fitcli.pose.track import LANDMARKS, MIRRORED, PoseTrack
 from fitcli.results.sets import Curve
-from fitcli.training.movements import MOVEMENTS
-from fitcli.training.synthetic import STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
+from fitcli.training.synthetic.movements import MOVEMENTS
+from fitcli.training.synthetic.people import STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
 
 EXERCISES = [exercise.name for exercise in catalog().exercises if exercise.signal]
 THREE_QUARTER = Camera(yaw_deg=40)

@@ -26,7 +26,7 @@ from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, combine, s
 from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.runtime import Logits, OpenVinoRuntime, TorchRuntime, load_runtime
 from fitcli.network.spec import DEFAULT_SPECS
-from fitcli.training.synthetic import synthesize
+from fitcli.training.synthetic.people import synthesize
 
 SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.json").exists())
 

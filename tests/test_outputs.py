@@ -25,7 +25,7 @@ from fitcli.cli import app
 from fitcli.errors import FitcliError, OutputNameError, StorageError
 from fitcli.history.store import SessionStore
 from fitcli.outputs import HTML, JSON_LINES, MP4, WAV, Output, check_distinct, claim, identities
-from fitcli.training.split import Assignment, Clip, write
+from fitcli.training.rgb.split import Assignment, Clip, write
 from fitcli.video import VideoWriter, frames
 
 SHIPPED = ROOT / "checkpoints"

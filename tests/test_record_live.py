@@ -23,7 +23,7 @@ from fitcli.live.coach import CUE_EVERY_S, NAMED_EVERY_S, Coaching, LiveCoach, R
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import PoseTrack
 from fitcli.pose.tracker import track
-from fitcli.training.synthetic import WALKING, Camera, Noise, synthesize
+from fitcli.training.synthetic.people import WALKING, Camera, Noise, synthesize
 from fitcli.video import frames, probe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals")

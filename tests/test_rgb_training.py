@@ -30,13 +30,13 @@ from fitcli.errors import BatchError, CheckpointError
 from fitcli.network.builders import build
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fitcli.network.spec import rgb_spec
-from fitcli.training import kinetics
-from fitcli.training.clips import MiddleClips, cache_side, random_clip
 from fitcli.training.draws import SeededDraws, Share
-from fitcli.training.frames import FrameCache
-from fitcli.training.pretrained import load_published, load_start
-from fitcli.training.rgb_module import RgbModule, RgbRecipe
-from fitcli.training.videos import list_videos
+from fitcli.training.rgb import kinetics
+from fitcli.training.rgb.clips import MiddleClips, cache_side, random_clip
+from fitcli.training.rgb.frames import FrameCache
+from fitcli.training.rgb.module import RgbModule, RgbRecipe
+from fitcli.training.rgb.pretrained import load_published, load_start
+from fitcli.training.rgb.videos import list_videos
 
 CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
 CLASSES = {"squat": (0, 0.3), "push up": (1, 0.6), "bicep curl": (2, 0.15)}

@@ -32,7 +32,7 @@ from fitcli.network.rgb_clips import RgbClipSpec, rgb_windows
 from fitcli.pose.track import PoseTrack
 from fitcli.report.annotated import annotate, landmarks_at
 from fitcli.report.terminal import part_seen
-from fitcli.training.synthetic import synthesize
+from fitcli.training.synthetic.people import synthesize
 from fitcli.video import Frame, Image, Watched, fitted, frames, probe
 
 CLOCK = Fraction(1, 90_000)

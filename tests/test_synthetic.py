@@ -11,8 +11,8 @@ import pytest
 
 from fitcli.catalog import catalog
 from fitcli.pose.track import LANDMARKS, MIRRORED
-from fitcli.training.movements import MOVEMENTS, OTHER_MOVEMENTS
-from fitcli.training.synthetic import ELSE, STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
+from fitcli.training.synthetic.movements import MOVEMENTS, OTHER_MOVEMENTS
+from fitcli.training.synthetic.people import ELSE, STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
 
 AT = {name: i for i, name in enumerate(LANDMARKS)}
 CALF_RAISES = [movement.name for movement in MOVEMENTS["calf raise"]]
@@ -287,7 +287,7 @@ def test_what_is_not_there_is_refused() -> None:
 
 def test_making_people_needs_numpy_alone() -> None:
     code = (
-        "import sys, numpy; from fitcli.training.synthetic import synthesize; "
+        "import sys, numpy; from fitcli.training.synthetic.people import synthesize; "
         "synthesize('squat', numpy.random.default_rng(0)); "
         "heavy = {'torch', 'cv2', 'openvino', 'av', 'scipy', 'lightning'} & set(sys.modules); "
         "sys.exit(f'imports {heavy}' if heavy else 0)"

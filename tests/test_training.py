@@ -33,17 +33,17 @@ from fitcli.network.pose_clips import (
 )
 from fitcli.network.spec import DEFAULT_SPECS
 from fitcli.pose.track import LANDMARKS
-from fitcli.training.augment import Augmentation, augmented_clip, cut_off, mirror
-from fitcli.training.dataset import UNKNOWN, draw_weights, targets
-from fitcli.training.evaluate import labels_of
-from fitcli.training.folds import fold_of
+from fitcli.training.evaluation.evaluate import labels_of
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
-from fitcli.training.module import HybridModule
-from fitcli.training.observation import Noise
-from fitcli.training.repair import OFFSET_M, is_offset, without_offset
-from fitcli.training.sequences import Labels, load_sequences, table_sha256
-from fitcli.training.synthetic import synthesize
-from fitcli.training.train import initialize
+from fitcli.training.pose.augment import Augmentation, augmented_clip, cut_off, mirror
+from fitcli.training.pose.folds import fold_of
+from fitcli.training.pose.module import HybridModule
+from fitcli.training.pose.repair import OFFSET_M, is_offset, without_offset
+from fitcli.training.pose.sequences import Labels, load_sequences, table_sha256
+from fitcli.training.pose.train import initialize
+from fitcli.training.pose.windows import UNKNOWN, draw_weights, targets
+from fitcli.training.synthetic.observation import Noise
+from fitcli.training.synthetic.people import synthesize
 
 STILL = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, warp=0, cut=0)
 """Changes nothing."""

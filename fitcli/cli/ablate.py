@@ -13,7 +13,7 @@ from fitcli.cli.train import need_training_extra
 from fitcli.outputs import HTML, MARKDOWN, claim, make_folder
 
 if TYPE_CHECKING:
-    from fitcli.training.ablation import Plan
+    from fitcli.training.evaluation.ablation import Plan
 
 TABLES, PAGE = "ablation.md", "ablation.html"
 
@@ -88,7 +88,7 @@ def ablate(
     """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
     need_training_extra()
     from fitcli.network.spec import RGB_NETWORKS
-    from fitcli.training import ablation
+    from fitcli.training.evaluation import ablation
 
     both = _listed(networks, tuple(RGB_NETWORKS), "network")
     if len(both) != 2:
@@ -116,10 +116,10 @@ def ablate(
 def _perform(
     plan: Plan, data: Path, to: Path, given: list[str], cache: Path | None, device: str, overwrite: bool
 ) -> None:
-    from fitcli.report import ablation as pages
-    from fitcli.training import ablation
-    from fitcli.training.scoring import readable, score_videos
-    from fitcli.training.videos import list_videos
+    from fitcli.training.evaluation import ablation
+    from fitcli.training.evaluation import ablation_page as pages
+    from fitcli.training.evaluation.score_videos import readable, score_videos
+    from fitcli.training.rgb.videos import list_videos
 
     folder = list_videos(data)
     ablation.held_out(folder)

@@ -65,7 +65,7 @@ def assemble(
         if output:
             save_checkpoint(output, network)  # of the reference system's files this makes plain data
         if poses:
-            from fitcli.training.evaluate import network_metrics
+            from fitcli.training.evaluation.evaluate import network_metrics
 
             save_checkpoint(target, replace(network, metrics=network_metrics(target, poses)))
         convert(target, target.with_suffix(".xml"), trust=trust_checkpoint)
@@ -224,9 +224,9 @@ def calibrate(
         raise typer.BadParameter(f"{elsewhere} does not exist: check the name.", param_hint="--elsewhere")
     need_training_extra()
     from fitcli.network.ensemble import Ensemble, EnsembleConfig
-    from fitcli.training.calibrate import calibrate as choose
-    from fitcli.training.calibrate import cross_validated, with_refusal
-    from fitcli.training.evaluate import scored
+    from fitcli.training.evaluation.calibrate import calibrate as choose
+    from fitcli.training.evaluation.calibrate import cross_validated, with_refusal
+    from fitcli.training.evaluation.evaluate import scored
 
     EnsembleConfig.load(folder)  # a file of that name that is no such configuration is not replaced
     clips, classes = cross_validated(poses, runs, folds or len(runs))

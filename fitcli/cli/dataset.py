@@ -15,8 +15,8 @@ from fitcli.errors import LEAKS_CODE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fitcli.training.split import Leak
-    from fitcli.training.videos import LeftOut
+    from fitcli.training.rgb.split import Leak
+    from fitcli.training.rgb.videos import LeftOut
 
 app = typer.Typer(help="Make and check data sets for training on videos.", no_args_is_help=True)
 
@@ -71,8 +71,8 @@ def split(
 ) -> None:
     """Cut labelled videos into train, val and test so that clips of one recording stay together."""
     wanted = _shares(shares)
-    from fitcli.training import split as splitting  # numpy and the engines
-    from fitcli.training.videos import SPLITS
+    from fitcli.training.rgb import split as splitting  # numpy and the engines
+    from fitcli.training.rgb.videos import SPLITS
 
     splitting.check_new(to)
     with progress("reading", shown=True) as report:
@@ -103,7 +103,7 @@ def check(
     if (folder / "clips.tsv").is_file():
         _check_sequences(folder)
         return
-    from fitcli.training.split import check as examine  # numpy and the engines
+    from fitcli.training.rgb.split import check as examine  # numpy and the engines
 
     with progress("checking", shown=True) as report:
         found = examine(folder, progress=report)
@@ -118,7 +118,7 @@ def check(
 
 
 def _check_sequences(folder: Path) -> None:
-    from fitcli.training.sequences import listed_twice, load_sequences
+    from fitcli.training.pose.sequences import listed_twice, load_sequences
 
     sequences = load_sequences(folder)
     with progress("checking", shown=True) as report:
@@ -136,7 +136,7 @@ def _check_sequences(folder: Path) -> None:
 def _counts(counts: Mapping[tuple[str, str], int], groups: Mapping[str, int]) -> None:
     from rich.table import Table
 
-    from fitcli.training.videos import SPLITS
+    from fitcli.training.rgb.videos import SPLITS
 
     table = Table(box=None, pad_edge=False)
     table.add_column("clips")

@@ -59,9 +59,9 @@ def evaluate(
     from fitcli.network import checkpoint_folder
     from fitcli.network.device import Machine
     from fitcli.network.ensemble import Ensemble, device_for
-    from fitcli.report import metrics
-    from fitcli.training.evaluate import evaluate as measure
-    from fitcli.training.evaluate import total_s
+    from fitcli.training.evaluation import tables
+    from fitcli.training.evaluation.evaluate import evaluate as measure
+    from fitcli.training.evaluation.evaluate import total_s
 
     networks = checkpoint_folder(checkpoints)
     length_s = total_s(folder, split=split, labels=labels, fold=part) if Machine.here().offers_cuda else None
@@ -70,14 +70,14 @@ def evaluate(
     with progress("evaluating", shown=not json) as report_progress:
         report = measure(folder, ensemble, split=split, labels=labels, fold=part, progress=report_progress)
     if json:
-        typer.echo(json_format.dumps(metrics.report_json(report)))
+        typer.echo(json_format.dumps(tables.report_json(report)))
     else:
-        stdout().print(metrics.report_table(report))
+        stdout().print(tables.report_table(report))
     if plot and report.ensemble.exercise is None:
         note(f"{plot.path} is not written: no clip of a known exercise was measured.")
     elif plot:
         with plot.writing() as path:
-            metrics.save_confusion(report, path)
+            tables.save_confusion(report, path)
         note(f"Confusion matrix: {plot.path}")
     raise typer.Exit(5 if report.failed else 0)
 

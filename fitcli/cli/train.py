@@ -18,7 +18,7 @@ from fitcli.errors import MissingTrainingError
 from fitcli.outputs import Output
 
 if TYPE_CHECKING:
-    from fitcli.training.train_rgb import RgbOptions
+    from fitcli.training.rgb.train import RgbOptions
 
 DATA = "What is trained"
 RECIPE = "Recipe"
@@ -343,8 +343,8 @@ def train(
         note(f"Going on from {interrupted}.")
     if input is Input.pose:
         from fitcli.network.spec import DEFAULT_SPECS
-        from fitcli.training.train import SYNTHETIC_EACH, TrainOptions
-        from fitcli.training.train import train as fit
+        from fitcli.training.pose.train import SYNTHETIC_EACH, TrainOptions
+        from fitcli.training.pose.train import train as fit
 
         path = fit(
             TrainOptions(
@@ -365,9 +365,9 @@ def train(
             )
         )
     else:
-        from fitcli.training.clips import PAPER_WINDOW_S
-        from fitcli.training.rgb_module import RgbRecipe
-        from fitcli.training.train_rgb import RgbOptions
+        from fitcli.training.rgb.clips import PAPER_WINDOW_S
+        from fitcli.training.rgb.module import RgbRecipe
+        from fitcli.training.rgb.train import RgbOptions
 
         path = _on_videos(
             RgbOptions(
@@ -418,7 +418,7 @@ def _no_stray_options(context: typer.Context, given: Input) -> None:
 
 def _on_videos(wanted: RgbOptions) -> Path:
     """Train on videos and tell what was used and whether clips came fast enough."""
-    from fitcli.training.train_rgb import train_rgb
+    from fitcli.training.rgb.train import train_rgb
     from fitcli.training.trainer import is_first_process
 
     first = is_first_process()

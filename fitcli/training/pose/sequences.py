@@ -14,8 +14,8 @@ import numpy as np
 from fitcli.catalog import OTHER, catalog
 from fitcli.errors import InvalidVideoError, MissingInputError
 from fitcli.pose.track import PoseTrack
-from fitcli.training.repair import is_offset, without_offset
-from fitcli.training.synthetic import ELSE, STILL, WALKING, synthesize
+from fitcli.training.pose.repair import is_offset, without_offset
+from fitcli.training.synthetic.people import ELSE, STILL, WALKING, synthesize
 
 ARRAYS = ("landmarks", "world", "presence", "times")
 SAMPLED_FRAMES = 2000
@@ -96,7 +96,7 @@ class Sequence:
 class PoseArrays:
     """The memory-mapped arrays: landmarks and world (N, 33, 3), presence and times (N,).
 
-    world_offset: the metric landmarks were measured in bfloat16 and are mended when read (`fitcli.training.repair`).
+    world_offset: the metric landmarks were measured in bfloat16; mended when read (`fitcli.training.pose.repair`).
     """
 
     landmarks: np.ndarray

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from fitcli.network.builders import build
 from fitcli.network.spec import NetworkSpec
-from fitcli.training.dataset import UNKNOWN
-from fitcli.training.distill import Teachers
+from fitcli.training.pose.distill import Teachers
+from fitcli.training.pose.windows import UNKNOWN
 
 MUSCLE_LOSS_WEIGHT = 2.0
 """Binary cross-entropy averaged over 11 muscles is several times smaller than a cross-entropy over 17 classes."""

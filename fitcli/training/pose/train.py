@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader
 from fitcli.errors import CheckpointError, MissingInputError
 from fitcli.network.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint, sha256
 from fitcli.network.spec import NetworkSpec
-from fitcli.training.augment import Augmentation
-from fitcli.training.dataset import PoseWindows, draw_weights
-from fitcli.training.distill import load_teachers
 from fitcli.training.draws import Draws
-from fitcli.training.folds import fold_of
-from fitcli.training.module import HybridModule
-from fitcli.training.sequences import load_sequences, synthetic_sequences, table_sha256
+from fitcli.training.pose.augment import Augmentation
+from fitcli.training.pose.distill import load_teachers
+from fitcli.training.pose.folds import fold_of
+from fitcli.training.pose.module import HybridModule
+from fitcli.training.pose.sequences import load_sequences, synthetic_sequences, table_sha256
+from fitcli.training.pose.windows import PoseWindows, draw_weights
 from fitcli.training.trainer import Hardware, fit, make_trainer, share_of
 
 AVERAGE_DECAY = 0.998
@@ -40,7 +40,7 @@ class TrainOptions:
     initialize: a checkpoint of the same architecture whose weights are the start (fine-tuning); its heads may know
         other classes, they begin anew then.
     synthetic: sequences of people who were never filmed, for each exercise (see `synthetic_sequences`).
-    teachers: checkpoints whose answers are taught beside the labels (see `fitcli.training.distill`).
+    teachers: checkpoints whose answers are taught beside the labels (see `fitcli.training.pose.distill`).
     """
 
     poses: Path

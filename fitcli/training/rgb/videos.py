@@ -14,8 +14,8 @@ from pathlib import Path
 from fitcli.catalog import catalog
 from fitcli.errors import MissingInputError
 from fitcli.outputs import make_folder, replace_text
-from fitcli.training.evaluate import labels_of
-from fitcli.training.sequences import Labels
+from fitcli.training.evaluation.evaluate import labels_of
+from fitcli.training.pose.sequences import Labels
 from fitcli.video import VIDEO_SUFFIXES
 
 SPLITS = ("train", "val", "test")

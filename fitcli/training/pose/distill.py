@@ -18,8 +18,8 @@ from fitcli.errors import CheckpointError
 from fitcli.network.builders import HybridNetwork, restore
 from fitcli.network.checkpoint import load_checkpoint
 from fitcli.network.spec import NetworkSpec
-from fitcli.training import folds
-from fitcli.training.sequences import Sequence
+from fitcli.training.pose import folds
+from fitcli.training.pose.sequences import Sequence
 
 _FOLD = re.compile(r"fold (\d+) of (\d+) by series")
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from fitcli.cache import cache_folder, without
 from fitcli.errors import FitcliError, StorageError
-from fitcli.training.videos import LeftOut
+from fitcli.training.rgb.videos import LeftOut
 from fitcli.video import Image, frames, probe
 
 RATE_HZ = 30.0

@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader
 
 from fitcli.network.builders import build
 from fitcli.network.checkpoint import load_checkpoint
-from fitcli.training.clips import MiddleClips, cache_side
-from fitcli.training.frames import FrameCache
-from fitcli.training.rgb_module import Scores
-from fitcli.training.train_rgb import prepared
-from fitcli.training.videos import LabelledVideo, VideoFolder
+from fitcli.training.rgb.clips import MiddleClips, cache_side
+from fitcli.training.rgb.frames import FrameCache
+from fitcli.training.rgb.module import Scores
+from fitcli.training.rgb.train import prepared
+from fitcli.training.rgb.videos import LabelledVideo, VideoFolder
 
 
 def readable(

@@ -17,11 +17,11 @@ from fitcli.network.checkpoint import sha256
 from fitcli.network.ensemble import softmax
 from fitcli.network.spec import RGB_NETWORKS
 from fitcli.outputs import replace_text
-from fitcli.training.kinetics import FILES as PUBLISHED
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
-from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION
-from fitcli.training.rgb_module import Scores
-from fitcli.training.videos import LabelledVideo, VideoFolder
+from fitcli.training.rgb.kinetics import FILES as PUBLISHED
+from fitcli.training.rgb.module import Scores
+from fitcli.training.rgb.pretrained import KINETICS_CHANNEL_REDUCTION
+from fitcli.training.rgb.videos import LabelledVideo, VideoFolder
 
 TABLES = ("pretrained", "x3d", "slowfast", "reduction", "transfer", "ensemble")
 

@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from fitcli.catalog import OTHER
 from fitcli.network.spec import NetworkSpec
-from fitcli.training.augment import Augmentation, augmented_clip
-from fitcli.training.sequences import AMBIGUOUS, SYNTHETIC, Labels, Sequence
+from fitcli.training.pose.augment import Augmentation, augmented_clip
+from fitcli.training.pose.sequences import AMBIGUOUS, SYNTHETIC, Labels, Sequence
 
 KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0.5, "drawing": 0.4}
 """A user is a real person who moves: the further a clip is from that, the more seldom it is drawn."""

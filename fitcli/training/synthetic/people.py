@@ -13,9 +13,9 @@ import numpy as np
 
 from fitcli.catalog import catalog
 from fitcli.pose.track import PoseTrack
-from fitcli.training.movements import MOVEMENTS, OTHER_MOVEMENTS, POSTURES, STANDING, Angle, Movement
-from fitcli.training.observation import Camera, Noise, observe, wander
-from fitcli.training.skeleton import AT, LENGTHS_M, LIMB_ANGLES, Array, pose, random_body, rotation, settle
+from fitcli.training.synthetic.movements import MOVEMENTS, OTHER_MOVEMENTS, POSTURES, STANDING, Angle, Movement
+from fitcli.training.synthetic.observation import Camera, Noise, observe, wander
+from fitcli.training.synthetic.skeleton import AT, LENGTHS_M, LIMB_ANGLES, Array, pose, random_body, rotation, settle
 
 __all__ = ["ELSE", "STILL", "WALKING", "Camera", "Noise", "SyntheticSequence", "synthesize"]
 

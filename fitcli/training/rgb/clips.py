@@ -16,9 +16,9 @@ from torch.utils.data import Dataset
 
 from fitcli.network.rgb_clips import rgb_clip, spread
 from fitcli.network.spec import NetworkSpec
-from fitcli.training.dataset import targets
-from fitcli.training.frames import FrameCache, StoredFrames
-from fitcli.training.videos import LabelledVideo
+from fitcli.training.pose.windows import targets
+from fitcli.training.rgb.frames import FrameCache, StoredFrames
+from fitcli.training.rgb.videos import LabelledVideo
 from fitcli.video import Image
 
 JITTER = (8 / 7, 10 / 7)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli.pose.track import LANDMARKS
-from fitcli.training.movements import Movement
+from fitcli.training.synthetic.movements import Movement
 
 Array = npt.NDArray[np.float64]
 

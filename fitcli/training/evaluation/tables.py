@@ -14,7 +14,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     # Only the type: `report` comes before `training`, which is heavy to import.
-    from fitcli.training.evaluate import Evaluation, Report, SweepPoint
+    from fitcli.training.evaluation.evaluate import Evaluation, Report, SweepPoint
 
 
 def report_table(report: Report) -> Group:

@@ -27,9 +27,9 @@ from fitcli.network.ensemble import (
 from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.runtime import Logits, Runtime, TorchRuntime
 from fitcli.pose.track import FloatArray, PoseTrack
-from fitcli.training.folds import held_out
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
-from fitcli.training.sequences import AMBIGUOUS, Labels, Sequence, load_sequences
+from fitcli.training.pose.folds import held_out
+from fitcli.training.pose.sequences import AMBIGUOUS, Labels, Sequence, load_sequences
 
 SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 """Weights of one network that the sweep tries; the others share the rest as they do in the ensemble."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
-from fitcli.training.videos import (
+from fitcli.training.rgb.videos import (
     GROUP_TABLE,
     SPLITS,
     LabelledVideo,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # Only the type: `report` comes before `training`, which is heavy to import.
-    from fitcli.training.ablation import AblationReport, Figure, Line
+    from fitcli.training.evaluation.ablation import AblationReport, Figure, Line
 
 TITLES = {
     "pretrained": "Pretrained or not",

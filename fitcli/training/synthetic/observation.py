@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitcli.pose.track import LANDMARKS, MIRRORED, PoseTrack
-from fitcli.training.skeleton import AT, COUNT, PARENT, SIDES, Array
+from fitcli.training.synthetic.skeleton import AT, COUNT, PARENT, SIDES, Array
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 
-from fitcli.training.sequences import AMBIGUOUS, Sequence
+from fitcli.training.pose.sequences import AMBIGUOUS, Sequence
 
 MOVING = ("real", "avatar")
 """Kinds of clips in which somebody moves as a user does."""

@@ -18,10 +18,10 @@ from fitcli.catalog import Classes
 from fitcli.errors import CheckpointError, MissingInputError
 from fitcli.network.ensemble import EnsembleConfig, Member, classes_of
 from fitcli.network.runtime import TorchRuntime
-from fitcli.training.evaluate import ScoredClip, answers, measure, score_windows, weighted
-from fitcli.training.folds import held_out
+from fitcli.training.evaluation.evaluate import ScoredClip, answers, measure, score_windows, weighted
 from fitcli.training.metrics import CALIBRATION_BINS
-from fitcli.training.sequences import load_sequences
+from fitcli.training.pose.folds import held_out
+from fitcli.training.pose.sequences import load_sequences
 
 ACCEPTED_ACCURACY = 0.5
 """An exercise is named from the confidence at which such answers on unseen series were right at least half the time."""

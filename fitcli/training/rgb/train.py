@@ -17,14 +17,15 @@ from fitcli.errors import CheckpointError, StorageError
 from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
 from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.outputs import replace_text
-from fitcli.training import kinetics
-from fitcli.training.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
-from fitcli.training.dataset import UNKNOWN, targets
 from fitcli.training.draws import SeededDraws, Share
-from fitcli.training.frames import FrameCache
-from fitcli.training.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
+from fitcli.training.pose.windows import UNKNOWN, targets
 from fitcli.training.resume import read_state, resume_file
-from fitcli.training.rgb_module import RgbModule, RgbRecipe
+from fitcli.training.rgb import kinetics
+from fitcli.training.rgb.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
+from fitcli.training.rgb.frames import FrameCache
+from fitcli.training.rgb.module import RgbModule, RgbRecipe
+from fitcli.training.rgb.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
+from fitcli.training.rgb.videos import LabelledVideo, LeftOut, VideoFolder, list_videos
 from fitcli.training.trainer import (
     Hardware,
     LoaderWatch,
@@ -34,7 +35,6 @@ from fitcli.training.trainer import (
     process_number,
     share_of,
 )
-from fitcli.training.videos import LabelledVideo, LeftOut, VideoFolder, list_videos
 
 BEST_FILE = "best.ckpt"
 FILES_TABLE = "files.tsv"
