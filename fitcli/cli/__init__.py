@@ -11,15 +11,16 @@ from typing import Annotated
 
 import typer
 
-from fitcli.cli import checkpoints, dataset, history
-from fitcli.cli.ablate import ablate
+from fitcli.cli import history
 from fitcli.cli.analyze import analyze
 from fitcli.cli.console import INTERRUPTED, complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
-from fitcli.cli.evaluate import evaluate
 from fitcli.cli.exercises import exercises
 from fitcli.cli.record import record
-from fitcli.cli.train import train
+from fitcli.cli.training import checkpoints, dataset
+from fitcli.cli.training.ablate import ablate
+from fitcli.cli.training.evaluate import evaluate
+from fitcli.cli.training.train import train
 from fitcli.isolation import isolate_children
 from fitcli.version import __version__
 

@@ -1,9 +1,9 @@
 """A temporal convolutional network on bare landmarks: no pictures of joints, only where they are and how they move.
 
-It trains in minutes where the video networks take hours, so it is what teaches them
-(`fitcli.training.pose.distill`); it is also a member of the shipped ensemble. After Lea et al., "Temporal Convolutional Networks for Action Segmentation and
-Detection", CVPR 2017, and Bai et al., arXiv 1803.01271; the directions of the bones beside the joints after Shi et al.,
-"Two-Stream Adaptive Graph Convolutional Networks", CVPR 2019. Importing this module imports torch.
+It trains in minutes where the video networks take hours, so it is what teaches them (`fitcli.training.pose.distill`);
+it is also a member of the shipped ensemble. After Lea et al., "Temporal Convolutional Networks for Action Segmentation
+and Detection", CVPR 2017, and Bai et al., arXiv 1803.01271; the directions of the bones beside the joints after Shi et
+al., "Two-Stream Adaptive Graph Convolutional Networks", CVPR 2019. Importing this module imports torch.
 """
 
 from __future__ import annotations

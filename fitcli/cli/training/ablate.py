@@ -9,7 +9,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.cli.train import need_training_extra
+from fitcli.cli.training.train import need_training_extra
 from fitcli.outputs import HTML, MARKDOWN, claim, make_folder
 
 if TYPE_CHECKING:

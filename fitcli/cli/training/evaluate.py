@@ -51,7 +51,7 @@ def evaluate(
 ) -> None:
     """Measure the ensemble, each network alone and the ensemble weights on clips whose exercise is known."""
     # The engines and torchmetrics take seconds to import.
-    from fitcli.cli.train import need_training_extra, parse_fold
+    from fitcli.cli.training.train import need_training_extra, parse_fold
 
     part = parse_fold(fold)
     plot = claim(confusion, PLOT, overwrite=overwrite, inputs=_read(folder, labels)) if confusion else None

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
-from fitcli.cli.train import need_training_extra
+from fitcli.cli.training.train import need_training_extra
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.outputs import CHECKPOINT, Output, check_distinct, claim, identities, make_folder
 from fitcli.report.terminal import printable
