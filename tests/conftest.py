@@ -7,53 +7,20 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 import pytest
-from PIL import ImageGrab
+from support.films import CLOCK, MakeVideo, picture
+from support.screen import Screen
 
 from fitcli.pose.track import PoseTrack
 from fitcli.training.synthetic.people import synthesize
 
 # A runner in the background ignores Ctrl-C, and what it starts inherits that; the tests that press it need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-CLOCK = Fraction(1, 90_000)
-
-
-def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
-    """Red upper left, green upper right, blue lower left, and a grey of `shade` lower right: which way is up shows."""
-    image = np.zeros((height, width, 3), np.uint8)
-    middle_y, middle_x = height // 2, width // 2
-    image[:middle_y, :middle_x, 0] = 255
-    image[:middle_y, middle_x:, 1] = 255
-    image[middle_y:, :middle_x, 2] = 255
-    image[middle_y:, middle_x:] = shade
-    return image
-
-
-class MakeVideo(Protocol):
-    def __call__(
-        self,
-        path: Path,
-        *,
-        times_s: Sequence[float] | None = None,
-        frames: int = 30,
-        rate_hz: int = 30,
-        size: tuple[int, int] = (160, 120),
-        codec: str = "libx264",
-        pixels: str = "yuv420p",
-        rotation_deg: int = 0,
-        mirrored: bool = False,
-        options: dict[str, str] | None = None,
-        codec_options: dict[str, str] | None = None,
-        format: str | None = None,
-    ) -> Path: ...
 
 
 @pytest.fixture
@@ -97,23 +64,6 @@ def make_video() -> MakeVideo:
         return path
 
     return make
-
-
-def near(image: npt.NDArray[np.uint8], colour: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
-    """The pixels of an RGB image (height, width, 3) that have about that colour, (height, width)."""
-    close: npt.NDArray[np.bool_] = np.abs(image.astype(int) - colour).max(axis=2) < 40
-    return close
-
-
-class Screen:
-    """A display without a monitor; what it shows is asked of the display itself, as a screenshot is."""
-
-    def __init__(self, display: str) -> None:
-        self.display = display
-
-    def pixels(self) -> npt.NDArray[np.uint8]:
-        """(height, width, 3) RGB."""
-        return np.asarray(ImageGrab.grab(xdisplay=self.display).convert("RGB"))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commandline import COMMAND, LIMIT_S, ROOT, SAMPLE, environment
-from conftest import MakeVideo
+from support.cli import COMMAND, LIMIT_S, ROOT, SAMPLE, environment
+from support.films import MakeVideo
 
 from fitcli import cache
 from fitcli.errors import StorageError

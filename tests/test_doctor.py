@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import LIMIT_S, SAMPLE, environment, fitcli, in_terminal
+from support.cli import LIMIT_S, SAMPLE, environment, fitcli, in_terminal
 
 from fitcli import remedy
 

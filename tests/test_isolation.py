@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commandline import LIMIT_S, ROOT, SAMPLE, environment
-from conftest import MakeVideo
+from support.cli import LIMIT_S, ROOT, SAMPLE, environment
+from support.films import MakeVideo
 
 from fitcli import isolation
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import LIMIT_S, ROOT, SAMPLE, environment
+from support.cli import LIMIT_S, ROOT, SAMPLE, environment
 
 from fitcli import doctor
 from fitcli.network.device import Machine

@@ -13,9 +13,9 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, LIMIT_S, ROOT, SAMPLE, environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from support.cli import COMMAND, LIMIT_S, ROOT, SAMPLE, environment
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTORCH = {"torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.cli import ROOT
 
 from fitcli.catalog import catalog
 from fitcli.pose.blazepose import BlazePose
@@ -17,7 +17,7 @@ from fitcli.pose.track import LANDMARKS, PoseTrack
 from fitcli.pose.tracker import track
 from fitcli.video import frames
 
-FOLDER = Path(__file__).parent.parent / "samples"
+FOLDER = ROOT / "samples"
 SAMPLES: list[dict[str, Any]] = tomllib.loads((FOLDER / "samples.toml").read_text(encoding="utf-8"))["sample"]
 AT = {name: i for i, name in enumerate(LANDMARKS)}
 

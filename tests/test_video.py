@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import MakeVideo, picture
+from support.films import MakeVideo, picture
 
 from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, StorageError, UnreadableInputError
 from fitcli.video import VIDEO_SUFFIXES, Frame, VideoWriter, expand, frames, probe, video_files

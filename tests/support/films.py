@@ -1,0 +1,43 @@
+"""Films made on the spot: small, real and of the codec that a test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+CLOCK = Fraction(1, 90_000)
+
+
+def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
+    """Red upper left, green upper right, blue lower left, and a grey of `shade` lower right: which way is up shows."""
+    image = np.zeros((height, width, 3), np.uint8)
+    middle_y, middle_x = height // 2, width // 2
+    image[:middle_y, :middle_x, 0] = 255
+    image[:middle_y, middle_x:, 1] = 255
+    image[middle_y:, :middle_x, 2] = 255
+    image[middle_y:, middle_x:] = shade
+    return image
+
+
+class MakeVideo(Protocol):
+    def __call__(
+        self,
+        path: Path,
+        *,
+        times_s: Sequence[float] | None = None,
+        frames: int = 30,
+        rate_hz: int = 30,
+        size: tuple[int, int] = (160, 120),
+        codec: str = "libx264",
+        pixels: str = "yuv420p",
+        rotation_deg: int = 0,
+        mirrored: bool = False,
+        options: dict[str, str] | None = None,
+        codec_options: dict[str, str] | None = None,
+        format: str | None = None,
+    ) -> Path: ...
