@@ -27,8 +27,8 @@ from rich.progress import track as progress
 from rich.table import Table
 
 from fitcli.analysis import watch
-from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble
+from fitcli.network.folders import checkpoint_folder
 from fitcli.pose.track import PoseTrack
 from fitcli.training.evaluation.evaluate import ScoredClip, labels_of, measure, score_windows
 from fitcli.video import VideoWriter, frames

@@ -24,8 +24,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fitcli.catalog import Classes
-from fitcli.network import checkpoint_folder
-from fitcli.network.ensemble import Ensemble, EnsembleConfig
+from fitcli.network.ensemble import Ensemble
+from fitcli.network.ensemble_config import EnsembleConfig
+from fitcli.network.folders import checkpoint_folder
 from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE
 from fitcli.training.evaluation.evaluate import ScoredClip, answers, measure, scored
 from fitcli.training.pose.sequences import Sequence, load_sequences

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fitcli.version import __version__
 
 if TYPE_CHECKING:
-    from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
     from fitcli.catalog import Catalog, Exercise, catalog
     from fitcli.errors import FitcliError
+    from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
 
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(
         ("Analysis", "ExerciseScore", "MuscleScore", "NetworkUse", "Status", "Timings", "WindowScore"),
-        "fitcli.analysis",
+        "fitcli.results.analysis",
     ),
     **dict.fromkeys(("Catalog", "Exercise", "catalog"), "fitcli.catalog"),
     "FitcliError": "fitcli.errors",

@@ -199,8 +199,8 @@ def _pose() -> Iterator[Check]:
 
 def _checkpoints(folder: Path | None) -> Iterator[Check]:
     """Load every network as `analyze` does; metrics are told where PyTorch is here to read them."""
-    from fitcli.network import checkpoint_folder
-    from fitcli.network.ensemble import EnsembleConfig
+    from fitcli.network.ensemble_config import EnsembleConfig
+    from fitcli.network.folders import checkpoint_folder
     from fitcli.network.runtime import load_runtime
 
     used = checkpoint_folder(folder)

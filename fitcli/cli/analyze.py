@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 import fitcli
-from fitcli.analysis import Analysis, Status
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
 from fitcli.cli.console import note as tell
@@ -22,6 +21,7 @@ from fitcli.interrupt import interruptible
 from fitcli.outputs import WAV, Output, claim, identities
 from fitcli.report import terminal
 from fitcli.report.terminal import BatchRow
+from fitcli.results.analysis import Analysis, Status
 
 _PART = "Part of the video"
 

@@ -14,8 +14,8 @@ from fitcli.report import terminal
 
 def exercises(checkpoints: options.Checkpoints = None, json: options.Json = False) -> None:
     """List the exercises of the catalogue, and the muscle groups they are meant to work."""
-    from fitcli.network import checkpoint_folder
     from fitcli.network.ensemble import known_classes  # numpy
+    from fitcli.network.folders import checkpoint_folder
 
     known = catalog()
     try:

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from fitcli.analysis import Analysis
 from fitcli.cli import options
 from fitcli.cli.console import complain, progress, stdout
 from fitcli.errors import FitcliError, StorageError
@@ -19,6 +18,7 @@ from fitcli.history.store import Session
 from fitcli.interrupt import interruptible
 from fitcli.outputs import HTML, MP4, FileFormat, Identity, Output, claim, make_folder
 from fitcli.report.terminal import printable, short_path
+from fitcli.results.analysis import Analysis
 
 PANEL = "Pictures"
 

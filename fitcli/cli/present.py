@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fitcli.analysis import Analysis, Status
 from fitcli.cli.console import complain, note, stdout
 from fitcli.cli.pictures import NO_PICTURES, Pictures, draw_pictures, tell_pictures
 from fitcli.errors import StorageError
@@ -16,6 +15,7 @@ from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.outputs import Output
 from fitcli.report import terminal
 from fitcli.report.amounts import total
+from fitcli.results.analysis import Analysis, Status
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,12 @@ from fitcli.history.store import sessions_folder
 from fitcli.outputs import HTML, MP4, WAV, FileFormat, Identity, Output, check_distinct, claim, identities
 
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
-    from fitcli.analysis import Analysis, Progress
+    from fitcli.analysis import Progress
     from fitcli.camera import Recording
     from fitcli.live.coach import SetSummary
     from fitcli.network.ensemble import Ensemble
     from fitcli.pose.track import PoseTrack
+    from fitcli.results.analysis import Analysis
     from fitcli.voice import Voice
 
 PREFIX = ".recording-"

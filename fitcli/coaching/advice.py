@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fitcli.analysis import Analysis, MuscleScore, Status
+from fitcli.results.analysis import Analysis, MuscleScore, Status
 
 WORKS = 0.5
 """Activation from which a muscle group counts as working: the networks' muscle head is trained as a yes-no question."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fitcli.catalog import Cue, catalog
-from fitcli.motion import CueFinding, ExerciseSet, ScorePart, SetScore
+from fitcli.results.sets import CueFinding, ExerciseSet, ScorePart, SetScore
 
 SAID_FROM = 0.5
 """A cue is worth saying when this share of the repetitions in which it could be judged broke it."""

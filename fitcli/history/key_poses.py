@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # both bring numpy, which listing the history does without
-    from fitcli.analysis import Analysis
-    from fitcli.motion import ExerciseSet, Repetition
     from fitcli.pose.track import PoseTrack
+    from fitcli.results.analysis import Analysis
+    from fitcli.results.sets import ExerciseSet, Repetition
 
 START, TURN, BEST_SEEN = "start", "turn", "best seen"
 """Where in a movement: between repetitions, at the turn of one, or where none was counted, as in a hold."""

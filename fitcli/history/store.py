@@ -14,22 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fitcli.analysis import (
-    Analysis,
-    ExerciseScore,
-    MuscleScore,
-    NetworkUse,
-    Status,
-    Timings,
-    WindowScore,
-)
 from fitcli.catalog import Classes, catalog
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.history.key_poses import KeyPose, key_poses
+from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
 from fitcli.version import __version__
 
 if TYPE_CHECKING:
-    from fitcli.motion import ExerciseSet
+    from fitcli.results.sets import ExerciseSet
 
 SCHEMA, SCHEMA_WITHOUT_HOLDS = 3, 2
 """Versions of a session file: the newest, and that of a session without a hold, which earlier releases read as well.
@@ -430,7 +422,7 @@ def _classes(fields: dict[str, Any] | None) -> Classes:
 def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:
     """The sets that `ExerciseSet.to_json` wrote down."""
     # The room brings numpy: a tenth of a second, which listing the history does without.
-    from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
+    from fitcli.results.sets import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
 
     return tuple(
         ExerciseSet(

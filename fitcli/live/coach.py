@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fitcli.analysis import ExerciseScore
 from fitcli.coaching.advice import SURE_OF_EXERCISE
 from fitcli.coaching.form import newest_cue
 from fitcli.errors import CheckpointError
-from fitcli.motion import ExerciseSet, LiveCount, LiveCounter, Repetition, cadence_per_min
+from fitcli.motion import LiveCount, LiveCounter
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
+from fitcli.results.analysis import ExerciseScore
+from fitcli.results.sets import ExerciseSet, Repetition, cadence_per_min
 
 if TYPE_CHECKING:  # the engine is loaded by whoever has networks
     from fitcli.network.ensemble import Ensemble
@@ -110,7 +111,7 @@ class Recogniser:
 
     def _run(self) -> None:
         try:
-            from fitcli.network.ensemble import window_weights  # loads the engine, which the camera need not wait for
+            from fitcli.network.scores import window_weights
 
             ensemble = self._load()
             if ensemble.reads_pictures or not ensemble.names_exercises:

@@ -13,7 +13,7 @@ from fitcli.motion.body import Body, resample
 from fitcli.motion.counting import build_set, choose_signal
 from fitcli.motion.holding import find_holds
 from fitcli.pose.track import PoseTrack
-from fitcli.results.sets import ExerciseSet, Repetition, WindowLabel
+from fitcli.results.sets import ExerciseSet, Repetition
 
 REST_S = 4.0
 """A pause between repetitions longer than this, and than `REST_REPETITIONS` of them, ends a set."""
@@ -30,6 +30,16 @@ STRAY_RANGE, STRAY_DURATION = 1.6, 2.5
 """A first or last repetition this many times the set's median range or duration is lifting or racking the weight."""
 
 _ROUNDING_S = 1e-6  # windows of networks on pictures begin with a frame, which the first sample is too
+
+
+@dataclass(frozen=True)
+class WindowLabel:
+    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none that is known, `probability` 0..1."""
+
+    start_s: float
+    end_s: float
+    exercise: str | None
+    probability: float
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -16,6 +15,7 @@ from fitcli.errors import CheckpointError, DeviceError
 from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
 from fitcli.network.device import Choice, Machine, Work, choose
 from fitcli.network.ir import Announce, converted_spec, ready_ir, require_converter
+from fitcli.network.scores import Logits
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
 
@@ -31,14 +31,6 @@ GRAPH_AFTER = 4
 Precision = Literal["auto", "full", "half"]
 """auto: half precision where that is quicker: on CUDA, and for networks on pictures on a CPU that computes
 in bfloat16. full: float32 throughout."""
-
-
-@dataclass(frozen=True)
-class Logits:
-    """Raw scores of N clips. exercise: (N, E); muscle: (N, 11); (N, 0) where the network has no such head."""
-
-    exercise: FloatArray
-    muscle: FloatArray
 
 
 Pending = Callable[[], Logits]

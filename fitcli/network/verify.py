@@ -12,7 +12,8 @@ from fitcli.catalog import OTHER, catalog
 from fitcli.errors import CheckpointError
 from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
 from fitcli.network.ir import Announce, ir_beside, ir_of
-from fitcli.network.runtime import Logits, OpenVinoRuntime, Precision, TorchRuntime
+from fitcli.network.runtime import OpenVinoRuntime, Precision, TorchRuntime
+from fitcli.network.scores import Logits
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
 
@@ -97,7 +98,7 @@ def random_clip(spec: NetworkSpec, seed: int = 0) -> FloatArray:
 
 def largest_difference(ours: Logits, theirs: Logits) -> float:
     """How far apart two answers are at most, as probabilities: softmax over exercises, sigmoid over muscles."""
-    from fitcli.network.ensemble import softmax
+    from fitcli.network.scores import softmax
 
     differences = [0.0]
     if theirs.exercise.size:

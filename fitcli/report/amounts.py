@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fitcli.analysis import Analysis
 from fitcli.catalog import catalog
+from fitcli.results.analysis import Analysis
 
 
 def plural(number: int, unit: str) -> str:

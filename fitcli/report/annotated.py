@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli import interrupt
-from fitcli.analysis import Analysis, Status
 from fitcli.history.key_poses import KeyPose
-from fitcli.motion import ExerciseSet
 from fitcli.motion.measures import SIDES, angle_deg
 from fitcli.pose.track import FloatArray, PoseTrack
 from fitcli.report.amounts import plural
 from fitcli.report.body_map import body_map, colour, skin
 from fitcli.report.skeleton import VISIBLE, draw_joint_angle, draw_skeleton, font, joint_landmarks
 from fitcli.report.terminal import percent
+from fitcli.results.analysis import Analysis, Status
+from fitcli.results.sets import ExerciseSet
 from fitcli.video import VideoWriter, fitted, fitted_box, frames
 
 if TYPE_CHECKING:  # Pillow is imported where something is drawn

@@ -17,7 +17,7 @@ from rich.text import Text
 from fitcli.report.body_map import Figure, Shape, body_map, colour, raster, skin
 
 if TYPE_CHECKING:  # brings numpy, which lists of the past do without
-    from fitcli.motion import ExerciseSet
+    from fitcli.results.sets import ExerciseSet
 
 _GROUND = "unknown"
 COUNTED, UNCOUNTED = "green", "bright_black"

@@ -8,7 +8,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # brings numpy, which the page of the history does without
-    from fitcli.motion import ExerciseSet
+    from fitcli.results.sets import ExerciseSet
 
 MOST_POINTS = 600
 """More points than pixels only make a page heavy."""

@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.analysis import Analysis, Status
 from fitcli.catalog import catalog
 from fitcli.coaching.advice import WORKS
 from fitcli.history.key_poses import START, TURN, KeyPose
@@ -23,12 +22,13 @@ from fitcli.report.amounts import counts_repetitions, plural, seconds
 from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
 from fitcli.report.terminal import clock, kilograms, length, part_seen, percent, printable, title, undone_stretch
+from fitcli.results.analysis import Analysis, Status
 from fitcli.version import __version__
 
 if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
     from jinja2 import Template
 
-    from fitcli.motion import CueFinding, ExerciseSet
+    from fitcli.results.sets import CueFinding, ExerciseSet
 
 SYMMETRIC_VIEWS = ("front", "back")
 """Views in which left and right can be compared; from elsewhere one side hides the other."""

@@ -20,14 +20,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fitcli.analysis import Analysis, MuscleScore, Status, WindowScore
 from fitcli.catalog import Catalog
 from fitcli.coaching.advice import WORKS
 from fitcli.report.amounts import plural, seconds, total
 from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
+from fitcli.results.analysis import Analysis, MuscleScore, Status, WindowScore
 
 if TYPE_CHECKING:  # brings numpy, which lists of the past do without
-    from fitcli.motion import ExerciseSet
+    from fitcli.results.sets import ExerciseSet
 
 MAX_WIDTH = 100
 """Columns that a result takes at most: longer lines are harder to read, not richer."""

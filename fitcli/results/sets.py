@@ -16,16 +16,6 @@ LEAST_FOR_CADENCE = 3
 
 
 @dataclass(frozen=True)
-class WindowLabel:
-    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none that is known, `probability` 0..1."""
-
-    start_s: float
-    end_s: float
-    exercise: str | None
-    probability: float
-
-
-@dataclass(frozen=True)
 class Curve:
     """The repetition signal, sampled evenly, for redrawing: `values` in `unit` ("deg", "torso", "deviation").
 

@@ -17,8 +17,8 @@ from support.films import MakeVideo
 import fitcli as library
 from fitcli.catalog import Classes, catalog
 from fitcli.history.store import SessionStore
-from fitcli.network import checkpoint_folder
 from fitcli.network.ensemble import Ensemble
+from fitcli.network.folders import checkpoint_folder
 from fitcli.video import VideoWriter, frames, probe
 
 FIELDS = {

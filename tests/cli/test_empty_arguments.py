@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from fitcli.cli import app, options
 from fitcli.cli.pictures import Target
 from fitcli.history.store import sessions_folder
-from fitcli.network import checkpoint_folder
+from fitcli.network.folders import checkpoint_folder
 
 PATHS = (options.given_name, options.given_path, options.given_output, options.given_file_or_stream, Target.parse)
 """The parsers of whatever names a file, a folder or a camera."""

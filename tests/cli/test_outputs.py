@@ -20,11 +20,11 @@ from support.cli import COMMAND, LIMIT_S, ROOT, SAMPLE, environment, fitcli, sta
 from support.films import MakeVideo
 from typer.testing import CliRunner
 
-from fitcli.analysis import Analysis, ExerciseScore, Status
 from fitcli.cli import app
 from fitcli.errors import FitcliError, OutputNameError, StorageError
 from fitcli.history.store import SessionStore
 from fitcli.outputs import HTML, JSON_LINES, MP4, WAV, Output, check_distinct, claim, identities
+from fitcli.results.analysis import Analysis, ExerciseScore, Status
 from fitcli.training.rgb.split import Assignment, Clip, write
 from fitcli.video import VideoWriter, frames
 

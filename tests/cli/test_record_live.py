@@ -18,11 +18,12 @@ import pytest
 from support.cli import ROOT, SAMPLE, fitcli
 from support.terminal import NO_DISPLAY, Terminal, stored
 
-from fitcli.analysis import ExerciseScore, load_ensemble
+from fitcli.analysis import load_ensemble
 from fitcli.live.coach import CUE_EVERY_S, NAMED_EVERY_S, Coaching, LiveCoach, Recogniser
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import PoseTrack
 from fitcli.pose.tracker import track
+from fitcli.results.analysis import ExerciseScore
 from fitcli.training.synthetic.people import WALKING, Camera, Noise, synthesize
 from fitcli.video import frames, probe
 

@@ -24,7 +24,6 @@ from PIL import Image as PillowImage
 from support.cli import LIMIT_S, SAMPLE, environment, fitcli
 
 import fitcli as library
-from fitcli.analysis import Analysis
 from fitcli.errors import InvalidVideoError
 from fitcli.history.store import SessionStore
 from fitcli.motion import LiveCounter, WindowLabel, find_sets
@@ -32,6 +31,7 @@ from fitcli.network.rgb_clips import RgbClipSpec, rgb_windows
 from fitcli.pose.track import PoseTrack
 from fitcli.report.annotated import annotate, landmarks_at
 from fitcli.report.terminal import part_seen
+from fitcli.results.analysis import Analysis
 from fitcli.training.synthetic.people import synthesize
 from fitcli.video import Frame, Image, Watched, fitted, frames, probe
 

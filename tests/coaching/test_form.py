@@ -9,15 +9,16 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, Status, WindowScore
 from fitcli.catalog import catalog
 from fitcli.coaching.advice import coach
 from fitcli.coaching.form import advice, judge
-from fitcli.motion import CueFinding, ExerciseSet, count_repetitions
+from fitcli.motion import count_repetitions
 from fitcli.motion.body import resample
 from fitcli.motion.posture import CUE_MEASURES
 from fitcli.motion.view import camera_view
 from fitcli.pose.track import LANDMARKS, PoseTrack
+from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, Status, WindowScore
+from fitcli.results.sets import CueFinding, ExerciseSet
 from fitcli.training.synthetic import people as synthetic
 from fitcli.training.synthetic.movements import MOVEMENTS, Angle
 from fitcli.training.synthetic.people import Camera, Noise, synthesize

@@ -17,12 +17,12 @@ import pytest
 from support.cli import LIMIT_S, ROOT, environment, fitcli
 from support.sessions import SET, analysis
 
-from fitcli.analysis import Analysis, Status
 from fitcli.catalog import catalog
 from fitcli.errors import StorageError
 from fitcli.history.progress import training_progress
 from fitcli.history.store import SCHEMA, SCHEMA_WITHOUT_HOLDS, Session, SessionStore
-from fitcli.motion import Curve, ExerciseSet, Repetition
+from fitcli.results.analysis import Analysis, Status
+from fitcli.results.sets import Curve, ExerciseSet, Repetition
 
 
 def stored(folder: Path, *ages: timedelta, name: str = "squat") -> list[Session]:
@@ -456,7 +456,7 @@ def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
 def test_many_processes_may_store_at_once(tmp_path: Path) -> None:
     code = """
 import sys, pathlib
-from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
+from fitcli.results.sets import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
 from fitcli.history.store import SessionStore
 from support.sessions import analysis
 for _ in range(25):
@@ -475,7 +475,7 @@ def test_a_write_that_fails_half_way_leaves_the_store_as_it_was(tmp_path: Path) 
     code = """
 import pathlib, resource, sys
 from fitcli.errors import StorageError
-from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
+from fitcli.results.sets import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
 from fitcli.history.store import SessionStore
 from support.sessions import analysis
 resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))

@@ -15,16 +15,16 @@ from rich.console import Console
 from support.cli import SAMPLE
 from support.screen import Screen, near
 
-from fitcli.analysis import ExerciseScore
 from fitcli.camera import CameraFrame, Window, display_trouble, window_opens
 from fitcli.cli.stage import Cues
 from fitcli.coaching.framing import NOBODY, framing_advice
 from fitcli.live import screen as live
 from fitcli.live.coach import Coaching, SetSummary
 from fitcli.live.session import LivePose, LiveState, Step
-from fitcli.motion import Repetition
 from fitcli.pose.track import LANDMARKS
 from fitcli.pose.tracker import PoseTracker
+from fitcli.results.analysis import ExerciseScore
+from fitcli.results.sets import Repetition
 from fitcli.video import Frame, frames
 from fitcli.voice.wording import spoken
 

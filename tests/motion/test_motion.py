@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from fitcli.catalog import catalog
-from fitcli.motion import ExerciseSet, LiveCounter, Repetition, WindowLabel, count_repetitions, find_sets
+from fitcli.motion import LiveCounter, WindowLabel, count_repetitions, find_sets
 from fitcli.motion.live import MEMORY_S
 from fitcli.pose.track import LANDMARKS, MIRRORED, PoseTrack
-from fitcli.results.sets import Curve
+from fitcli.results.sets import Curve, ExerciseSet, Repetition
 from fitcli.training.synthetic.movements import MOVEMENTS
 from fitcli.training.synthetic.people import STILL, WALKING, Camera, Noise, SyntheticSequence, synthesize
 

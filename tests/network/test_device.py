@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 from support.cli import LIMIT_S, ROOT, environment
 
-from fitcli.analysis import Analysis, Status, Timings, part_s
+from fitcli.analysis import part_s
 from fitcli.history.store import SessionStore
 from fitcli.network.device import Choice, Machine, Work, choose
 from fitcli.report import terminal
+from fitcli.results.analysis import Analysis, Status, Timings
 from fitcli.training.evaluation.evaluate import total_s
 from fitcli.training.pose.sequences import load_sequences
 

@@ -18,13 +18,15 @@ from support.cli import SAMPLE, answers, fitcli
 
 from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError, DeviceError
-from fitcli.network import checkpoint_folder, shipped_folders
 from fitcli.network.builders import Heatmaps, build
 from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sha256
 from fitcli.network.depthwise import DepthwiseConv3d
-from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member, combine, softmax
+from fitcli.network.ensemble import Ensemble
+from fitcli.network.ensemble_config import EnsembleConfig, Member
+from fitcli.network.folders import checkpoint_folder, shipped_folders
 from fitcli.network.pose_clips import ClipSpec, track_clips
-from fitcli.network.runtime import Logits, OpenVinoRuntime, TorchRuntime, load_runtime
+from fitcli.network.runtime import OpenVinoRuntime, TorchRuntime, load_runtime
+from fitcli.network.scores import Logits, combine, softmax
 from fitcli.network.spec import DEFAULT_SPECS
 from fitcli.training.synthetic.people import synthesize
 

@@ -23,10 +23,11 @@ from support.films import MakeVideo
 
 import fitcli as library
 from fitcli.errors import CheckpointError
-from fitcli.network import shipped_folders
 from fitcli.network.builders import restore
 from fitcli.network.checkpoint import load_checkpoint
-from fitcli.network.ensemble import Ensemble, EnsembleConfig, Member
+from fitcli.network.ensemble import Ensemble
+from fitcli.network.ensemble_config import EnsembleConfig, Member
+from fitcli.network.folders import shipped_folders
 from fitcli.network.runtime import TorchRuntime
 from fitcli.network.spec import rgb_spec
 from fitcli.network.verify import largest_difference, random_clip, verify

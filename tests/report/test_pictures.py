@@ -23,15 +23,15 @@ from PIL import Image
 from support.cli import ROOT, SAMPLE, fitcli
 from support.films import MakeVideo
 
-from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, Status
 from fitcli.catalog import catalog
 from fitcli.history.key_poses import TURN
 from fitcli.history.store import SessionStore
-from fitcli.motion import CueFinding, Curve, ExerciseSet
 from fitcli.report.annotated import annotate
 from fitcli.report.body_map import body_map, heat, raster
 from fitcli.report.html import Remembered, report_page
 from fitcli.report.skeleton import JOINT_LANDMARKS, VISIBLE
+from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, Status
+from fitcli.results.sets import CueFinding, Curve, ExerciseSet
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MOMENT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings
 from fitcli.catalog import catalog
 from fitcli.coaching.advice import coach
-from fitcli.motion import Curve, ExerciseSet, Repetition
 from fitcli.report import terminal
 from fitcli.report.body_map import heat
+from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings
+from fitcli.results.sets import Curve, ExerciseSet, Repetition
 
 
 def analysis(activations: dict[str, float], name: str = "squat", probability: float = 0.9) -> Analysis:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fitcli.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
 from fitcli.catalog import catalog
-from fitcli.motion import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
+from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
+from fitcli.results.sets import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
 
 SET = ExerciseSet(
     exercise="squat",

@@ -50,7 +50,7 @@ def assemble(
     """Copy trained networks to a folder and convert them to OpenVINO IR; those of the same names keep their weights."""
     from fitcli.network.checkpoint import FORMAT, load_checkpoint, save_checkpoint
     from fitcli.network.convert import convert
-    from fitcli.network.ensemble import EnsembleConfig
+    from fitcli.network.ensemble_config import EnsembleConfig
 
     if poses:
         need_training_extra()
@@ -104,7 +104,7 @@ def convert_command(
     """Convert checkpoints to fitcli's own format, which is plain data, with OpenVINO IR beside them."""
     from fitcli.network.checkpoint import FORMAT, load_checkpoint, require_torch, save_checkpoint
     from fitcli.network.convert import convert
-    from fitcli.network.ensemble import ENSEMBLE_FILE
+    from fitcli.network.ensemble_config import ENSEMBLE_FILE
     from fitcli.network.ir import ir_beside
 
     files = _files(networks)
@@ -223,7 +223,8 @@ def calibrate(
     if elsewhere and not elsewhere.exists():
         raise typer.BadParameter(f"{elsewhere} does not exist: check the name.", param_hint="--elsewhere")
     need_training_extra()
-    from fitcli.network.ensemble import Ensemble, EnsembleConfig
+    from fitcli.network.ensemble import Ensemble
+    from fitcli.network.ensemble_config import EnsembleConfig
     from fitcli.training.evaluation.calibrate import calibrate as choose
     from fitcli.training.evaluation.calibrate import cross_validated, with_refusal
     from fitcli.training.evaluation.evaluate import scored
@@ -254,7 +255,7 @@ def info(
     from rich.table import Table
 
     from fitcli.network.checkpoint import load_checkpoint, sha256
-    from fitcli.network.ensemble import EnsembleConfig, Member
+    from fitcli.network.ensemble_config import EnsembleConfig, Member
     from fitcli.network.ir import converted_spec
 
     paths = _chosen(checkpoint, checkpoints)
@@ -308,8 +309,8 @@ def info(
 
 def _chosen(checkpoint: Path | None, folder: Path | None) -> list[Path]:
     """The checkpoints that an argument or `--checkpoints` stands for: a file, or a folder's ensemble."""
-    from fitcli.network import checkpoint_folder
-    from fitcli.network.ensemble import EnsembleConfig
+    from fitcli.network.ensemble_config import EnsembleConfig
+    from fitcli.network.folders import checkpoint_folder
 
     if checkpoint and not checkpoint.is_dir():
         return [checkpoint]

@@ -56,9 +56,9 @@ def evaluate(
     part = parse_fold(fold)
     plot = claim(confusion, PLOT, overwrite=overwrite, inputs=_read(folder, labels)) if confusion else None
     need_training_extra()
-    from fitcli.network import checkpoint_folder
     from fitcli.network.device import Machine
     from fitcli.network.ensemble import Ensemble, device_for
+    from fitcli.network.folders import checkpoint_folder
     from fitcli.training.evaluation import tables
     from fitcli.training.evaluation.evaluate import evaluate as measure
     from fitcli.training.evaluation.evaluate import total_s

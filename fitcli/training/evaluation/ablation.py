@@ -14,7 +14,7 @@ import numpy as np
 from fitcli import isolation
 from fitcli.errors import FitcliError, MissingInputError, StorageError
 from fitcli.network.checkpoint import sha256
-from fitcli.network.ensemble import softmax
+from fitcli.network.scores import softmax
 from fitcli.network.spec import RGB_NETWORKS
 from fitcli.outputs import replace_text
 from fitcli.training.metrics import exercise_metrics, muscle_metrics

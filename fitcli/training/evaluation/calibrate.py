@@ -16,7 +16,8 @@ import numpy as np
 
 from fitcli.catalog import Classes
 from fitcli.errors import CheckpointError, MissingInputError
-from fitcli.network.ensemble import EnsembleConfig, Member, classes_of
+from fitcli.network.ensemble import classes_of
+from fitcli.network.ensemble_config import EnsembleConfig, Member
 from fitcli.network.runtime import TorchRuntime
 from fitcli.training.evaluation.evaluate import ScoredClip, answers, measure, score_windows, weighted
 from fitcli.training.metrics import CALIBRATION_BINS

@@ -13,19 +13,11 @@ import numpy as np
 
 from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import (
-    Ensemble,
-    EnsembleConfig,
-    Member,
-    Reading,
-    WindowScores,
-    aligned,
-    classes_of,
-    combine,
-    window_weights,
-)
+from fitcli.network.ensemble import Ensemble, Reading, classes_of
+from fitcli.network.ensemble_config import EnsembleConfig, Member
 from fitcli.network.pose_clips import ClipSpec, track_clips
-from fitcli.network.runtime import Logits, Runtime, TorchRuntime
+from fitcli.network.runtime import Runtime, TorchRuntime
+from fitcli.network.scores import Logits, WindowScores, aligned, combine, window_weights
 from fitcli.pose.track import FloatArray, PoseTrack
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
 from fitcli.training.pose.folds import held_out

@@ -12,7 +12,7 @@ import pytest
 from support.cli import fitcli
 
 from fitcli.catalog import catalog
-from fitcli.network.ensemble import ideal_matrix
+from fitcli.network.scores import ideal_matrix
 from fitcli.training.evaluation.ablation import AblationReport, Plan, Row, Run, mean_interval, measured
 from fitcli.training.evaluation.ablation_page import html, markdown
 from fitcli.training.metrics import muscle_metrics

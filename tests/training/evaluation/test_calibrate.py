@@ -12,8 +12,8 @@ from rich.console import Console
 from support.cli import ROOT, SAMPLE, fitcli
 
 from fitcli.catalog import OTHER, catalog
-from fitcli.network.ensemble import EnsembleConfig, Member, WindowScores, combine
-from fitcli.network.runtime import Logits
+from fitcli.network.ensemble_config import EnsembleConfig, Member
+from fitcli.network.scores import Logits, WindowScores, combine
 from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
 from fitcli.training.evaluation.evaluate import Report, ScoredClip, answers, measure, report
 from fitcli.training.evaluation.tables import report_table

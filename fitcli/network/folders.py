@@ -1,0 +1,37 @@
+"""Where checkpoints are: the folder that was asked for, the user's, or the shipped one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fitcli.errors import CheckpointError
+
+ENVIRONMENT = "FITCLI_CHECKPOINTS"
+
+
+def checkpoint_folder(explicit: Path | None = None) -> Path:
+    """The folder whose checkpoints are used: `explicit`, $FITCLI_CHECKPOINTS, ./checkpoints, else the shipped ones.
+
+    Raises `CheckpointError` where the folder that was asked for holds no checkpoint.
+    """
+    asked = explicit or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    if asked:
+        if not holds_checkpoints(asked):
+            raise CheckpointError(f"There is no checkpoint (*.ckpt) in {asked}: name a folder that holds some.")
+        return asked
+    for folder in (Path("checkpoints"), *shipped_folders()):
+        if holds_checkpoints(folder):
+            return folder
+    raise CheckpointError("The shipped checkpoints are missing: install fitcli again, or name a folder: --checkpoints.")
+
+
+def shipped_folders() -> tuple[Path, Path]:
+    """Where the default checkpoints lie: in the installed package, or beside it in a source checkout."""
+    package = Path(__file__).parent.parent
+    return package / "checkpoints", package.parent / "checkpoints"
+
+
+def holds_checkpoints(folder: Path) -> bool:
+    """Whether any `*.ckpt` lies in `folder`."""
+    return folder.is_dir() and any(folder.glob("*.ckpt"))
