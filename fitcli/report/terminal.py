@@ -39,10 +39,11 @@ TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
 
 @dataclass(frozen=True)
 class BatchRow:
-    """One file of a batch and its analysis; None if that failed."""
+    """One file of a batch: its analysis, or the sentence that says why there is none."""
 
     file: str
     analysis: Analysis | None
+    problem: str = ""
 
 
 class Bar:
