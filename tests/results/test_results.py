@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ def test_real_analyses_read_back_as_they_were_written(real: list[Analysis]) -> N
             assert after.statistics.to_json() == before.statistics.to_json()
 
 
+def test_threads_share_a_coach_and_get_the_answers_of_one_after_the_other(real: list[Analysis]) -> None:
+    coach = fitcli.Coach()  # loads in the first thread that needs it
+
+    def again(result: Analysis) -> Analysis:
+        return coach.analyze(result.file, end_s=3.0 if "curl" in result.file else None)
+
+    with ThreadPoolExecutor(2) as side_by_side:
+        for one_by_one, at_once in zip(real, side_by_side.map(again, real), strict=True):
+            assert replace(at_once, timings=one_by_one.timings) == one_by_one
+
+
 def random_set(rng: random.Random, exercise: str | None) -> ExerciseSet:
     held_s = rng.choice([None, rng.uniform(2, 90)])
 
@@ -106,12 +118,10 @@ def random_set(rng: random.Random, exercise: str | None) -> ExerciseSet:
     )
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_any_analysis_reads_back_as_it_was_written(seed: int) -> None:
-    rng = random.Random(seed)
+def random_analysis(rng: random.Random) -> Analysis:
     names = (None, "jumping jack", "squat", "plank", "no exercise of the catalogue")
     whole = analysis(status=rng.choice(list(Status)))
-    given = replace(
+    return replace(
         whole,
         duration_s=rng.uniform(0, 4000),
         sets=tuple(random_set(rng, rng.choice(names)) for _ in range(rng.randrange(4))),
@@ -127,8 +137,12 @@ def test_any_analysis_reads_back_as_it_was_written(seed: int) -> None:
         device_reason=rng.choice(["", "quicker"]),
         classes=rng.choice([catalog().paper, catalog().classes]),
     )
-    row = written(given)
-    assert Analysis.from_json(row).to_json() == row
+
+
+def test_any_analysis_reads_back_as_it_was_written() -> None:
+    for seed in range(200):
+        row = written(random_analysis(random.Random(seed)))
+        assert Analysis.from_json(row).to_json() == row, seed
 
 
 def test_files_of_earlier_versions_have_defaults_for_what_they_lack() -> None:
