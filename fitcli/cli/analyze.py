@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-import fitcli
+from fitcli.analysis import Coach
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, complain, exit_code, explain, progress, stdout
 from fitcli.cli.console import note as tell
@@ -72,6 +72,7 @@ def analyze(
         voice=voice,
         lang=lang,
     )
+    coach = Coach(checkpoints=checkpoints, device=device.value, trust_checkpoint=trust_checkpoint, announce=tell)
     batch = _Batch(how)
     files: dict[Path, FitcliError | None] = {}
     speech: Output | None = None
@@ -91,17 +92,13 @@ def analyze(
                     name = terminal.printable(file.name)
                     label = name if len(files) == 1 else f"{number}/{len(files)} {name}"
                     with progress(label, shown=not (json or quiet)) as share:
-                        analysis = fitcli.analyze(
+                        analysis = coach.analyze(
                             file,
-                            checkpoints=checkpoints,
-                            device=device.value,
                             start_s=start,
                             end_s=end,
-                            trust_checkpoint=trust_checkpoint,
                             reference_scores=reference_scores,
                             batch_s=batch_s,
                             progress=share,
-                            announce=tell,
                         )
                 except Exception as problem:  # whatever is wrong with one file, the others are still analysed
                     batch.fail(file, problem)

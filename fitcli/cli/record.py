@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import fitcli
+from fitcli.analysis import Coach, Progress
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, complain, exit_code
 from fitcli.cli.console import note as tell
@@ -33,11 +33,8 @@ from fitcli.history.store import sessions_folder
 from fitcli.outputs import HTML, MP4, WAV, FileFormat, Identity, Output, check_distinct, claim, identities
 
 if TYPE_CHECKING:  # these load numpy, the pose room and the audio side, which `fitcli --help` does without
-    from fitcli.analysis import Progress
     from fitcli.camera import Recording
     from fitcli.live.coach import SetSummary
-    from fitcli.network.ensemble import Ensemble
-    from fitcli.pose.track import PoseTrack
     from fitcli.results.analysis import Analysis
     from fitcli.voice import Voice
 
@@ -187,9 +184,9 @@ def record(
         outputs=outputs,
         beeps=beep,
     )
-    engine = _Engine(checkpoints, device.value, trust_checkpoint)
+    coach = Coach(checkpoints=checkpoints, device=device.value, trust_checkpoint=trust_checkpoint)
     try:
-        with _terminated_like_ctrl_c(), _Sets(plan, how, engine) as sets:
+        with _terminated_like_ctrl_c(), _Sets(plan, how, coach) as sets:
             codes = sets.run_live() if live else sets.run()
     except KeyboardInterrupt:
         tell("Stopped.")
@@ -265,53 +262,16 @@ class _Outputs:
         return claim(path, format, overwrite=self.overwrite, inputs=self.inputs) if path else None
 
 
-@dataclass(frozen=True)
-class _Engine:
-    """Who answers: the networks of a folder on a device."""
-
-    checkpoints: Path | None
-    device: str
-    trust_checkpoint: bool
-
-    def of_video(self, path: Path, progress: Progress) -> Analysis:
-        return fitcli.analyze(
-            path,
-            checkpoints=self.checkpoints,
-            device=self.device,
-            trust_checkpoint=self.trust_checkpoint,
-            progress=progress,
-        )
-
-    def of_track(self, track: PoseTrack, name: str) -> Analysis:
-        from fitcli.analysis import analyze_track  # the engines
-        from fitcli.coaching.advice import coach
-
-        return coach(
-            analyze_track(
-                track,
-                name,
-                checkpoints=self.checkpoints,
-                device=self.device,
-                trust_checkpoint=self.trust_checkpoint,
-            )
-        )
-
-    def networks(self) -> Ensemble:
-        from fitcli.analysis import load_ensemble  # the engines
-
-        return load_ensemble(checkpoints=self.checkpoints, device=self.device, trust_checkpoint=self.trust_checkpoint)
-
-
 class _Sets:
     """Sets, recorded or coached live, analysed, told and stored, until the plan, the camera or the user ends them.
 
     A context manager: it holds the camera, the voice and the folder with the video that is deleted.
     """
 
-    def __init__(self, plan: _Plan, how: Presentation, engine: _Engine) -> None:
+    def __init__(self, plan: _Plan, how: Presentation, coach: Coach) -> None:
         self._plan = plan
         self._how = how
-        self._engine = engine
+        self._coach = coach
         self._leave = threading.Event()
         self._opened = ExitStack()
         self._camera_opened = ExitStack()
@@ -330,7 +290,7 @@ class _Sets:
             voice = _open_voice(plan, how)
             if voice:
                 opened.enter_context(voice)
-            self._recogniser = camera_opened.enter_context(Recogniser(self._engine.networks)) if plan.live else None
+            self._recogniser = camera_opened.enter_context(Recogniser(self._coach.networks)) if plan.live else None
             self._camera = camera_opened.enter_context(Camera(plan.camera, size))
             watcher = camera_opened.enter_context(PoseWatcher(self._camera))
             self._session = LiveSession(self._camera, watcher)
@@ -392,7 +352,11 @@ class _Sets:
         if not (self._how.json or self._how.quiet):
             _tell_live(duration_s, len(track), summaries)
         named = str(path) if path else self._camera.name
-        return [self._answer(duration_s, named, lambda progress: self._engine.of_track(track, named), path, outputs)]
+        return [
+            self._answer(
+                duration_s, named, lambda progress: self._coach.analyze_track(track, name=named), path, outputs
+            )
+        ]
 
     def _get_ready(self) -> bool:
         """Into the picture, countdown; returns whether to go on."""
@@ -418,7 +382,7 @@ class _Sets:
         named = str(recording.path) if outputs.video else self._camera.name
 
         def analyse(progress: Progress) -> Analysis:
-            return self._engine.of_video(recording.path, progress)
+            return self._coach.analyze(recording.path, progress=progress)
 
         try:
             return self._answer(recording.duration_s, named, analyse, recording.path, outputs)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fitcli.results.analysis import Analysis, MuscleScore, Status
-
-WORKS = 0.5
-"""Activation from which a muscle group counts as working: the networks' muscle head is trained as a yes-no question."""
+from fitcli.results.analysis import WORKS, Analysis, MuscleScore, Status
 
 CLEAR = 0.15
-"""Activation this far from `WORKS` is said plainly; nearer than that it is said with a "may"."""
+"""An activation at least this far from `WORKS` is stated plainly, a nearer one with a "may"."""
 
 SURE_OF_EXERCISE = 0.75
 """Below this probability of the exercise, advice that depends on it begins with an "if", and muscles are not judged."""
@@ -37,7 +34,7 @@ LET_IT_WORK = {
 """What to change so that a muscle group that should work does: common gym instruction, one clause for each."""
 
 
-def coach(analysis: Analysis) -> Analysis:
+def with_advice(analysis: Analysis) -> Analysis:
     """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
     from fitcli.coaching.form import advice, judge  # numpy, which listing the history need not wait for
     from fitcli.coaching.framing import usual_advice
@@ -73,10 +70,8 @@ def muscle_advice(analysis: Analysis) -> list[str]:
     if len(analysis.performed) > 1:  # the muscles are those of all of them together, and fit the ideal of none
         return []
     targets = [muscle for muscle in analysis.muscles if muscle.ideal]
-    idle = sorted((muscle for muscle in targets if muscle.activation < WORKS), key=_activation)
-    extra = sorted(
-        (m for m in analysis.muscles if not m.ideal and m.activation >= WORKS), key=_activation, reverse=True
-    )
+    idle = sorted((muscle for muscle in targets if not muscle.works), key=_activation)
+    extra = sorted((m for m in analysis.muscles if not m.ideal and m.works), key=_activation, reverse=True)
     name = analysis.exercise.name
     if analysis.exercise.probability < SURE_OF_EXERCISE:
         # How much a muscle works is told by the exercise too, so a doubt about that one is no sign of idle muscles.

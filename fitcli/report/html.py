@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli.catalog import catalog
-from fitcli.coaching.advice import WORKS
 from fitcli.history.key_poses import START, TURN, KeyPose
 from fitcli.history.progress import Reached, TrainingProgress, one_repetition_max_kg
 from fitcli.report.amounts import counts_repetitions, plural, seconds
@@ -23,12 +22,11 @@ from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
 from fitcli.report.terminal import clock, kilograms, length, part_seen, percent, printable, title, undone_stretch
 from fitcli.results.analysis import Analysis, Status
+from fitcli.results.sets import CueFinding, ExerciseSet
 from fitcli.version import __version__
 
-if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
-    from jinja2 import Template
-
-    from fitcli.results.sets import CueFinding, ExerciseSet
+if TYPE_CHECKING:
+    from jinja2 import Template  # imported where a page is rendered
 
 SYMMETRIC_VIEWS = ("front", "back")
 """Views in which left and right can be compared; from elsewhere one side hides the other."""
@@ -151,7 +149,7 @@ def _chip(number: int, unit: str) -> dict[str, str]:
 def _muscle_map(analysis: Analysis) -> Any:
     shares = {muscle.name: muscle.activation for muscle in analysis.muscles}
     targets = [muscle.name for muscle in analysis.muscles if muscle.ideal]
-    labelled = [m.name for m in analysis.muscles if m.ideal or m.activation >= WORKS]
+    labelled = [m.name for m in analysis.muscles if m.ideal or m.works]
     return drawn_map(
         shares, {name: percent(share) for name, share in shares.items()}, targets=targets, labelled=labelled
     )
@@ -160,7 +158,7 @@ def _muscle_map(analysis: Analysis) -> Any:
 def _muscles(analysis: Analysis) -> list[dict[str, Any]]:
     rows = []
     for muscle in sorted(analysis.muscles, key=lambda muscle: (not muscle.ideal, -muscle.activation)):
-        works, shade = muscle.activation >= WORKS, Shade.of(muscle.activation)
+        works, shade = muscle.works, Shade.of(muscle.activation)
         verdict, tone = "", ""
         if analysis.exercise is None:
             verdict = "works" if works else ""
@@ -235,11 +233,8 @@ def _pose_caption(pose: KeyPose, analysis: Analysis) -> str:
     return caption
 
 
-def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
-    title = one.exercise or "movement without a name"
-    if one.exercise and analysis.status is not Status.OK:
-        title = f"perhaps {title}"
-    drifts = [("range", one.range_drift, "wider", "narrower"), ("pace", one.duration_drift, "slower", "faster")]
+def _tiles(one: ExerciseSet) -> list[dict[str, str]]:
+    """The figures of a set, most important first."""
     tiles = [{"value": str(len(one.repetitions)), "name": "repetitions" + _halves(one)}]
     if one.held_s is not None:
         tiles = [{"value": seconds(one.held_s), "name": "held"}]
@@ -252,15 +247,20 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
     if one.difference_deg is not None and one.side == "both" and one.view in SYMMETRIC_VIEWS:
         side = "left" if one.difference_deg > 0 else "right"
         tiles.append({"value": f"{abs(one.difference_deg):.0f}°", "name": f"further on the {side} side"})
+    drifts = [("range", one.range_drift, "wider", "narrower"), ("pace", one.duration_drift, "slower", "faster")]
     for name, drift, more, less in drifts:
         if drift is not None:
-            direction = "the same" if abs(drift) < 0.005 else more if drift > 0 else less
-            tiles.append(
-                {
-                    "value": _signed(f"{drift:+.0%}") if abs(drift) >= 0.005 else "0%",
-                    "name": f"{name}, first to last: {direction}",
-                }
-            )
+            changed = abs(drift) >= 0.005
+            direction = "the same" if not changed else more if drift > 0 else less
+            value = _signed(f"{drift:+.0%}") if changed else "0%"
+            tiles.append({"value": value, "name": f"{name}, first to last: {direction}"})
+    return tiles
+
+
+def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
+    title = one.exercise or "movement without a name"
+    if one.exercise and analysis.status is not Status.OK:
+        title = f"perhaps {title}"
     how = "by its joint angle" if one.method == "joint angle" else f"by {one.method}, a general method"
     explained = f"counted {how}; the green parts are counted repetitions"
     if one.held_s is not None:
@@ -270,7 +270,7 @@ def _set(one: ExerciseSet, number: int, analysis: Analysis) -> dict[str, Any]:
     return {
         "title": f"Set {number}: {title}" if len(analysis.sets) > 1 else f"The set: {title}",
         "when": f"{clock(one.start_s)} to {clock(one.end_s)}{seen}",
-        "tiles": tiles,
+        "tiles": _tiles(one),
         "chart": repetition_chart(one),
         "chart_title": f"{one.signal.capitalize()}, {explained}.",
         "repetitions": [
@@ -366,10 +366,6 @@ def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
     shares = {muscle.name: muscle.sessions / most if most else 0.0 for muscle in progress.muscles}
     said = {muscle.name: "once" if muscle.sessions == 1 else f"{muscle.sessions} times" for muscle in progress.muscles}
     neglected = [muscle.name for muscle in progress.muscles if muscle.neglected]
-    weeks = progress.shown_weeks
-    repetitions = any(week.repetitions for week in weeks)
-    amounts = [week.repetitions if repetitions else week.sessions for week in weeks]
-    unit = "Repetitions" if repetitions else "Sessions"
     return {
         "moment": f"{moment:%Y-%m-%d %H:%M}",
         "title": "Training history",
@@ -394,17 +390,7 @@ def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
             for muscle in progress.muscles
         ],
         "neglected": f"Not trained in the last 7 days: {', '.join(neglected)}." if neglected else "",
-        "weekly": f"{unit} a week",
-        "weekly_spoken": f"{unit} a week: "
-        + ", ".join(f"{week.monday} {amount}" for week, amount in zip(weeks, amounts, strict=True)),
-        "weeks": [
-            {
-                "amount": amount,
-                "height": round(88 * amount / max(*amounts, 1), 1),
-                "day": f"{week.monday:%d %b}",
-            }
-            for week, amount in zip(weeks, amounts, strict=True)
-        ],
+        **_weekly(progress),
         "trends": [_trend(progress, name) for name in progress.exercises if len(progress.scores(name)) > 1],
         "rising": _rising_lines(progress),
         "best_held": any(best.held_s is not None for best in progress.best),
@@ -421,6 +407,23 @@ def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
                 "when": f"{best.session.created.astimezone():%Y-%m-%d}",
             }
             for best in progress.best
+        ],
+    }
+
+
+def _weekly(progress: TrainingProgress) -> dict[str, Any]:
+    """The bars of the weeks: repetitions, or sessions if none of them has repetitions."""
+    weeks = progress.shown_weeks
+    repetitions = any(week.repetitions for week in weeks)
+    amounts = [week.repetitions if repetitions else week.sessions for week in weeks]
+    title = f"{'Repetitions' if repetitions else 'Sessions'} a week"
+    spoken = ", ".join(f"{week.monday} {amount}" for week, amount in zip(weeks, amounts, strict=True))
+    return {
+        "weekly": title,
+        "weekly_spoken": f"{title}: {spoken}",
+        "weeks": [
+            {"amount": amount, "height": round(88 * amount / max(*amounts, 1), 1), "day": f"{week.monday:%d %b}"}
+            for week, amount in zip(weeks, amounts, strict=True)
         ],
     }
 
