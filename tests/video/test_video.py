@@ -20,7 +20,7 @@ import pytest
 from support.films import MakeVideo, picture
 
 from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, StorageError, UnreadableInputError
-from fitcli.video import VIDEO_SUFFIXES, Frame, VideoWriter, expand, frames, probe, video_files
+from fitcli.video import VIDEO_SUFFIXES, Frame, VideoWriter, expand, frames, probe
 
 FORMATS = {  # container: codec, pixel format, the rate that the container can hold
     "mp4": ("libx264", "yuv420p", 30),
@@ -449,7 +449,6 @@ def test_a_folder_stands_for_its_videos_in_order_and_hidden_ones_stay_hidden(tmp
         (tmp_path / name).touch()
     expected = [tmp_path / name for name in ("a.mov", "b.MP4", "sub/deep/c.webm")]
     assert expand(tmp_path) == expected
-    assert video_files([tmp_path / "b.MP4", tmp_path]) == [expected[1], expected[0], expected[2]]
 
 
 def test_a_folder_without_videos_and_a_missing_path_say_so(tmp_path: Path) -> None:
