@@ -17,6 +17,7 @@ from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, Networ
 
 if TYPE_CHECKING:
     from fitcli.network.ensemble import Ensemble, Reading
+    from fitcli.network.ir_cache import Announce
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
     from fitcli.results.sets import ExerciseSet
@@ -36,9 +37,6 @@ WELL_FOUND = 0.98
 Progress = Callable[[float], None]
 """Called with the share of the work done, 0..1, a few times a second; a stretched video is followed twice, and the
 share then begins again."""
-
-Announce = Callable[[str], None]
-"""Called with one sentence before something that takes long, such as converting a network for the first time."""
 
 
 def analyze_video(

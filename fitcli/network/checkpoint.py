@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import CheckpointError, MissingTorchError
+from fitcli.errors import CheckpointError, MissingTorchError, Setting
 from fitcli.network.reference import is_reference, read_reference
-from fitcli.network.spec import NetworkSpec
+from fitcli.network.spec import NetworkSpec, NetworkSpecError
 from fitcli.outputs import Output, make_folder
 
 if TYPE_CHECKING:
@@ -76,6 +77,23 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest(checkpoint: Path) -> str:
+    """The SHA-256 of a checkpoint, computed once for each state of the file.
+
+    Raises `CheckpointError` where it cannot be read.
+    """
+    try:
+        status = checkpoint.stat()
+        return _digest(checkpoint, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise CheckpointError(f"{checkpoint} cannot be read: {error.strerror}.") from error
+
+
+@lru_cache(maxsize=256)
+def _digest(checkpoint: Path, modified_ns: int, size: int) -> str:
+    return sha256(checkpoint)  # a tenth of a second for a large file, and needed several times in a run
+
+
 def require_torch(what: str) -> None:
     """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
     if remedy.lacking("torch"):
@@ -127,8 +145,8 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     if isinstance(content, dict) and content.get("format") != FORMAT and is_reference(content):
         try:
             spec, weights = read_reference(content)
-        except CheckpointError as error:
-            raise CheckpointError(f"{path} {error}.") from error
+        except NetworkSpecError as error:
+            raise CheckpointError(f"{path} cannot be used: {error.reason}.") from error
         return Checkpoint(spec, {name: _single(tensor) for name, tensor in weights.items()}, origin="reference")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of fitcli or of the reference system.")
@@ -145,8 +163,8 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
             if training is None
             else Provenance(**training | {name: tuple(training.get(name, ())) for name in _LISTS})
         )
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} {error}.") from error
+    except NetworkSpecError as error:
+        raise CheckpointError(f"{path} cannot be used: {error.reason}.") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: a field is missing or has the wrong type ({error}).") from error
     return Checkpoint(spec, weights, content["metrics"], provenance)
@@ -174,8 +192,9 @@ def _read(path: Path, trust: bool) -> Any:
             ) from error
         if not trust:
             raise CheckpointError(
-                f"{path} holds more than numbers ({_listed(classes)}), and loading that can run code of its own: add "
-                "--trust-checkpoint if you trust where it comes from."
+                f"{path} holds more than numbers ({_listed(classes)}), and loading it can run code of its own: "
+                "trust it only if you trust where it comes from.",
+                setting=Setting.TRUST,
             ) from error
     try:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_lenient_pickle())

@@ -1,4 +1,4 @@
-"""Which device is quicker for the work at hand: the rule behind `--device auto`. Imports no torch."""
+"""Chooses the faster device for a given amount of work: the rule behind the device "auto". Imports no torch."""
 
 from __future__ import annotations
 

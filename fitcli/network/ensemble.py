@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from fitcli.catalog import Classes, catalog
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 from fitcli.network.device import Choice
 from fitcli.network.ensemble_config import EnsembleConfig, Member
-from fitcli.network.ir import Announce, converted_spec
+from fitcli.network.ir_cache import Announce, converted_spec
 from fitcli.network.pose_clips import POINTS, ClipSpec, track_clips
 from fitcli.network.rgb_clips import RgbClipSpec, RgbWindow, RgbWindows
-from fitcli.network.runtime import Pending, Precision, Runtime, decide, digest, load_runtimes
+from fitcli.network.runtime import ComputeType, Pending, Runtime, decide, load_runtimes
 from fitcli.network.scores import Logits, WindowScores, aligned, combine
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import PoseTrack
@@ -62,7 +62,7 @@ def known_classes(folder: Path) -> Classes | None:
     Raises `CheckpointError` where the folder or its `ensemble.json` cannot be read.
     """
     paths = [folder / member.checkpoint for member in EnsembleConfig.load(folder).members]
-    specs = [converted_spec(path, digest(path)) for path in paths]
+    specs = [converted_spec(path) for path in paths]
     return None if None in specs else classes_of([spec for spec in specs if spec])
 
 
@@ -75,12 +75,12 @@ class Ensemble:
         device: str = "auto",
         *,
         trust: bool = False,
-        precision: Precision = "auto",
+        compute_type: ComputeType = "auto",
         announce: Announce | None = None,
     ) -> None:
         config = EnsembleConfig.load(folder)
         paths = [folder / member.checkpoint for member in config.members]
-        self.runtimes = load_runtimes(paths, device, trust=trust, precision=precision, announce=announce)
+        self.runtimes = load_runtimes(paths, device, trust=trust, compute_type=compute_type, announce=announce)
         for member, runtime in zip(config.members, self.runtimes, strict=True):
             _check(member, runtime.spec)
         self.folder = folder
@@ -135,7 +135,7 @@ class Reading:
     def __init__(self, ensemble: Ensemble, *, reference: bool = False) -> None:
         if reference and any(runtime.spec.input != "rgb" for runtime in ensemble.runtimes):
             raise CheckpointError(
-                "The reference's scores are those of its own networks, on RGB: name their folder with --checkpoints."
+                "The reference's scores need its own networks, on RGB: name their folder.", setting=Setting.CHECKPOINTS
             )
         self.ensemble = ensemble
         self.reference = reference

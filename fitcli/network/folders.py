@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 
 ENVIRONMENT = "FITCLI_CHECKPOINTS"
 
@@ -23,7 +23,10 @@ def checkpoint_folder(explicit: Path | None = None) -> Path:
     for folder in (Path("checkpoints"), *shipped_folders()):
         if holds_checkpoints(folder):
             return folder
-    raise CheckpointError("The shipped checkpoints are missing: install fitcli again, or name a folder: --checkpoints.")
+    raise CheckpointError(
+        "The shipped checkpoints are missing: install fitcli again, or name another folder.",
+        setting=Setting.CHECKPOINTS,
+    )
 
 
 def shipped_folders() -> tuple[Path, Path]:

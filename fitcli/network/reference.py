@@ -15,8 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fitcli.catalog import catalog
-from fitcli.errors import CheckpointError
-from fitcli.network.spec import NetworkSpec, rgb_spec
+from fitcli.network.spec import NetworkSpec, NetworkSpecError, rgb_spec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,13 +37,15 @@ def is_reference(content: Mapping[str, Any]) -> bool:
 def read_reference(content: Mapping[str, Any]) -> tuple[NetworkSpec, dict[str, Tensor]]:
     """The network of a loaded file, and its weights under fitcli's names.
 
-    Raises `CheckpointError` with the end of a sentence that begins with the file's name.
+    Raises `NetworkSpecError` for a file that holds no network of the reference system.
     """
     weights = _stripped(_state(content))
     head = f"blocks.{max(int(name.split('.')[1]) for name in weights)}.proj."
     for part in ("weight", "bias"):
         if f"{head}{part}" not in weights:
-            raise CheckpointError(f"lacks the tensor {head}{part}, it is cut off or no whole network")
+            raise NetworkSpecError(
+                f"it lacks the tensor {head}{part}, so it is cut off or holds only part of a network"
+            )
     spec = _spec(weights, *weights[f"{head}weight"].shape)
     own = "exercise." if spec.exercises else "muscle."
     return spec, {
@@ -65,15 +66,17 @@ def _stripped(state: Mapping[str, Any]) -> dict[str, Tensor]:
     found = [(match, state[match.string]) for name in state if (match := _NAME.fullmatch(str(name)))]
     prefixes = sorted({match["prefix"] or "" for match, _ in found})
     if len(prefixes) > 1:
-        raise CheckpointError(f"holds more than one network ({', '.join(prefixes)}), save each in a file of its own")
+        raise NetworkSpecError(
+            f"it holds more than one network ({', '.join(prefixes)}), save each in a file of its own"
+        )
     return {match["name"]: tensor for match, tensor in found}
 
 
 def _spec(weights: Mapping[str, Tensor], classes: int, features: int) -> NetworkSpec:
     exercises, muscles = catalog().paper.exercises, catalog().paper.muscles
     if classes not in (len(exercises), len(muscles)):
-        raise CheckpointError(
-            f"has a head of {classes} classes, where the reference system knows {len(muscles)} muscle groups and "
+        raise NetworkSpecError(
+            f"it has a head of {classes} classes, where the reference system knows {len(muscles)} muscle groups and "
             f"{len(exercises)} exercises"
         )
     published = partial(
@@ -90,12 +93,12 @@ def _spec(weights: Mapping[str, Tensor], classes: int, features: int) -> Network
         # The head joins 2048 channels of the slow pathway and 2048 // reduction of the fast one.
         reduction = next((n for n in range(2, 65) if 2048 + 2048 // n == features), None)
         if depth is None or fusion is None or reduction is None:
-            raise CheckpointError("holds a SlowFast network of a shape that fitcli does not build (R18, R50, R101)")
+            raise NetworkSpecError("it holds a SlowFast network of another shape than R18, R50 and R101")
         spec = published(f"slowfast_r{depth}", channel_reduction=reduction)
         return replace(spec, fusion_kernel=int(fusion.shape[2]))
     name = _X3D_NAMES.get(_count(weights, "blocks.1.res_blocks."))
     if name is None:
-        raise CheckpointError("holds a network that is neither X3D nor SlowFast as pytorchvideo builds them")
+        raise NetworkSpecError("it holds a network that is neither X3D nor SlowFast as pytorchvideo builds them")
     return published(name)
 
 

@@ -9,7 +9,7 @@ that the crop keeps are ever computed. Imports no torch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import floor
@@ -159,17 +159,6 @@ class RgbWindows:
 
 
 _ROUNDING_S = 1e-6  # times are decimal fractions of binary clocks
-
-
-def rgb_windows(frames: Iterable[Frame], spec: RgbClipSpec) -> Iterator[RgbWindow]:
-    """The windows of a stream of upright frames in full size, such as `video.frames(path, rate_hz=SOURCE_RATE_HZ,
-    max_side=None)`; see `RgbWindows`."""
-    windows = RgbWindows(spec)
-    for frame in frames:
-        if window := windows.push(frame):
-            yield window
-    if window := windows.finish():
-        yield window
 
 
 @dataclass(frozen=True)

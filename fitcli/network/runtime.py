@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from fitcli import interrupt, remedy
-from fitcli.errors import CheckpointError, DeviceError
-from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
+from fitcli.errors import CheckpointError, DeviceError, Setting
+from fitcli.network.checkpoint import digest, load_checkpoint, require_torch
 from fitcli.network.device import Choice, Machine, Work, choose
-from fitcli.network.ir import Announce, converted_spec, ready_ir, require_converter
+from fitcli.network.ir_cache import Announce, converted_spec, ready_ir, require_converter
 from fitcli.network.scores import Logits
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
@@ -28,9 +28,12 @@ BATCH = 8
 GRAPH_AFTER = 4
 """Windows of pictures after which CUDA records the network as a graph: recording costs as much as some windows."""
 
-Precision = Literal["auto", "full", "half"]
-"""auto: half precision where that is quicker: on CUDA, and for networks on pictures on a CPU that computes
-in bfloat16. full: float32 throughout."""
+ComputeType = Literal["auto", "float32", "half"]
+"""The number format that a network computes in.
+
+auto: half precision where it is faster, which is on CUDA, and for networks on pictures on a CPU with native bfloat16.
+half: bfloat16 on a CPU, float16 on CUDA.
+"""
 
 
 Pending = Callable[[], Logits]
@@ -58,7 +61,7 @@ def load_runtime(
     device: str = "auto",
     *,
     trust: bool = False,
-    precision: Precision = "auto",
+    compute_type: ComputeType = "auto",
     announce: Announce | None = None,
 ) -> Runtime:
     """The engine for `device` ("auto", "cpu", "cuda"): OpenVINO on a CPU, torch on CUDA; "torch" is torch on a CPU.
@@ -68,16 +71,16 @@ def load_runtime(
     Raises `DeviceError` for a device that is not here, `CheckpointError` for a bad checkpoint.
     """
     if device == "torch":
-        return TorchRuntime(checkpoint, "cpu", trust=trust, precision=precision)
+        return TorchRuntime(checkpoint, "cpu", trust=trust, compute_type=compute_type)
     if device == "auto":
         device = decide([checkpoint], trust=trust).device
     if device == "cuda":
         if remedy.lacking("torch"):
             raise DeviceError(remedy.not_installed("CUDA", "torch"))
         if not _cuda_works():
-            raise DeviceError("No CUDA device is available to torch here: use --device cpu.")
-        return TorchRuntime(checkpoint, "cuda", trust=trust, precision=precision)
-    return OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
+            raise DeviceError("PyTorch finds no CUDA device here: choose another device.", setting=Setting.DEVICE)
+        return TorchRuntime(checkpoint, "cuda", trust=trust, compute_type=compute_type)
+    return OpenVinoRuntime(checkpoint, trust=trust, compute_type=compute_type, announce=announce)
 
 
 def load_runtimes(
@@ -85,15 +88,15 @@ def load_runtimes(
     device: str = "auto",
     *,
     trust: bool = False,
-    precision: Precision = "auto",
+    compute_type: ComputeType = "auto",
     announce: Announce | None = None,
 ) -> tuple[Runtime, ...]:
     """The engines for several checkpoints, got ready side by side; see `load_runtime`."""
     if device == "auto":
         device = decide(checkpoints, trust=trust).device
-    load = partial(load_runtime, device=device, trust=trust, precision=precision, announce=announce)
+    load = partial(load_runtime, device=device, trust=trust, compute_type=compute_type, announce=announce)
     if device == "cpu":
-        unconverted = [path for path in checkpoints if not converted_spec(path, digest(path))]
+        unconverted = [path for path in checkpoints if not converted_spec(path)]
         for path in unconverted if len(checkpoints) > 1 else ():
             require_converter(path)
             load_checkpoint(path, trust=trust)  # a bad one is told before a good one is converted, which takes long
@@ -126,7 +129,7 @@ def decide(
 
 
 def _work(checkpoints: Sequence[Path], length_s: float | None, trust: bool) -> Work:
-    converted = [converted_spec(path, digest(path)) for path in checkpoints]
+    converted = [converted_spec(path) for path in checkpoints]
     specs = [
         known or load_checkpoint(path, trust=trust).spec for path, known in zip(checkpoints, converted, strict=True)
     ]
@@ -156,14 +159,14 @@ class OpenVinoRuntime:
         checkpoint: Path,
         *,
         trust: bool = False,
-        precision: Precision = "auto",
+        compute_type: ComputeType = "auto",
         announce: Announce | None = None,
     ) -> None:
         from fitcli import engine
 
         self.checkpoint_sha256 = digest(checkpoint)
-        network, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
-        half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
+        network, self.spec = ready_ir(checkpoint, trust=trust, announce=announce)
+        half = compute_type == "half" or (compute_type == "auto" and self.spec.input == "rgb" and engine.has_bf16())
         self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
         self._damaged = (
             f"{network} cannot be run: delete it and it is made anew from {checkpoint.name}."
@@ -172,7 +175,7 @@ class OpenVinoRuntime:
         )
         # Compiling releases the interpreter: a video is decoded meanwhile.
         beside = ThreadPoolExecutor(1, thread_name_prefix="compile")
-        self._compiling = beside.submit(engine.compiled, network, precision="bf16" if half else "f32")
+        self._compiling = beside.submit(engine.compiled, network, compute_type="bf16" if half else "f32")
         beside.shutdown(wait=False)
         self._batch = BATCH if self.spec.input == "pose" else 1
 
@@ -222,7 +225,9 @@ class TorchRuntime:
     kernels takes longer than running them.
     """
 
-    def __init__(self, checkpoint: Path, device: str, *, trust: bool = False, precision: Precision = "auto") -> None:
+    def __init__(
+        self, checkpoint: Path, device: str, *, trust: bool = False, compute_type: ComputeType = "auto"
+    ) -> None:
         require_torch(f"Running {checkpoint} in torch")
         import torch
 
@@ -234,7 +239,7 @@ class TorchRuntime:
         self._device = torch.device(device)
         on_cuda = self._device.type == "cuda"
         self.device = f"cuda ({torch.cuda.get_device_name()})" if on_cuda else f"{device} (torch)"
-        self._half = precision == "half" or (on_cuda and precision == "auto")
+        self._half = compute_type == "half" or (on_cuda and compute_type == "auto")
         self._batch = BATCH if self.spec.input == "pose" else 1
         self._network = restore(loaded, checkpoint).to(self._device).to(memory_format=torch.channels_last_3d)
         self._stream = torch.cuda.Stream() if on_cuda else None  # type: ignore[no-untyped-call]
@@ -296,18 +301,3 @@ class TorchRuntime:
         self._graph_input.copy_(given, non_blocking=True)
         self._graph.replay()
         return self._graph_output
-
-
-def digest(checkpoint: Path) -> str:
-    """The checkpoint's SHA-256; raises `CheckpointError` where it cannot be read."""
-    try:
-        status = checkpoint.stat()
-        return _digest_of(checkpoint, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        raise CheckpointError(f"{checkpoint} cannot be read: {error.strerror}.") from error
-
-
-@cache
-def _digest_of(checkpoint: Path, modified_ns: int, size: int) -> str:
-    # Asked for several times in one run, and a large file takes a tenth of a second.
-    return sha256(checkpoint)

@@ -16,6 +16,18 @@ LONGEST_NAME = 60
 """Letters of a class name at most."""
 
 
+class NetworkSpecError(ValueError):
+    """Plain values or weights that describe no network of fitcli's.
+
+    `reason` is a clause about "it", the file or value that the description came from. Whoever knows the file makes the
+    sentence for the user.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """Architecture and input of one network of the hybrid.
@@ -98,29 +110,28 @@ class NetworkSpec:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> NetworkSpec:
-        """The spec of a checkpoint; raises `CheckpointError` for unknown fields, architectures or class lists."""
+        """The spec of a checkpoint; raises `NetworkSpecError` for unknown fields, architectures or class lists."""
         unknown = set(plain) - {f.name for f in fields(cls)}
         if unknown or plain.get("architecture") not in ARCHITECTURES or plain.get("input") not in ("pose", "rgb"):
-            raise CheckpointError(
-                f"describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
+            raise NetworkSpecError(
+                f"it describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
             )
         for kind in ("exercises", "muscles"):
-            if fault := _fault(plain[kind]):
-                raise CheckpointError(f"has a list of {kind} that {fault}")
+            _check_names(plain.get(kind), kind)
         spec = cls(**(plain | {"exercises": tuple(plain["exercises"]), "muscles": tuple(plain["muscles"])}))
         if OTHER in spec.exercises[:-1] or OTHER in spec.muscles:
-            raise CheckpointError(f'has the class "{OTHER}" in another place than at the end of its exercises')
+            raise NetworkSpecError(f'it has the class "{OTHER}" in another place than at the end of its exercises')
         if not spec.classes.exercises and not spec.muscles:
-            raise CheckpointError("knows no exercise and no muscle group")
+            raise NetworkSpecError("it knows no exercise and no muscle group")
         return spec
 
 
-def _fault(names: Any) -> str:
-    """What is wrong with a list of class names, as the end of a sentence; "" for nothing."""
+def _check_names(names: Any, kind: str) -> None:
+    """Raise `NetworkSpecError` for a list of class names that is none."""
     if not isinstance(names, list | tuple) or not all(map(_is_name, names)):
-        return f"holds something else than names of up to {LONGEST_NAME} letters"
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return f"names {', '.join(twice)} twice" if twice else ""
+        raise NetworkSpecError(f"its list of {kind} holds something else than names of up to {LONGEST_NAME} letters")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise NetworkSpecError(f"its list of {kind} names {', '.join(twice)} twice")
 
 
 def _is_name(name: Any) -> bool:

@@ -10,9 +10,10 @@ import numpy as np
 
 from fitcli.catalog import OTHER, catalog
 from fitcli.errors import CheckpointError
-from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
-from fitcli.network.ir import Announce, ir_beside, ir_of
-from fitcli.network.runtime import OpenVinoRuntime, Precision, TorchRuntime
+from fitcli.network.checkpoint import digest, load_checkpoint, require_torch
+from fitcli.network.ir import ir_beside, ir_of
+from fitcli.network.ir_cache import Announce
+from fitcli.network.runtime import ComputeType, OpenVinoRuntime, TorchRuntime
 from fitcli.network.scores import Logits
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
@@ -58,24 +59,24 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
     listed = f"; not in the catalogue: {', '.join(foreign)}" if foreign else ", as in the catalogue"
     yield Check("classes", True, f"{' and '.join(heads)}{listed}")
     try:
-        exact = TorchRuntime(checkpoint, "cpu", trust=trust, precision="full")
+        exact = TorchRuntime(checkpoint, "cpu", trust=trust, compute_type="float32")
     except CheckpointError as error:
         yield Check("weights", False, str(error))
         return
     yield Check("weights", True, f"{loaded.parameters:,} parameters, every tensor in its place")
     beside = ir_beside(checkpoint)
-    if beside.exists() and not ir_of(beside, sha256(checkpoint)):
-        again = f"`fitcli checkpoints convert {checkpoint} --to {checkpoint.parent}`"
-        yield Check("IR", False, f"{beside.name} was made from another checkpoint: {again} makes it anew")
+    if beside.exists() and not ir_of(beside, digest(checkpoint)):
+        stale = f"{beside.name} was made from another checkpoint: delete it, or convert this checkpoint again"
+        yield Check("IR", False, stale)
     clip = random_clip(spec)
     expected = exact(clip)
-    precisions: tuple[Precision, ...] = ("full", "auto") if spec.input == "rgb" else ("full",)
-    for precision in precisions:
-        runtime = OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
-        if precision == "auto" and "bf16" not in runtime.device:
+    compute_types: tuple[ComputeType, ...] = ("float32", "auto") if spec.input == "rgb" else ("float32",)
+    for compute_type in compute_types:
+        runtime = OpenVinoRuntime(checkpoint, trust=trust, compute_type=compute_type, announce=announce)
+        if compute_type == "auto" and "bf16" not in runtime.device:
             continue
         difference = largest_difference(runtime(clip), expected)
-        limit = EXACT if precision == "full" else HALF
+        limit = EXACT if compute_type == "float32" else HALF
         yield Check(
             f"answers on {runtime.device}",
             difference < limit,

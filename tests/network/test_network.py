@@ -156,6 +156,17 @@ def test_a_faulty_class_list_is_one_sentence(tmp_path: Path, changed: dict[str, 
     assert "\x1b" not in str(raised.value)
 
 
+def test_a_converted_network_that_this_version_does_not_know_is_one_sentence(tmp_path: Path) -> None:
+    for suffix in (".ckpt", ".xml", ".bin"):
+        shutil.copy(SHIPPED / f"x3d{suffix}", tmp_path)
+    ir = tmp_path / "x3d.xml"
+    ir.write_text(ir.read_text(encoding="utf-8").replace("channel_reduction", "rhythm", 1), encoding="utf-8")
+    (tmp_path / "ensemble.json").unlink(missing_ok=True)
+    done = fitcli("analyze", SAMPLE, "--checkpoints", tmp_path, "--device", "cpu", "--no-save")
+    assert done.returncode == CheckpointError.exit_code
+    assert f"{ir} cannot be used: it describes a network that this version does not know (rhythm)" in done.stderr
+
+
 SQUATS = Classes(("squat", "plank", "cossack squat"), ("quads", "calves"))
 """What a network of a user's own may know: some of the catalogue, and something that is not in it."""
 
@@ -248,7 +259,7 @@ def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Pat
     fold = replace(start, provenance=replace(start.provenance, left_out="fold 0 of 3 by series"))
     save_checkpoint(tmp_path / "fold.ckpt", fold)
     for others, why in (
-        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt is there already"),
+        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt already exists"),
         ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "another network"),
         (("fold.ckpt", "--to", "new.ckpt"), "other series"),
         (("--to", "new.ckpt"), "two networks or more"),
