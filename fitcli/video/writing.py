@@ -64,7 +64,7 @@ class VideoWriter:
         try:
             self.path.open("xb").close()
         except FileExistsError as error:
-            raise StorageError(f"{self.path} is there already: choose another name.") from error
+            raise StorageError(f"{self.path} already exists: choose another name.") from error
         except OSError as error:
             raise self._unwritable(error) from error
 

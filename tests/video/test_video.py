@@ -540,7 +540,7 @@ def test_a_full_disk_is_said_and_leaves_no_broken_file(lasting: bool, tmp_path: 
 def test_a_recording_takes_no_name_that_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "set.mp4"
     path.write_text("precious", encoding="utf-8")
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="already exists"):
         VideoWriter(path, 64, 64, lasting=True)
     assert path.read_text(encoding="utf-8") == "precious"
 
