@@ -162,7 +162,7 @@ def test_a_converted_network_that_this_version_does_not_know_is_one_sentence(tmp
     ir = tmp_path / "x3d.xml"
     ir.write_text(ir.read_text(encoding="utf-8").replace("channel_reduction", "rhythm", 1), encoding="utf-8")
     (tmp_path / "ensemble.json").unlink(missing_ok=True)
-    done = fitcli("analyze", SAMPLE, "--checkpoints", tmp_path, "--device", "cpu", "--no-save")
+    done = fitcli("analyze", SAMPLE, "--checkpoints", tmp_path, "--device", "cpu", "--no-save", cwd=tmp_path)
     assert done.returncode == CheckpointError.exit_code
     assert f"{ir} cannot be used: it describes a network that this version does not know (rhythm)" in done.stderr
 
