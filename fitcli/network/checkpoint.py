@@ -2,10 +2,9 @@
 
 A file is `torch.save` of one dict: `format` ("fitcli"), `version` (1), `network` (fields of `NetworkSpec`),
 `weights` (name -> float16 or float32 tensor), `metrics` (name -> number), `training` (the fields of `Provenance`). It
-is data: loading it with `weights_only=True` runs no code. The reference system's Lightning files are read too, see
-`fitcli.network.reference`. `x.xml` and `x.bin` beside `x.ckpt` are the same network as
-OpenVINO IR, marked with the checkpoint's SHA-256 so that a stale pair is noticed. Importing this module imports no
-torch.
+is data: loading it with `weights_only=True` runs no code. The reference system's Lightning files load as well, see
+`fitcli.network.reference`. `x.xml` and `x.bin` beside `x.ckpt` are the same network as OpenVINO IR, marked with the
+checkpoint's SHA-256, which exposes a stale pair. Importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ FORMAT, VERSION = "fitcli", 1
 class Provenance:
     """What a checkpoint was trained on and how.
 
-    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is. data_sha256: of the
-    table of clips, with the labels.
+    teachers, parts: the SHA-256 of the checkpoints that it was distilled from, and of those that it is the mean of.
+    data_sha256: the SHA-256 of the table of clips and labels.
     """
 
     epochs: int
@@ -57,7 +56,7 @@ _LISTS = ("sources", "teachers", "parts")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a `.ckpt` file; `origin` is whose format it is in, "fitcli" or "reference"."""
+    """The content of a `.ckpt` file; `origin` names its format, "fitcli" or "reference"."""
 
     spec: NetworkSpec
     weights: dict[str, Tensor]
@@ -67,7 +66,7 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """Numbers that training chose."""
+        """How many numbers training fitted."""
         return sum(tensor.numel() for name, tensor in self.weights.items() if "num_batches_tracked" not in name)
 
 
@@ -95,7 +94,7 @@ def _digest(checkpoint: Path, modified_ns: int, size: int) -> str:
 
 
 def require_torch(what: str) -> None:
-    """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
+    """Raise `MissingTorchError` for `what`, the subject of its sentence, if the extra `torch` is not installed."""
     if remedy.lacking("torch"):
         raise MissingTorchError(remedy.not_installed(what, "torch"))
 
@@ -103,10 +102,9 @@ def require_torch(what: str) -> None:
 def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
     """Write a checkpoint to a file that a user named, or over one of fitcli's own; returns its path.
 
-    Raises `StorageError` where that is not possible.
-
-    half: store the weights in float16, half the size; by default those of networks on pose. Published weights on
-    pictures are float32, and their batch norm's variances leave float16's range.
+    half: store the weights in float16, half the size; by default only for networks on pose. Published weights for RGB
+    are float32, and the variances of their batch norms exceed the range of float16.
+    Raises `StorageError` where the file cannot be written.
     """
     import torch
 
@@ -130,15 +128,15 @@ def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool
     output = target if isinstance(target, Output) else Output(target, overwrite=True)
     make_folder(output.path.parent)
     with output.writing() as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)  # given a name instead of a stream, it would store the temporary one
+        torch.save(content, stream)  # given a path, torch.save would store the temporary name
     return output.path
 
 
 def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
-    """Read a `.ckpt` file as data: one of fitcli's, or of the reference system's (Lightning).
+    """Read a `.ckpt` file as data: a fitcli checkpoint, or one of the reference system (Lightning).
 
     trust: let a file that holds more than data run code of its own, as Python's pickles do; only for files from people
-    you would take a program from. Raises `CheckpointError` for anything else.
+    whose programs you would run. Raises `CheckpointError` for any other file.
     """
     require_torch(f"Reading {path}")
     content = _read(path, trust)
@@ -149,10 +147,10 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
             raise CheckpointError(f"{path} cannot be used: {error.reason}.") from error
         return Checkpoint(spec, {name: _single(tensor) for name, tensor in weights.items()}, origin="reference")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of fitcli or of the reference system.")
+        raise CheckpointError(f"{path} is not a checkpoint of fitcli or of the reference system.")
     if content.get("version") != VERSION:
         raise CheckpointError(
-            f"{path} has format version {content.get('version')}, this fitcli reads {VERSION}: update."
+            f"{path} has format version {content.get('version')}, but this fitcli reads {VERSION}: update fitcli."
         )
     try:
         spec = NetworkSpec.from_plain(content["network"])
@@ -175,20 +173,20 @@ def _single(tensor: Tensor) -> Tensor:
 
 
 def _read(path: Path, trust: bool) -> Any:
-    """What was saved in `path`, loaded as data; with `trust` as a pickle, where data alone does not do."""
+    """The content of `path`, loaded as data, or with `trust` as a pickle if it holds more than data."""
     import torch
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol that old versions wrote
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol of files from old versions
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint {path}.") from error
-    except Exception as error:  # torch raises whatever the damaged file made it trip over
+    except Exception as error:  # a damaged file makes torch raise errors of any type
         classes = _foreign_classes(path)
         if not classes:
             raise CheckpointError(
-                f"{path} is damaged or no checkpoint: it cannot be loaded as data. Copy it again."
+                f"{path} is damaged or not a checkpoint, and cannot be loaded as data: copy it again."
             ) from error
         if not trust:
             raise CheckpointError(
@@ -199,16 +197,17 @@ def _read(path: Path, trust: bool) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_lenient_pickle())
     except Exception as error:
-        raise CheckpointError(f"{path} cannot be loaded, even trusted ({type(error).__name__}: {error}).") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise CheckpointError(f"{path} cannot be loaded, even as trusted ({reason}).") from error
 
 
 def _foreign_classes(path: Path) -> list[str]:
-    """The classes and functions that a file names beside torch's own; none for a file that is no checkpoint."""
+    """The classes and functions other than torch's that a file refers to; none if it is not a checkpoint."""
     import torch
 
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # no zip file, or a pickle that does not parse
+    except Exception:  # not a zip file, or a pickle that does not parse
         return []
 
 
@@ -217,15 +216,15 @@ def _listed(names: list[str]) -> str:
 
 
 def _lenient_pickle() -> Any:
-    """`pickle`, except that a class that is not installed here becomes an empty one.
+    """`pickle`, with an empty class in place of each class that is not installed.
 
-    A training script pickles its own classes beside the weights, and only the weights are wanted.
+    Training scripts pickle classes of their own beside the weights, and fitcli needs only the weights.
     """
     import pickle
     import types
 
     class Unknown:
-        """Stands for an object of a class that is not here."""
+        """Stands in for an object whose class is not installed."""
 
         def __new__(cls, *_: Any, **__: Any) -> Any:
             return super().__new__(cls)

@@ -1,4 +1,4 @@
-"""Time stamps: a steady clock from those of a file, gaps in it, and the frames nearest to a grid of times."""
+"""Time stamps: a rising clock from the stamps of a file, its gaps, and sampling on a grid of times."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 GAP_S = 4.0
-"""Pictures further apart than this belong to two stretches, and nothing is laid over the time between them: as long as
-a window of the shipped networks, and a pause that ends a set."""
+"""Frames further apart than this belong to two stretches, and no window or set spans the time between them. It is the
+length of a window of the shipped networks, and of a pause that ends a set."""
 
 SHORTEST_S = 0.5
-"""A shorter stretch holds no movement to name; `probe` and `frames` still read it."""
+"""A shorter stretch cannot show a movement; `probe` and `frames` still read it."""
 
-_RESTART_FRAMES = 8  # as many frames in a row that come too late mean that the clock of the file began again
+_RESTART_FRAMES = 8  # so many late frames in a row mean that the clock of the file restarted
 
 
 def clocked(
@@ -23,13 +23,13 @@ def clocked(
 ) -> Iterator[tuple[float, _Item]]:
     """Items with their seconds since `origin_s`, strictly rising, from times on the file's own clock.
 
-    Raw streams carry no times: their items follow each other at `usual_s`. Single items that come late are damage and
-    left out, and so is one that is far ahead of all that follows. Where many come late, the clock began again:
-    recordings were joined end to end.
+    Raw streams carry no times: their items follow each other at `usual_s`. A few late items are damage and are dropped,
+    and so is one that is far ahead of all that follow. Many late items mean that the clock restarted, because
+    recordings were concatenated.
     """
     last_s, shift_s = -usual_s, -origin_s
     late: list[tuple[float, _Item]] = []
-    ahead: tuple[float, _Item] | None = None  # after a gap, until the next item proves it
+    ahead: tuple[float, _Item] | None = None  # an item after a gap, held until the next one confirms it
     for raw_s, item in timed:
         time_s = (ahead[0] if ahead else last_s) + usual_s if raw_s is None else raw_s + shift_s
         if time_s <= last_s and raw_s is not None:
@@ -60,16 +60,17 @@ def clocked(
 def sampled(
     timed: Iterable[tuple[float, _Item]], begin_s: float, rate_hz: float | None
 ) -> Iterator[tuple[float, _Item]]:
-    """The frames that are the nearest one to some point of the grid `begin_s + k / rate_hz`.
+    """The frames that are nearest to any point of the grid `begin_s + k / rate_hz`.
 
-    A gap ends the grid and the next frame begins another, so that what follows a gap is sampled as if it stood alone.
+    The grid ends at a gap, and a new one begins with the next frame: the stretch after a gap is sampled as if it were
+    the whole video.
     """
     if rate_hz is None:
         yield from timed
         return
     held: tuple[float, _Item] | None = None
     half_gap_s = 0.0
-    due_s = begin_s  # the first grid point that no frame has been given for
+    due_s = begin_s  # the first grid point without a frame
     for entry in timed:
         if held is not None and entry[0] - held[0] > GAP_S:
             if due_s <= held[0] + half_gap_s:
@@ -78,7 +79,7 @@ def sampled(
             due_s = begin_s
         if held is not None:
             half_gap_s = (entry[0] - held[0]) / 2
-            reach_s = held[0] + half_gap_s  # up to here the held frame is nearer than the new one
+            reach_s = held[0] + half_gap_s  # up to this time the held frame is nearer than the new one
             if due_s <= reach_s:
                 yield held
                 due_s = begin_s + (floor((reach_s - begin_s) * rate_hz) + 1) / rate_hz

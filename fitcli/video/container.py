@@ -1,4 +1,4 @@
-"""What a container states of its times: claims, each used only where that kind of container gets it right."""
+"""Times that a container states: claims, each trusted only for the kinds of container that get it right."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:  # PyAV takes .2 s to import, so the functions that decode or 
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-UNTIMED_CONTAINERS = frozenset(("mpeg", "mpegts"))  # they state no duration and FFmpeg guesses one
+UNTIMED_CONTAINERS = frozenset(("mpeg", "mpegts"))  # they state no duration, and FFmpeg guesses one
 _STREAM_TIMED_CONTAINERS = ("mov", "avi")  # their index states when the pictures end
-_FILE_TIMED_CONTAINER = "flv"  # it states when the file ends, which may be the sound's end
+_FILE_TIMED_CONTAINER = "flv"  # it states when the file ends, which may be the end of the sound
 
 
 def claimed_duration_s(container: InputContainer, stream: VideoStream) -> float | None:
@@ -20,16 +20,16 @@ def claimed_duration_s(container: InputContainer, stream: VideoStream) -> float 
         return None
     if stream.duration and stream.time_base:
         claimed = float(stream.duration * stream.time_base)
-    else:  # Matroska states when the film ends, which counts from the clock's zero and not from the first frame
+    else:  # Matroska states when the video ends, counted from zero and not from the first frame
         claimed = ((container.duration or 0) - max(container.start_time or 0, 0)) / 1_000_000
     return claimed if claimed > 0 else None
 
 
 def stated_end_s(path: Path, container: InputContainer, stream: VideoStream) -> float | None:
-    """When the pictures end on the file's own clock, as the file says; None where it does not say.
+    """When the pictures end according to the file, on its own clock; None if it does not state that.
 
-    Only what a file that is all there gets right: a Matroska file states when its longest stream ends and may be wrong
-    even about that, so its word counts only where bytes of the file are missing.
+    Only statements that complete files get right count. A Matroska file states when its longest stream ends, and may be
+    wrong even about that, so its statement counts only if bytes of the file are missing.
     """
     kind = container.format.name
     if kind.startswith(_STREAM_TIMED_CONTAINERS) and stream.duration and stream.time_base:
@@ -41,12 +41,12 @@ def stated_end_s(path: Path, container: InputContainer, stream: VideoStream) -> 
 
 
 def _matroska_is_cut(path: Path) -> bool:
-    """Whether a Matroska file is shorter than its segment, or does not say how long that is (RFC 8794, RFC 9559)."""
+    """Whether a Matroska file is shorter than its segment, or does not state its length (RFC 8794, RFC 9559)."""
     with path.open("rb") as file:
         head = file.read(4096)
 
     def number(at: int) -> tuple[int, int, bool]:
-        """A number of variable length at this place, the place after it, and whether it stands for "unknown"."""
+        """The variable-length number at this offset, the offset after it, and whether it means "unknown"."""
         length = 9 - head[at].bit_length()
         value = int.from_bytes(head[at : at + length], "big") & ((1 << 7 * length) - 1)
         return value, at + length, value == (1 << 7 * length) - 1

@@ -1,4 +1,4 @@
-"""From an open file to decoded frames: damaged packets left out, and how the file ends observed on the way."""
+"""Decodes an open file: skips damaged packets, and observes on the way how the file ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # PyAV takes .2 s to import, so the functions that decode or 
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-_EARLY_END_S = 0.5  # pictures that end this much before the file says have broken off; less is rounding
+_EARLY_END_S = 0.5  # pictures that end this much before the stated end are cut off; less is rounding
 _FALLBACK_RATE_HZ = 30.0  # for raw streams that state neither times nor a rate
 
 
@@ -30,8 +30,8 @@ _FALLBACK_RATE_HZ = 30.0  # for raw streams that state neither times nor a rate
 class Tail:
     """How a file ends, on its own clock, filled while it is decoded.
 
-    stated_s: when its pictures end, as the file says, None where it does not say. packet_s: time of the last packet.
-    picture_s, picture_end_s: begin and end of the last picture. cut: the last packet is not all there.
+    stated_s: the stated end of its pictures, None if the file states none. packet_s: time of the last packet.
+    picture_s, picture_end_s: begin and end of the last picture. cut: the last packet is incomplete.
     """
 
     stated_s: float | None = None
@@ -42,7 +42,7 @@ class Tail:
 
     @property
     def broken_off(self) -> bool:
-        """Whether the file ends before its pictures do."""
+        """Whether the file ends before its pictures do, because it is cut off or damaged."""
         if self.picture_s is None or self.picture_end_s is None:
             return False
         undecoded_s = (self.packet_s or self.picture_s) - self.picture_s
@@ -51,7 +51,7 @@ class Tail:
 
 
 def packets(container: InputContainer, stream: VideoStream, tail: Tail) -> Iterator[Packet[VideoStream]]:
-    """The stream's packets up to the end or to where the file breaks off."""
+    """The stream's packets, up to the end of the file or the point where it breaks off."""
     import av
 
     while True:
@@ -65,13 +65,13 @@ def packets(container: InputContainer, stream: VideoStream, tail: Tail) -> Itera
         except av.FFmpegError:
             tail.cut = True
             break
-        except IndexError:  # PyAV does not know a stream that begins in the middle of the file: go on after it
+        except IndexError:  # PyAV does not know a stream that begins in the middle of the file: skip it
             continue
-    interrupt.heed()  # a file that ends because of Ctrl-C says nothing
+    interrupt.heed()  # a file that ends because of Ctrl-C is not broken off
 
 
 class Decoder:
-    """Decodes an open file, from its start first and then from wherever it was sent."""
+    """Decodes an open file from its current position, and again after a seek."""
 
     def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
         self.usual_s = 1 / float(stream.average_rate or stream.guessed_rate or _FALLBACK_RATE_HZ)
@@ -83,10 +83,10 @@ class Decoder:
         self._of_size: dict[tuple[int, int], float] = {}
 
     def frames(self) -> Iterator[Decoded]:
-        """Every frame that decodes: damaged packets are left out, and a file that breaks off just ends."""
+        """Every frame that decodes: damaged packets are skipped, and a file that breaks off just ends."""
         import av
 
-        # None hands out what the decoder still holds.
+        # None flushes the frames that the decoder still holds.
         for packet in chain(packets(self._container, self._stream, self.tail), (None,)):
             with suppress(av.FFmpegError):
                 for frame in self._stream.decode(packet):
@@ -96,11 +96,11 @@ class Decoder:
                     yield decoded
 
     def _pixel_aspect(self, frame: VideoFrame, at_end: bool) -> float:
-        """The container's word counts for as long as the pictures themselves say what they said at first."""
+        """The pixels' width over their height: the container's, as long as the stream states what it did at first."""
         own = _aspect(self._stream.codec_context.sample_aspect_ratio) or 1.0
         self._at_first = own if self._at_first is None else self._at_first
         size = frame.width, frame.height
-        if not at_end or size not in self._of_size:  # at the end the decoder has gone ahead of the frames it gives
+        if not at_end or size not in self._of_size:  # at the end the decoder is ahead of the frames that it returns
             self._of_size[size] = self._stated if own == self._at_first else own
         return self._of_size[size]
 
@@ -110,20 +110,20 @@ class Decoder:
 
 
 def _aspect(ratio: Fraction | None) -> float | None:
-    """A pixel's width over its height; None for nonsense that some files claim: no camera's are outside of this."""
+    """A pixel's width over its height; None outside the range of any camera, as some files claim."""
     return float(ratio) if ratio and 0.25 <= ratio <= 4 else None
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a file's packets say: seconds from the first to the end of the last, and whether their clock restarts."""
+    """A file's packets: seconds from the first to the end of the last, and whether their clock restarts."""
 
     duration_s: float
     restarts: bool
 
 
 def scan(path: Path) -> Scan:
-    """Read a file's packets, for files that state no duration (browser recordings, pipes), or may be joined ones."""
+    """Read a file's packets: for files without a stated duration (browser recordings, pipes), or concatenated ones."""
     status = path.stat()
     return _scanned(path, status.st_mtime_ns, status.st_size)
 
@@ -134,7 +134,7 @@ def _scanned(path: Path, modified_ns: int, size: int) -> Scan:
     last_raw_s, restarts = float("-inf"), False
     with opened(path) as (container, stream):
         usual_s = Decoder(path, container, stream).usual_s
-        # dts rises from packet to packet where pts does not
+        # dts rises from packet to packet even if pts does not.
         stamped = (
             (float((packet.pts if packet.dts is None else packet.dts) * packet.time_base), packet)
             for packet in packets(container, stream, Tail())

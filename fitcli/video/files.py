@@ -1,4 +1,4 @@
-"""Video files: those that an argument of a command stands for, and each opened safely for decoding."""
+"""Finds the video files that an argument stands for, and opens each safely for decoding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # PyAV takes .2 s to import, so the functions that decode or 
 VIDEO_SUFFIXES = frozenset(
     (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 )
-"""File names that count as videos when a folder is expanded; a file named by itself may have any name."""
+"""Suffixes of video files in a folder; a file that the user names may have any suffix."""
 
 _THREAD_PIXELS = 48_000_000  # frames that decoder threads hold at once: 8 threads up to 1080p, 1 at 8K
 _MAX_THREADS = 8
@@ -32,9 +32,9 @@ _ATTACHED_PICTURE = 0x400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: the cover of 
 def expand(path: Path) -> list[Path]:
     """The video files that one argument of a command stands for: the file itself, or a folder's videos, sorted.
 
-    Folders are searched with all that lies below them; hidden files and folders are left out. A path to a file is given
-    back whatever it is: `probe` and `frames` judge it. Raises `MissingInputError` for a path that is not there or a
-    folder without videos, and `UnreadableInputError` for a folder that may not be listed.
+    Folders are searched recursively, without hidden files and folders. A path to a file is returned unchecked: `probe`
+    and `frames` judge it. Raises `MissingInputError` for a path that does not exist or a folder without videos, and
+    `UnreadableInputError` for a folder that cannot be listed.
     """
     mode = file_status(path).st_mode
     if not stat.S_ISDIR(mode):
@@ -49,7 +49,7 @@ def expand(path: Path) -> list[Path]:
         found += [Path(folder, name) for name in names if not name.startswith(".") and _looks_like_video(name)]
     if not found:
         known = " ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
-        raise MissingInputError(f"{path} holds no video: put files in it that end in one of {known}.")
+        raise MissingInputError(f"{path} holds no video: put files in it whose names end in one of {known}.")
     return sorted(found)
 
 
@@ -58,6 +58,7 @@ def _looks_like_video(name: str) -> bool:
 
 
 def file_status(path: Path) -> os.stat_result:
+    """The status of a file; raises `MissingInputError` or `UnreadableInputError`."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -69,13 +70,13 @@ def file_status(path: Path) -> os.stat_result:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video file for decoding, with every reason why that is not possible as its own sentence."""
+    """Open a video file for decoding; each reason why that fails has a sentence of its own."""
     import av
 
     status = file_status(path)
     if stat.S_ISDIR(status.st_mode):
         raise UnreadableInputError(f"{path} is a folder: give a video file.")
-    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for ever
+    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait forever
         raise UnreadableInputError(f"{path} is a pipe, socket or device: save the video to a file first.")
     if status.st_size == 0:
         raise InvalidVideoError(f"{path} is empty: copy or export the video again.")
@@ -85,8 +86,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise UnreadableInputError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
     with file:
         try:
-            # A file object, because FFmpeg reads some names as addresses; and with no protocol allowed a playlist or
-            # a link inside of the file opens nothing else, neither on this machine nor on a network.
+            # A file object, because FFmpeg takes some names for addresses. With no protocol allowed, a playlist or link
+            # inside the file opens nothing else, on this machine or on a network.
             container = av.open(file, "r", options={"protocol_whitelist": "none"}, **_lenient_metadata())
         except (av.FFmpegError, ValueError) as error:
             interrupt.heed()
@@ -97,9 +98,9 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 class _File(io.FileIO):
-    """A file in which a damaged index may point anywhere: FFmpeg is told of a bad position and not interrupted.
+    """A file whose damaged index may point anywhere: `seek` reports a bad position to FFmpeg instead of raising.
 
-    After Ctrl-C it is at its end, so that FFmpeg stops looking for something in a long file.
+    After Ctrl-C, `read` reports the end of the file, so that FFmpeg stops searching a long one.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -113,9 +114,9 @@ class _File(io.FileIO):
 
 
 def _lenient_metadata() -> dict[str, Any]:
-    """Options of `av.open` with which tags in another encoding than UTF-8 do not fail the whole file.
+    """Options of `av.open` that make it accept tags in encodings other than UTF-8.
 
-    PyAV up to 18 raises unless it is asked to ignore them; PyAV 19 always replaces them and has no such option.
+    PyAV up to 18 raises unless it is asked to ignore them. PyAV 19 always replaces them and has no such option.
     """
     from av.container import Container
 
@@ -129,11 +130,11 @@ def _not_a_video(path: Path) -> InvalidVideoError:
         return InvalidVideoError(
             f"{path} is cut off: its index, which ends an MP4 or MOV file, is missing. Copy or export it again."
         )
-    return InvalidVideoError(f"{path} is no video, whatever its name says: give a video file.")
+    return InvalidVideoError(f"{path} is not a video, whatever its name: give a video file.")
 
 
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The stream to analyse, set up to decode on several threads."""
+    """The stream to decode, set up for several threads."""
     streams = [s for s in container.streams.video if not s.disposition & _ATTACHED_PICTURE]
     if not streams:
         if container.streams.audio:
@@ -145,7 +146,7 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     if context is not None and context.name in _TEXT_CODECS:
         raise _not_a_video(path)
     if context is None:
-        raise InvalidVideoError(f"{path} is in no video format that can be decoded: export it as MP4 (H.264).")
+        raise InvalidVideoError(f"{path} is in a video format that cannot be decoded: export it as MP4 (H.264).")
     pixels = max(context.width * context.height, 1)
     context.thread_count = max(1, min(_MAX_THREADS, os.cpu_count() or 1, _THREAD_PIXELS // pixels))
     context.thread_type = "AUTO"
@@ -153,4 +154,5 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
 
 
 def no_frames(path: Path) -> FitcliError:
+    """The error for a file of which no frame decodes."""
     return InvalidVideoError(f"{path} has no frame that can be decoded: copy or export the video again.")

@@ -1,4 +1,4 @@
-"""Pictures: frames as decoded, turned upright with square pixels, and fitted into another size."""
+"""Pictures: decoded frames, turned upright with square pixels, and fitted into another size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Frame:
-    """One upright picture: `time_s` from the first frame of the file, `image` (H, W, 3) uint8 RGB."""
+    """One upright picture: `time_s` since the first frame of the file, `image` (H, W, 3) uint8 RGB."""
 
     time_s: float
     image: Image
@@ -27,7 +27,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A frame as the decoder gives it, the width of its pixels over their height, and how long it is shown."""
+    """A frame from the decoder, the ratio of its pixels' width to their height, and how long it is shown."""
 
     frame: VideoFrame
     pixel_aspect: float
@@ -36,7 +36,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Picture:
-    """How a decoded frame becomes upright RGB: scaled first, which is cheap, and then turned."""
+    """How a decoded frame becomes upright RGB: scaled first, which is cheap, and turned after that."""
 
     width: int  # scaled, as stored, before the turn
     height: int
@@ -50,7 +50,7 @@ class Picture:
         return cls._of(frame.width, frame.height, decoded.pixel_aspect, _orientation(frame), max_side, stretch)
 
     @classmethod
-    @lru_cache(maxsize=64)  # asked for every frame, and nearly always the same
+    @lru_cache(maxsize=64)  # called for every frame, nearly always with the same arguments
     def _of(
         cls,
         stored_width: int,
@@ -61,7 +61,7 @@ class Picture:
         stretch: float,
     ) -> Picture:
         width, height = stored_width * pixel_aspect, float(stored_height)
-        if orientation[0]:  # it lies on its side: what is its width as people see it is stored as the height
+        if orientation[0]:  # stored on its side: the height in the file is the width on the screen
             height /= stretch
         else:
             width /= stretch
@@ -85,7 +85,7 @@ class Picture:
         scale = partial(frame.reformat, self.width, self.height, "rgb24", interpolation="AREA", threads=1)
         try:
             scaled = scale()
-        except av.FFmpegError:  # a colour matrix that FFmpeg cannot convert; a person of a wrong tint is still a person
+        except av.FFmpegError:  # FFmpeg cannot convert the colour matrix; a wrong tint does no harm
             scaled = scale(src_colorspace="ITU709")
         image: Image = scaled.to_ndarray().astype(np.uint8, copy=False)
         if self.transpose:
@@ -100,8 +100,8 @@ class Picture:
 def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
     """(transpose, flip_x, flip_y) that make a frame upright, from its display matrix.
 
-    The matrix is used, not `VideoFrame.rotation`: mirrored recordings (front cameras) have no rotation that is right.
-    Quarter turns only, as every phone writes; others count as the nearest.
+    `VideoFrame.rotation` cannot describe mirrored recordings (front cameras). Angles are rounded to quarter turns:
+    phones write no others.
     """
     side = frame.side_data.get("DISPLAYMATRIX")
     if side is None:
@@ -114,7 +114,7 @@ def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
 
 
 def fitted(image: Image, width: int, height: int) -> Image:
-    """A picture (H, W, 3) scaled to fit (height, width, 3), in the middle, with black where its shape leaves room."""
+    """A picture (H, W, 3) scaled to fit into (height, width, 3) and centred, with black bars."""
     from PIL import Image as PillowImage
 
     if image.shape[:2] == (height, width):
@@ -127,7 +127,7 @@ def fitted(image: Image, width: int, height: int) -> Image:
 
 
 def fitted_box(width: int, height: int, outer_width: int, outer_height: int) -> tuple[int, int, int, int]:
-    """Where `fitted` puts a picture of width x height pixels: left, top, right, bottom."""
+    """The box that a picture of width x height pixels takes in `fitted`: left, top, right, bottom."""
     scale = min(outer_width / width, outer_height / height)
     inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = (outer_width - inner_width) // 2, (outer_height - inner_height) // 2

@@ -1,8 +1,8 @@
-"""Video files in: probe a file, and its upright frames sampled by their true times.
+"""Reads video files: probes a file, and yields its upright frames, sampled by their true times.
 
-Nothing here trusts a container's frame rate or frame count: a frame's time is its own timestamp, counted from the first
-frame that decodes. Pictures come out upright (display matrix applied) with square pixels, each by its own size: a
-stream may change it, as a phone's does that is turned.
+A container's frame rate and frame count are never trusted: a frame's time is its own time stamp, counted from the first
+frame that decodes. Pictures are upright (display matrix applied) with square pixels, each in its own size: the size may
+change within a stream, for example when a phone is turned.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from fitcli.video.files import no_frames, opened
 from fitcli.video.picture import Decoded, Frame, Image, Picture
 
 SAMPLE_RATE_HZ = 15.0
-"""Samples a second that pose works on; the shipped networks were trained at this rate."""
+"""Sampling rate for pose; the shipped networks were trained at this rate."""
 
 SAMPLE_MAX_SIDE_PX = 640
-"""Longest side of a sampled frame: more adds nothing, the pose network reads 256 x 256."""
+"""Longest side of a sampled frame; larger ones gain nothing, because the pose network reads 256 x 256."""
 
 _SEEK_AFTER_S = 5.0  # decoding a few seconds is cheaper than opening the file again when a seek lands badly
-_SEEK_MARGIN_S = 1.0  # aim this far ahead of the wanted frame: B-frames are stored after the frames that they follow
+_SEEK_MARGIN_S = 1.0  # seek this far before the wanted frame: B-frames are stored after frames that are shown later
 
 
 @dataclass(frozen=True)
 class VideoFile:
-    """What a video file is; width and height in pixels are those of the upright picture with square pixels.
+    """The properties of a video file; width and height in pixels are those of the upright picture with square pixels.
 
-    They are the first picture's, as is `rotation_deg`, the clockwise turn (0, 90, 180, 270) that made it upright.
-    `duration_s`, 0.0 for a single picture, and `average_rate_hz` are the container's claims and nothing to compute
-    with: `Watched.length_s` is what its pictures say.
+    They belong to the first picture, and so does `rotation_deg`, the clockwise turn (0, 90, 180, 270) that made it
+    upright. `duration_s` (0.0 for a single picture) and `average_rate_hz` are claims of the container and unreliable;
+    `Watched.length_s` is measured.
     """
 
     path: Path
@@ -51,11 +51,10 @@ class VideoFile:
 
 @dataclass
 class Watched:
-    """What one pass over a file saw of it, filled while `frames` runs.
+    """What one pass over a file observed, filled while `frames` runs.
 
-    first_s, last_s: times of the first and the last picture in the part that was asked for, sampled or not; None where
-        it holds none.
-    length_s: when the last picture of the file ends, None where the pass ended earlier, at `end_s`.
+    first_s, last_s: times of the first and the last picture in the requested part, sampled or not; None without any.
+    length_s: when the last picture of the file ends, None if the pass ended earlier, at `end_s`.
     broken_off: whether the file ends before its pictures do: it was cut off, or is damaged up to its end.
     """
 
@@ -67,10 +66,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who wants a video's frames in full size while others read them small.
+    """A second reader of a video's frames, in full size, in the same pass.
 
-    `hear` is called with the time of each frame, at most about `rate_hz` a second, and a function that makes the
-    upright frame: what is not wanted is never made.
+    `hear` is called with the time of each frame, at most about `rate_hz` times a second, and a function that renders
+    the upright frame, so that frames that are not needed are never rendered.
     """
 
     hear: Callable[[float, Callable[[], Image]], None]
@@ -78,10 +77,10 @@ class Listener:
 
 
 def probe(path: Path) -> VideoFile:
-    """Open a video, decode its first frame and say what the file is.
+    """The properties of a video file; decodes its first frame.
 
     Raises `MissingInputError`, `UnreadableInputError` (folder, FIFO, device, permissions) or `InvalidVideoError`
-    (empty, no video, damaged, no frame), each with a sentence that says what to do.
+    (empty, no video, damaged, no frame).
     """
     with opened(path) as (container, stream):
         first = next(Decoder(path, container, stream).frames(), None)
@@ -115,17 +114,17 @@ def frames(
     listener: Listener | None = None,
     watched: Watched | None = None,
 ) -> Iterator[Frame]:
-    """Decode a video and give upright RGB frames, sampled by time, strictly rising, without holding more than a few.
+    """Decode a video into upright RGB frames, sampled by time, with strictly rising times; only a few are in memory.
 
-    rate_hz: the frames nearest to a grid of this many points a second, each at most once; None gives every frame, and a
-        video slower than this gives every frame too. The grid begins anew after a gap of more than `GAP_S`.
+    rate_hz: the frames nearest to a grid of this many points a second, each at most once; every frame for None, or for
+        a slower video. A new grid begins after a gap of more than `GAP_S`.
     start_s, end_s: only frames with `start_s <= time_s < end_s`; `time_s` still counts from the start of the file.
     max_side: longest side in pixels; frames are scaled down to it, never up.
-    stretch: how many times its true width the picture is shown, beyond what the file says of its pixels: undone here.
-    listener: hears of the frames in full size and at its own rate, in the same pass over the file.
-    watched: is filled with what this pass sees of the file.
+    stretch: ratio of the shown width to the true one, beyond the pixel aspect that the file states; undone here.
+    listener: receives the frames in full size and at its own rate, in the same pass over the file.
+    watched: filled with what this pass observes.
 
-    What decodes of a damaged file is given; what does not is left out. Raises as `probe` does, at the first frame.
+    Frames of a damaged file that do not decode are skipped. Raises as `probe` does, at the first frame.
     """
     begin_s = max(start_s or 0.0, 0.0)
     if end_s is not None and end_s <= begin_s:
@@ -142,7 +141,7 @@ def frames(
         until = "its end" if end_s is None else f"{end_s:g} s"
         ends = "breaks off at" if watched.broken_off else "lasts"
         raise InvalidVideoError(
-            f"{path} has no frame between {begin_s:g} s and {until}: it {ends} {lasts_s:.1f} s, choose a part inside."
+            f"{path} has no frame between {begin_s:g} s and {until}: it {ends} {lasts_s:.1f} s, choose a part of that."
         )
 
 
@@ -152,7 +151,7 @@ _Timed = Iterator[tuple[float, Decoded]]
 
 @contextmanager
 def _open_at(path: Path, begin_s: float) -> Iterator[tuple[_Timed, Tail]]:
-    """Open a video and decode it from `begin_s` or earlier."""
+    """Open a video and decode it from `begin_s` or somewhat earlier."""
     import av
 
     with opened(path) as (container, stream):
@@ -166,7 +165,7 @@ def _open_at(path: Path, begin_s: float) -> Iterator[tuple[_Timed, Tail]]:
             yield _timed(chain((first,), decoded), decoder, origin_s), decoder.tail
             return
         landed = None
-        # Where the clock begins anew in mid-file, a time of the file's own stands for several places.
+        # If the clock restarts within the file, one time stamp stands for several positions.
         if container.format.name not in UNTIMED_CONTAINERS or not scan(path).restarts:
             with suppress(av.FFmpegError):
                 container.seek(int((origin_s + begin_s - _SEEK_MARGIN_S) / (stream.time_base or 1)), stream=stream)
@@ -175,7 +174,7 @@ def _open_at(path: Path, begin_s: float) -> Iterator[tuple[_Timed, Tail]]:
         if landed and landed.frame.time is not None and 0 <= landed.frame.time - origin_s <= begin_s:
             yield _timed(chain((landed,), decoded), decoder, origin_s), decoder.tail
             return
-    with opened(path) as (container, stream):  # no index, or a wrong one: read up to the place instead
+    with opened(path) as (container, stream):  # no index, or a wrong one: decode from the start
         decoder = Decoder(path, container, stream)
         yield _timed(decoder.frames(), decoder, origin_s), decoder.tail
 
@@ -185,7 +184,7 @@ def _timed(decoded: Iterable[Decoded], decoder: Decoder, origin_s: float) -> _Ti
 
 
 def _observed(timed: _Timed, tail: Tail, watched: Watched) -> _Timed:
-    """The same frames; at the end of the file `watched` learns where that was."""
+    """The same frames; at the end of the file, its length is noted in `watched`."""
     last: tuple[float, Decoded] | None = None
     for last in timed:
         yield last
@@ -195,7 +194,7 @@ def _observed(timed: _Timed, tail: Tail, watched: Watched) -> _Timed:
 
 
 def _within(timed: _Timed, begin_s: float, end_s: float | None, watched: Watched) -> _Timed:
-    """The frames of a part; `watched` learns when it begins and ends."""
+    """The frames of a part, whose first and last time are noted in `watched`."""
     for time_s, decoded in timed:
         if end_s is not None and time_s >= end_s:
             return
@@ -206,7 +205,7 @@ def _within(timed: _Timed, begin_s: float, end_s: float | None, watched: Watched
 
 
 def _heard(timed: _Timed, begin_s: float, listener: Listener) -> _Timed:
-    """The same frames, those that are left at the listener's rate, each after the listener has heard of it."""
+    """The same frames, reduced to the listener's rate, each after the listener received it."""
     for time_s, decoded in sampled(timed, begin_s, listener.rate_hz):
         listener.hear(time_s, partial(Picture.of(decoded, max_side=None).render, decoded.frame))
         yield time_s, decoded

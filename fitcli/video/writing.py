@@ -1,4 +1,4 @@
-"""Video files out: an MP4 that keeps the true times of its frames."""
+"""Writes video files: MP4 with the true times of the frames."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from fitcli.errors import FitcliError, StorageError
 from fitcli.video.picture import Image
 from fitcli.video.reading import probe
 
-# The index moves to the front when the file is closed, so that a browser can begin at once.
+# The index moves to the front when the file is closed, so that a browser starts playing at once.
 _QUICK_START = {"movflags": "faststart"}
-# An index for every second (1,000,000 us), replaced by one for the whole file when it is closed.
+# An index every second (1,000,000 us), replaced by one for the whole file when it is closed.
 _LASTING = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
 _CLOCK = Fraction(1, 90_000)  # VideoWriter's tick, the MPEG system clock: exact enough for any camera
 _LONGEST_STEP = 2**31 - 2  # ticks that MP4 can hold between two frames: 6.6 hours
 
 
 class VideoWriter:
-    """Write RGB frames to an MP4 (H.264, yuv420p) at their true times, so that it plays in any browser.
+    """Writes RGB frames to an MP4 (H.264, yuv420p) at their true times, which plays in any browser.
 
-    A context manager. The frame rate is variable: the first frame's time becomes 0 and every other keeps its distance.
-    An odd width or height, which yuv420p does not have, is made even by repeating the last column or row. Leaving the
-    block finishes the file even after an exception, so an interrupted recording stays playable; a writer that got no
-    frame leaves no file. Raises `StorageError` where the file cannot be created or the disk is full, leaving no file.
+    A context manager. The frame rate is variable: times count from the first frame. yuv420p needs an even width and
+    height, so the last column or row of odd ones is repeated. Leaving the block finishes the file even after an
+    exception, so an interrupted recording stays playable; without any frame there is no file. Raises `StorageError` if
+    the file cannot be created or the disk is full, and leaves no file.
 
-    lasting: for a recording, which cannot be made again. The file must be new, and it plays however the program ends,
-    but for the last second or two; it stays where the disk is full, too.
+    lasting: for a recording, which cannot be made again. The file must be new, and however the program ends, it plays
+    up to the last second or two; a full disk does not delete it either.
     """
 
     def __init__(self, path: Path, width: int, height: int, *, lasting: bool = False) -> None:
@@ -49,7 +49,7 @@ class VideoWriter:
             self._create()
         with self._storage():
             self._container = av.open(f"file:{path}", "w", format="mp4", options=_LASTING if lasting else _QUICK_START)
-            # No B-frames: with uneven frame times they make the container state a shorter duration than it has.
+            # No B-frames: with uneven frame times they make the container state too short a duration.
             how = {"preset": "veryfast", "crf": "21", "bf": "0"}
             self._stream = self._container.add_stream("libx264", rate=30, options=how)
         self._stream.width = width + width % 2
@@ -57,10 +57,10 @@ class VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = _CLOCK
         with self._storage():
-            self._container.start_encoding()  # creates the file now, before anything is recorded
+            self._container.start_encoding()  # creates the file before anything is recorded
 
     def _create(self) -> None:
-        """Create the file, which FFmpeg would overwrite."""
+        """Create the file, so that FFmpeg cannot overwrite an existing one."""
         try:
             self.path.open("xb").close()
         except FileExistsError as error:
@@ -79,7 +79,7 @@ class VideoWriter:
         if self.width % 2 or self.height % 2:
             image = np.pad(image, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        # two frames of a camera may carry one time; the encoder refuses that, and a tick of 11 us is not seen
+        # Two frames of a camera may have the same time, which the encoder refuses; a tick of 11 us is invisible.
         pts = max(self._last_pts + 1, round((time_s - self._first_s) / _CLOCK))
         self._last_pts = min(pts, self._last_pts + _LONGEST_STEP)
         frame.pts = self._last_pts
@@ -88,7 +88,7 @@ class VideoWriter:
             self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what the encoder still holds and the index; called by leaving the `with` block."""
+        """Write the frames that the encoder still holds, and the index; called when the `with` block ends."""
         if self._closed:
             return
         with self._storage():
@@ -109,13 +109,13 @@ class VideoWriter:
 
     def _unwritable(self, error: OSError, *, kept: bool = False) -> StorageError:
         reason = error.strerror or "unknown reason"
-        end = ", to its end; it holds what was recorded before that" if kept else ""
+        end = " to its end, and holds the recording up to then" if kept else ""
         return StorageError(f"{self.path} cannot be written{end} ({reason}): free some space or choose another folder.")
 
     def _discard(self) -> bool:
-        """Remove the file that cannot be finished: without its index no player opens it. Returns whether it stays."""
+        """Remove an unfinished file, which no player opens without its index. Returns whether it is kept."""
         self._closed = True
-        # closing writes again and fails again; the file handle must go all the same
+        # Closing writes again and fails again, but the file handle must be released.
         with suppress(OSError, AttributeError):
             self._container.close()
         if self._lasting and _plays(self.path):

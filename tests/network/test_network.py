@@ -137,11 +137,11 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path: Path, content: objec
         ({"exercises": ["other", "squat"]}, "in another place than at the end"),
         ({"exercises": ["other"], "muscles": []}, "knows no exercise and no muscle"),
         ({"exercises": [], "muscles": []}, "knows no exercise and no muscle"),
-        ({"exercises": ["squat", 7]}, "something else than names"),
-        ({"exercises": ["\x1b[31mred"]}, "something else than names"),
-        ({"muscles": ["quads", ""]}, "something else than names"),
-        ({"exercises": "squat"}, "something else than names"),
-        ({"muscles": None}, "something else than names"),
+        ({"exercises": ["squat", 7]}, "something other than names"),
+        ({"exercises": ["\x1b[31mred"]}, "something other than names"),
+        ({"muscles": ["quads", ""]}, "something other than names"),
+        ({"exercises": "squat"}, "something other than names"),
+        ({"muscles": None}, "something other than names"),
     ],
 )
 def test_a_faulty_class_list_is_one_sentence(tmp_path: Path, changed: dict[str, object], why: str) -> None:

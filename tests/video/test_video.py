@@ -361,9 +361,9 @@ def seconds(limit: int) -> Iterator[None]:
         (unix_socket, UnreadableInputError, "pipe, socket or device"),
         (device, UnreadableInputError, "pipe, socket or device"),
         (empty, InvalidVideoError, "is empty"),
-        (text, InvalidVideoError, "is no video"),
-        (noise, InvalidVideoError, "is no video"),
-        (playlist, InvalidVideoError, "is no video"),
+        (text, InvalidVideoError, "is not a video"),
+        (noise, InvalidVideoError, "is not a video"),
+        (playlist, InvalidVideoError, "is not a video"),
         (audio, InvalidVideoError, "sound and no picture"),
         (cut_off, InvalidVideoError, "is cut off"),
         (no_frames, InvalidVideoError, "no frame that can be decoded"),
@@ -404,7 +404,7 @@ def test_a_song_with_a_cover_picture_is_no_video(tmp_path: Path) -> None:
 def test_a_text_file_under_its_own_name_is_not_drawn_as_a_film(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Monday: squats, 3 x 12.\n" * 100, encoding="utf-8")
-    with pytest.raises(InvalidVideoError, match="is no video"):
+    with pytest.raises(InvalidVideoError, match="is not a video"):
         probe(path)
 
 
