@@ -2,9 +2,9 @@
 
     python benchmarks/live.py [--rounds 4] [--sample squat]
 
-A file plays as the camera: a sample, enlarged to 1280x720 at 30 frames a second, several times over; when each of its
-repetitions ends is known (samples/samples.toml). Everything runs that runs for a user: recogniser, pose, the
-terminal's panel, and the preview's drawing. The goals are 15 poses a second and half a second on two cores.
+A file plays as the camera: a sample, scaled to 1280x720 at 30 frames a second, several times over. The ends of its
+repetitions are known (samples/samples.toml). Everything runs that runs for a user: the recogniser, pose, the panel in
+the terminal, and drawing the preview. The goals on two cores are 15 poses a second and half a second of delay.
 """
 
 from __future__ import annotations
@@ -19,16 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import HEIGHT, RATE_HZ, WIDTH, enlarged
+from films import CAMERA_RATE_HZ, SAMPLES, camera_film, camera_pictures
 
 from fitcli.analysis import Coach
 from fitcli.camera import Camera
 from fitcli.live import screen
 from fitcli.live.coach import Recogniser
 from fitcli.live.session import LiveSession, PoseWatcher
-from fitcli.video import VideoWriter
-
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
 
 def main() -> None:
@@ -49,12 +46,10 @@ def main() -> None:
 
 
 def make_film(source: Path, target: Path, ends_s: list[float], rounds: int) -> list[float]:
-    """The source as often as that: its last picture is its first one's pose. Returns when repetitions end in it."""
-    pictures = enlarged(source)
-    with VideoWriter(target, WIDTH, HEIGHT) as writer:
-        for number in range(rounds * len(pictures)):
-            writer.write(pictures[number % len(pictures)], number / RATE_HZ)
-    return [turn * len(pictures) / RATE_HZ + end_s for turn in range(rounds) for end_s in ends_s]
+    """Write the source `rounds` times; it ends in the pose that it begins with. Returns when its repetitions end."""
+    pictures = camera_pictures(source)
+    camera_film(pictures, rounds * len(pictures), target)
+    return [turn * len(pictures) / CAMERA_RATE_HZ + end_s for turn in range(rounds) for end_s in ends_s]
 
 
 def measure(film: Path, ends_s: list[float]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
     python benchmarks/record.py [--seconds 10] [--video samples/squat.mp4]
 
-A file plays as the camera: the sample, enlarged to 1280x720 at 30 frames a second, repeated. The command runs as users
-have it, in a process of its own; the preview is shown where there is a display (xvfb-run makes one).
+A file plays as the camera: the sample, scaled to 1280x720 at 30 frames a second, forwards and backwards. The command
+runs as it does for users, in a process of its own, with the preview if there is a display (xvfb-run makes one).
 """
 
 from __future__ import annotations
@@ -18,25 +18,22 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as PillowImage
+from films import CAMERA_RATE_HZ, SQUAT, camera_film, camera_pictures
 
 from fitcli.camera import Camera, display_trouble
 from fitcli.live import screen
 from fitcli.live.session import LiveSession, PoseWatcher
-from fitcli.video import Image, VideoWriter, frames
-
-WIDTH, HEIGHT, RATE_HZ = 1280, 720, 30
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--seconds", type=float, default=10)
-    arguments.add_argument("--video", type=Path, default=Path("samples/squat.mp4"))
+    arguments.add_argument("--video", type=Path, default=SQUAT)
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder, "camera.mp4")
-        make_film(given.video, film, given.seconds + 2)
+        pictures = camera_pictures(given.video)
+        there_and_back = pictures + pictures[-2:0:-1]
+        film = camera_film(there_and_back, round((given.seconds + 2) * CAMERA_RATE_HZ), Path(folder, "camera.mp4"))
         figures = {
             "cpus": os.cpu_count(),
             "load_before": round(os.getloadavg()[0], 1),
@@ -46,30 +43,8 @@ def main() -> None:
     print(json.dumps(figures, indent=1))
 
 
-def make_film(source: Path, target: Path, seconds: float) -> None:
-    """The source at 1280x720 and 30 frames a second, forwards and backwards until it is long enough."""
-    pictures = enlarged(source)
-    there_and_back = pictures + pictures[-2:0:-1]
-    with VideoWriter(target, WIDTH, HEIGHT) as writer:
-        for number in range(round(seconds * RATE_HZ)):
-            writer.write(there_and_back[number % len(there_and_back)], number / RATE_HZ)
-
-
-def enlarged(source: Path) -> list[Image]:
-    """The source's pictures at 1280x720 and 30 a second."""
-    pictures = []
-    for frame in frames(source, rate_hz=RATE_HZ, max_side=None):
-        picture = PillowImage.fromarray(frame.image)
-        picture.thumbnail((WIDTH, HEIGHT))
-        scaled = picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT))
-        whole = PillowImage.new("RGB", (WIDTH, HEIGHT), "gray")
-        whole.paste(scaled, ((WIDTH - scaled.width) // 2, 0))
-        pictures.append(np.asarray(whole))
-    return pictures
-
-
 def measure_command(film: Path, seconds: float) -> dict[str, float]:
-    """The whole command: what it says of the recording, and when the answer is there."""
+    """The whole command: what it reports of the recording, and when the answer is printed."""
     command = [
         sys.executable,
         "-u",
@@ -112,7 +87,7 @@ def measure_command(film: Path, seconds: float) -> dict[str, float]:
 
 
 def measure_poses(film: Path, seconds: float, folder: Path) -> dict[str, float]:
-    """The same steps in this process, with the panel's and the preview's drawing, to count the poses."""
+    """The same steps in this process, drawing the panel and the preview, to count the poses."""
     with Camera(str(film)) as camera, PoseWatcher(camera) as watcher:
         session = LiveSession(camera, watcher)
         for _ in session.get_into_picture():

@@ -1,15 +1,15 @@
-"""Whole-process time of `fitcli analyze` on a clip, as a ratio to the reference system's path in the same run.
+"""Whole-process time of `fitcli analyze` on a clip, as a ratio to that of the reference system's path in the same run.
 
 The reference path (arXiv 2406.06703 and its published code): decode two seconds, pytorchvideo's published
 preprocessing (32 frames uniformly, /255, mean .45, std .225, short side to 256, centre crop 256; the slow pathway is 8
-of them), SlowFast-R50 and X3D-M in torch, eager, fp32. Its weights are not needed to time it: they are random. `rgb.py`
+of them), SlowFast-R50 and X3D-M in torch, eager, fp32. The weights are random, which does not change the time. `rgb.py`
 times the same networks, with the same weights, in fitcli.
 
     python benchmarks/reference_path.py [VIDEO] [--height 1080] [--runs 3]
 
---height scales the video first: 1080 is what phones and webcams film; 0 leaves it as it is.
+--height scales the video first: 1080 is what phones and webcams film, 0 keeps the video as it is.
 
-Both are run once unmeasured, to warm the file cache, then in turn; the medians are compared.
+Both run once unmeasured, which fills the file cache, then in turn. The medians are compared.
 """
 
 from __future__ import annotations
@@ -17,20 +17,16 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROOT = Path(__file__).parent.parent
+SQUAT = Path(__file__).parents[1] / "samples" / "squat.mp4"
 
 CLASSES = {"muscle": 11, "exercise": 16}
 ENSEMBLE_WEIGHTS = {
@@ -43,9 +39,9 @@ ENSEMBLE_WEIGHTS = {
 
 
 def reference(path: Path, checkpoints: Path | None = None, *, depth: int = 50) -> dict[str, list[float]]:
-    """The reference system's path from a file to the ensemble's logits by head, muscles alone without checkpoints.
+    """The reference system's path from a file to the ensemble's logits by head; only muscles without checkpoints.
 
-    depth: of SlowFast, whose checkpoints the reference has for 50.
+    depth: SlowFast's; the reference's checkpoints have 50.
     """
     import torch
 
@@ -101,10 +97,10 @@ def reference_network(architecture: str, classes: int, depth: int = 50) -> Any:
 
 
 def write_checkpoints(folder: Path, video: Path, *, heads: Sequence[str] = tuple(CLASSES), depth: int = 50) -> None:
-    """Write checkpoints as the reference system's, with random weights (seeded) that make a difference.
+    """Write checkpoints in the reference system's format, with seeded random weights that all influence the answer.
 
-    Networks fresh from their builders pass almost nothing through their blocks. Here every block does its part, and
-    logits of the video (seen small, to save time) spread as those of a trained network do.
+    A network fresh from its builder passes almost nothing through its blocks. Here every block contributes, and the
+    logits of the video (scaled down, to save time) spread as those of a trained network do.
     """
     import torch
 
@@ -119,7 +115,7 @@ def write_checkpoints(folder: Path, video: Path, *, heads: Sequence[str] = tuple
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm3d):
                 torch.nn.init.uniform_(module.weight, 0.3, 0.6)
-            # The head's pooling windows are for larger clips.
+            # The pooling windows of the head are too large for this clip.
             if isinstance(module, torch.nn.AvgPool3d):
                 module.kernel_size = (module.kernel_size[0], 1, 1)
         with torch.no_grad():
@@ -131,7 +127,7 @@ def write_checkpoints(folder: Path, video: Path, *, heads: Sequence[str] = tuple
                 f"blocks.{len(network.blocks) - 1}.proj.weight": weight,
                 f"blocks.{len(network.blocks) - 1}.proj.bias": torch.randn(CLASSES[name]),
             }
-            # As Lightning keeps them: X3D's after fine-tuning, one module deeper and with what it was called with.
+            # Lightning's format; after fine-tuning, as for X3D, one module deeper and with its arguments.
             prefix = "model.model." if architecture == "x3d" else "model."
             content = {
                 "epoch": 29,
@@ -141,31 +137,9 @@ def write_checkpoints(folder: Path, video: Path, *, heads: Sequence[str] = tuple
             torch.save(content, folder / f"{architecture}{'' if name == 'muscle' else '-exercise'}.ckpt")
 
 
-def scaled(path: Path, height: int, folder: Path) -> Path:
-    """The video at another height, same frames and times."""
-    from PIL import Image
-
-    from fitcli.video import VideoWriter, frames, probe
-
-    video = probe(path)
-    size = (round(video.width * height / video.height / 2) * 2, height)
-    target = folder / f"{path.stem}-{height}.mp4"
-    with VideoWriter(target, *size) as writer:
-        for frame in frames(path, rate_hz=None, max_side=None):
-            writer.write(np.asarray(Image.fromarray(frame.image).resize(size)), frame.time_s)
-    return target
-
-
-def seconds(command: list[str]) -> float:
-    """Wall clock of a process from start to end; raises where it fails."""
-    began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", nargs="?", type=Path, default=ROOT / "samples" / "squat.mp4")
+    parser.add_argument("video", nargs="?", type=Path, default=SQUAT)
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only-reference", action="store_true", help=argparse.SUPPRESS)
@@ -174,16 +148,20 @@ def main() -> None:
     if arguments.only_reference:
         print(json.dumps(reference(arguments.video, arguments.checkpoints)))
         return
+    # The process that runs the reference path must not pay for importing fitcli.
+    from films import scaled
+    from processes import fitcli, run
+
     with tempfile.TemporaryDirectory() as folder:
         video = scaled(arguments.video, arguments.height, Path(folder)) if arguments.height else arguments.video
-        ours = [sys.executable, "-m", "fitcli", "analyze", str(video), "--no-save", "--device", "cpu"]
-        theirs = [sys.executable, __file__, str(video), "--only-reference"]
+        ours = fitcli("analyze", video, "--no-save", "--device", "cpu")
+        theirs = [sys.executable, __file__, video, "--only-reference"]
         times: dict[str, list[float]] = {"fitcli": [], "reference": []}
-        for run in range(arguments.runs + 1):
+        for round_ in range(arguments.runs + 1):
             for name, command in (("fitcli", ours), ("reference", theirs)):
-                took = seconds(command)
-                if run:
-                    times[name].append(took)
+                usage = run(command)
+                if round_:
+                    times[name].append(usage.wall_s)
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         print(f"{name:10s} {medians[name]:6.2f} s  ({', '.join(f'{v:.2f}' for v in values)})")

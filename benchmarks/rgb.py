@@ -1,14 +1,14 @@
 """Whole-process time of `fitcli analyze` with the reference system's own checkpoints, against the reference path.
 
-Full-size SlowFast-R50 and X3D-M with random weights (seeded, so that both sides have the same), written as the
-reference system writes them. A three-second clip is cut from a sample and scaled to 1080 lines. fitcli converts the
-networks once, before the clock runs, as it does for every user; then both are run in turn, in processes of their own.
+Full-size SlowFast-R50 and X3D-M with seeded random weights, the same on both sides, in the reference system's format.
+A three-second clip is cut from a sample and scaled to 1080 lines. fitcli converts the networks once before anything is
+timed, as it does for every user. Then both run in turn, in processes of their own.
 
     python benchmarks/rgb.py [VIDEO] [--height 1080] [--seconds 3] [--runs 3] [--folder DIR]
 
-Printed beside the times: how far fitcli's muscle probabilities of the first two seconds are from the reference's, with
-its reading (`--reference-scores`) in the precision that it chooses itself. --folder keeps the checkpoints and converted
-networks for the next time.
+It also prints how far fitcli's muscle probabilities of the first two seconds are from the reference's, with
+`--reference-scores` and the compute type that fitcli chooses. --folder keeps the checkpoints and the converted networks
+for the next run.
 """
 
 from __future__ import annotations
@@ -16,64 +16,19 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import reference_path
-
-ROOT = Path(__file__).parent.parent
-
-
-@dataclass(frozen=True)
-class Run:
-    """One process: what it printed, seconds of wall clock and of processor time."""
-
-    printed: str
-    wall_s: float
-    processor_s: float
-
-
-def run(command: list[str], cache: Path) -> Run:
-    """Run a process to its end; raises where it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    done = subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
-    )
-    wall_s = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(done.stdout, wall_s, processor_s)
-
-
-def clip(video: Path, height: int, seconds: float, folder: Path) -> Path:
-    """The first seconds of the video at another height."""
-    from fitcli.video import VideoWriter, frames, probe
-
-    scaled = reference_path.scaled(video, height, folder)
-    target = folder / "clip.mp4"
-    size = probe(scaled)
-    with VideoWriter(target, size.width, size.height) as writer:
-        for frame in frames(scaled, rate_hz=None, max_side=None, end_s=seconds):
-            writer.write(frame.image, frame.time_s)
-    return target
+from films import SQUAT, first_seconds, scaled
+from processes import Usage, fitcli, run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", nargs="?", type=Path, default=ROOT / "samples" / "squat.mp4")
+    parser.add_argument("video", nargs="?", type=Path, default=SQUAT)
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--runs", type=int, default=3)
@@ -85,18 +40,19 @@ def main() -> None:
         if not checkpoints.exists():
             checkpoints.mkdir(parents=True)
             reference_path.write_checkpoints(checkpoints, arguments.video, heads=("muscle",))
-        video = clip(arguments.video, arguments.height, arguments.seconds, Path(scratch))
-        ours = [sys.executable, "-m", "fitcli", "analyze", str(video), "--no-save", "--device", "cpu", "--json"]
-        ours += ["--checkpoints", str(checkpoints), "--trust-checkpoint"]
-        theirs = [sys.executable, reference_path.__file__, str(video), "--only-reference"]
-        theirs += ["--checkpoints", str(checkpoints)]
+        larger = scaled(arguments.video, arguments.height, Path(scratch))
+        video = first_seconds(larger, arguments.seconds, Path(scratch, "clip.mp4"))
+        ours = fitcli("analyze", video, "--no-save", "--device", "cpu", "--json")
+        ours += ["--checkpoints", checkpoints, "--trust-checkpoint"]
+        theirs = [sys.executable, reference_path.__file__, video, "--only-reference", "--checkpoints", checkpoints]
+        own_cache = {"XDG_CACHE_HOME": str(cache)}
         commands = {"fitcli": ours, "fitcli --reference-scores": [*ours, "--reference-scores"], "reference": theirs}
-        first = run(ours, cache)
+        first = run(ours, env=own_cache)
         print(f"first use, with conversion where nothing was cached: {first.wall_s:.1f} s")
-        runs: dict[str, list[Run]] = {name: [] for name in commands}
+        runs: dict[str, list[Usage]] = {name: [] for name in commands}
         for _ in range(arguments.runs):
             for name, command in commands.items():
-                runs[name].append(run(command, cache))
+                runs[name].append(run(command, env=own_cache))
     wall = {name: statistics.median(each.wall_s for each in all_) for name, all_ in runs.items()}
     processor = {name: statistics.median(each.processor_s for each in all_) for name, all_ in runs.items()}
     for name in commands:

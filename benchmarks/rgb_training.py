@@ -1,11 +1,11 @@
-"""Clips a second that training on video gets, against the clips a second that the network can take, in the same run.
+"""Clips a second that training on video prepares, against those that the network can take, in the same run.
 
     python benchmarks/rgb_training.py [VIDEO ...] [--height 1080] [--networks x3d_xs,x3d_m] [--clips 24] [--threads 1]
 
 Three ways of making a random training clip: decoding the video each time, as the published code does; reading stored
-frames; and reading them in worker processes. Then the network's own training step on clips that are there already.
---height scales the videos first: 1080 is what phones film; 0 leaves them as they are. On a CPU all share the same
-cores, so that processor seconds are given too, which other work on the machine does not change.
+frames; and reading them in worker processes. Then the network's own training step on clips in memory.
+--height scales the videos first: 1080 is what phones film, 0 keeps them as they are. On a CPU all of them share the
+same cores, so processor seconds are printed as well, which other work on the machine does not change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from reference_path import scaled
+from films import SAMPLES, scaled
 from torch.utils.data import DataLoader
 
 from fitcli.network.spec import rgb_spec
@@ -31,8 +31,6 @@ from fitcli.training.rgb.module import RgbModule, RgbRecipe
 from fitcli.training.rgb.videos import LabelledVideo
 from fitcli.training.trainer import automatic_precision
 
-ROOT = Path(__file__).parent.parent
-
 
 def timed(count: int, work: Callable[[], object]) -> tuple[float, float]:
     """(clips a second by the clock, processor seconds a clip) of making `count` clips."""
@@ -41,7 +39,7 @@ def timed(count: int, work: Callable[[], object]) -> tuple[float, float]:
     return count / (time.perf_counter() - began), (time.process_time() - used) / count
 
 
-def tell(what: str, figures: tuple[float, float]) -> None:
+def show(what: str, figures: tuple[float, float]) -> None:
     print(f"  {what:44s} {figures[0]:8.1f} clips/s {1000 * figures[1]:9.1f} ms of processor a clip")
 
 
@@ -55,21 +53,21 @@ def measure(name: str, paths: list[Path], clips: int, batch: int, workers: int, 
 
         def decoded() -> None:
             for index, seed in draws[: max(4, clips // 4)]:
-                with tempfile.TemporaryDirectory() as fresh:  # nothing is stored yet: the whole video is decoded
+                with tempfile.TemporaryDirectory() as fresh:  # nothing is stored in it: the whole video is decoded
                     stored = FrameCache(Path(fresh), cache_side(spec)).open(paths[index])
                     random_clip(stored, spec, np.random.default_rng(seed))
 
-        tell("decoding the video each time", timed(max(4, clips // 4), decoded))
+        show("decoding the video each time", timed(max(4, clips // 4), decoded))
         cache = FrameCache(Path(folder), cache_side(spec))
         cache.prepare(paths)
         stored_s = sum(float(cache.open(path).times_s[-1]) for path in paths)
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
         dataset = RandomClips(videos, cache, spec)
-        tell("stored frames, one process", timed(clips, lambda: [dataset[draw] for draw in draws]))
+        show("stored frames, one process", timed(clips, lambda: [dataset[draw] for draw in draws]))
         for count in (workers,) if workers else ():
             loader = DataLoader(dataset, batch_size=batch, sampler=draws * 4, num_workers=count)
             batches = iter(loader)
-            next(batches)  # the workers are there
+            next(batches)  # waits until the workers have started
             rate, _ = timed(len(draws) * 4 - batch, lambda: list(batches))  # noqa: B023
             print(f"  {f'stored frames, {count} worker processes':44s} {rate:8.1f} clips/s")
         print(f"  stored: {size / 1e6 / stored_s:.2f} MB for each second of video")
@@ -90,12 +88,12 @@ def measure(name: str, paths: list[Path], clips: int, batch: int, workers: int, 
             torch.cuda.synchronize()
 
     step()
-    tell(f"training step, batch {batch}, {device}, {precision}", timed(2 * batch, lambda: [step() for _ in range(2)]))
+    show(f"training step, batch {batch}, {device}, {precision}", timed(2 * batch, lambda: [step() for _ in range(2)]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("videos", nargs="*", type=Path, default=sorted((ROOT / "samples").glob("*.mp4")))
+    parser.add_argument("videos", nargs="*", type=Path, default=sorted(SAMPLES.glob("*.mp4")))
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--networks", default="x3d_xs,x3d_m")
     parser.add_argument("--clips", type=int, default=24)

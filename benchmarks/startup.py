@@ -1,4 +1,4 @@
-"""How long the light commands take to answer: median of ten fresh processes each, against the bare interpreter.
+"""How long the light commands take: the median of ten new processes each, against the bare interpreter.
 
 Run it with `python benchmarks/startup.py`.
 """
@@ -6,34 +6,28 @@ Run it with `python benchmarks/startup.py`.
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from pathlib import Path
+
+from processes import fitcli, run
 
 RUNS = 10
 GOAL_S = 0.5
-COMMANDS = {
-    "python -c pass": ["-c", "pass"],
-    "fitcli --help": ["-m", "fitcli", "--help"],
-    "fitcli exercises": ["-m", "fitcli", "exercises"],
-    "fitcli history": ["-m", "fitcli", "history"],
+COMMANDS: dict[str, list[object]] = {
+    "python -c pass": [sys.executable, "-c", "pass"],
+    "fitcli --help": fitcli("--help"),
+    "fitcli exercises": fitcli("exercises"),
+    "fitcli history": fitcli("history"),
 }
 
 
-def seconds(arguments: list[str], folder: str) -> float:
-    """Wall-clock seconds of one process."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=folder, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
-
-
 def main() -> None:
-    """Print one line a command."""
+    """Print one line for each command."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, arguments in COMMANDS.items():
-            seconds(arguments, folder)  # fills the file cache
-            median = statistics.median(seconds(arguments, folder) for _ in range(RUNS))
+        for name, command in COMMANDS.items():
+            run(command, cwd=Path(folder))  # fills the file cache
+            median = statistics.median(run(command, cwd=Path(folder)).wall_s for _ in range(RUNS))
             print(f"{name:20} {median:6.3f} s{'' if median < GOAL_S else f'  over {GOAL_S} s'}")
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # numpy and the engines: a third of a second, which the funct
     from fitcli.motion import WindowLabel
     from fitcli.network.device import Choice
     from fitcli.network.ensemble import Ensemble, Reading, Windows
-    from fitcli.network.ir import Announce
+    from fitcli.network.ir_cache import Announce
     from fitcli.network.scores import WindowScores
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack

@@ -27,15 +27,15 @@ _CONVERTER, _TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 _importing = threading.Lock()
 
 
-def compiled(network: Path | Model, *, streams: int | None = None, precision: str = "f32") -> CompiledModel:
+def compiled(network: Path | Model, *, streams: int | None = None, compute_type: str = "f32") -> CompiledModel:
     """A network, of a model file (OpenVINO IR or .tflite) or in memory, ready for single quick answers on the CPU.
 
     streams: how many inferences go on side by side, each on one core; None is one inference on all of them.
-    precision: "f32" or "bf16"; newer CPUs would choose bf16 by themselves, in which BlazePose's metric landmarks are
+    compute_type: "f32" or "bf16"; newer CPUs would choose bf16 by themselves, in which BlazePose's metric landmarks are
     off by 10 cm (measured, OpenVINO 2026.4).
     Raises `RuntimeError` for a file that OpenVINO cannot read.
     """
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": compute_type}
     if streams is not None:
         options |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
     if folder := cache_folder(COMPILED):

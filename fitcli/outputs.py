@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fitcli.errors import OutputNameError, StorageError
+from fitcli.errors import OutputNameError, Setting, StorageError
 
 PREFIX = ".fitcli-"
 """How the name of a file begins that is not complete yet."""
@@ -130,11 +130,11 @@ class Output:
         if found and stat.S_ISDIR(found.st_mode):
             raise OutputNameError(f"{self.path} is a folder: name a file.")
         if found and (found.st_dev, found.st_ino) in self.inputs:
-            raise StorageError(f"{self.path} is there already, and it is read here: choose another name.")
+            raise StorageError(f"{self.path} already exists and is an input of this command: choose another name.")
         if found and not stat.S_ISREG(found.st_mode):
-            raise StorageError(f"{self.path} is there already and no regular file: choose another name.")
+            raise StorageError(f"{self.path} already exists and is not a regular file: choose another name.")
         if not self.overwrite:
-            raise StorageError(f"{self.path} is there already: choose another name, or add --overwrite.")
+            raise self._exists()
         if found and not os.access(self.path, os.W_OK):
             raise StorageError(f"{self.path} is write-protected: choose another name.")
 
@@ -159,13 +159,18 @@ class Output:
         try:
             yield
         except FileExistsError as error:
-            raise StorageError(f"{self.path} is there already: choose another name, or add --overwrite.") from error
+            raise self._exists() from error
         except OSError as error:
             raise self._unwritable(error) from error
         except StorageError as error:
             if isinstance(error.__cause__, OSError):  # it names the temporary file
                 raise self._unwritable(error.__cause__) from error.__cause__
             raise
+
+    def _exists(self) -> StorageError:
+        return StorageError(
+            f"{self.path} already exists: choose another name, or overwrite it.", setting=Setting.OVERWRITE
+        )
 
     def _unwritable(self, error: OSError) -> StorageError:
         reason = (error.strerror or str(error)).lower()

@@ -311,7 +311,9 @@ OPENCV = Remedy(
     windows=Reinstall("opencv-python"),
 )
 OPENCV_PACKAGE = everywhere(Reinstall("opencv-python"))
-OTHER_CHECKPOINTS = everywhere("leave out --checkpoints and FITCLI_CHECKPOINTS: fitcli brings networks of its own")
+OTHER_CHECKPOINTS = everywhere(
+    "unset FITCLI_CHECKPOINTS and name no folder of checkpoints: fitcli has networks of its own"
+)
 DISPLAY = Remedy(
     debian="ssh -X, or sudo apt install xvfb && xvfb-run fitcli record",
     fedora="ssh -X, or sudo dnf install xorg-x11-server-Xvfb && xvfb-run fitcli record",

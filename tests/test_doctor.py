@@ -83,7 +83,7 @@ def test_the_table_shows_the_command_for_this_platform(tmp_path: Path):
     done = fitcli("doctor", "--checkpoints", ".", cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == 1
     assert "broken" in done.stdout
-    assert "Try: leave out --checkpoints" in done.stdout
+    assert "Try: unset FITCLI_CHECKPOINTS" in done.stdout
     assert "does not work here" in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines() if "  Try: " not in line)
 

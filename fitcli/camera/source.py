@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fitcli.errors import CameraError
+from fitcli.errors import CameraError, Setting
 from fitcli.remedy import CAMERA_ACCESS, OPENCV, OPENCV_PACKAGE, Remedy
 from fitcli.video import Frame, Image, frames
 
@@ -44,7 +44,8 @@ class Resolution:
         width, _, height = text.lower().partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             raise CameraError(
-                f"'{text}' is no resolution: give width x height, as in --resolution {DEFAULT_RESOLUTION}."
+                f"'{text}' is not a resolution: give width x height, such as {DEFAULT_RESOLUTION}.",
+                setting=Setting.RESOLUTION,
             )
         return cls(int(width), int(height))
 
@@ -112,7 +113,7 @@ def _open_device(camera: str, resolution: Resolution) -> Source:
     system = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     capture = cv2.VideoCapture(int(number) if number.isdecimal() else str(path), system)
     if not capture.isOpened():
-        raise CameraError(_why_not(camera, path))
+        raise _unopened(camera, path)
     # Most webcams send 720p at full rate only as MJPG.
     capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, resolution.width)
@@ -155,7 +156,7 @@ class _File:
     def __init__(self, path: Path, resolution: Resolution | None) -> None:
         self.rolling = False
         if path.is_dir() or not path.exists():
-            raise CameraError(f"There is no camera or video file '{path}': {_which_exist()}.")
+            raise CameraError(f"There is no camera or video file '{path}': {_name_another()}.", setting=Setting.CAMERA)
         side = max(resolution.width, resolution.height) if resolution else None
         self._frames = frames(path, rate_hz=None, max_side=side)
         self._next: Frame | None = next(self._frames)
@@ -190,29 +191,34 @@ def cameras() -> list[str]:
     return [str(index) for index in range(HIGHEST_INDEX)]
 
 
-def _which_exist() -> str:
+def _name_another() -> str:
+    """The end of a sentence about a camera that cannot be used; it tells the user to name another one."""
     if sys.platform != "linux":
-        return "fitcli doctor lists the cameras that work"
+        return "run `fitcli doctor` for the cameras that work, and name one of them"
     found = cameras()
     if not found:
-        return "this machine has no camera; plug one in, or name a video file or a stream with --camera"
-    return f"this machine has {', '.join(found)}; name one with --camera"
+        return "this machine has no camera; plug one in, or name a video file or a stream"
+    return f"this machine has {', '.join(found)}; name one of them"
 
 
 def _check_device(path: Path) -> None:
     """Tell what is wrong with a device file, which OpenCV does not."""
     if not path.exists():
-        raise CameraError(f"There is no camera {path}: {_which_exist()}.")
+        raise CameraError(f"There is no camera {path}: {_name_another()}.", setting=Setting.CAMERA)
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise CameraError(f"Permission denied for camera {path}: {CAMERA_ACCESS.here}")
 
 
-def _why_not(camera: str, path: Path) -> str:
+def _unopened(camera: str, path: Path) -> CameraError:
+    """The error for a camera that OpenCV does not open."""
     if sys.platform == "darwin":
-        return f"Camera {camera} cannot be opened: {CAMERA_ACCESS.here}; and close other programs that use it."
+        return CameraError(
+            f"Camera {camera} cannot be opened: close other programs that use it, or {CAMERA_ACCESS.here}."
+        )
     if sys.platform == "linux" and (holder := _holder(path)):
-        return f"Camera {path} is in use by {holder}: close it and try again."
-    return f"Camera {camera} cannot be opened: it is in use by another program or is no camera; {_which_exist()}."
+        return CameraError(f"Camera {path} is in use by {holder}: close it and try again.")
+    reason = "another program uses it, or it is not a camera"
+    return CameraError(f"Camera {camera} cannot be opened: {reason}; {_name_another()}.", setting=Setting.CAMERA)
 
 
 def _holder(device: Path) -> str | None:

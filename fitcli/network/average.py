@@ -1,7 +1,7 @@
-"""The mean of several networks' weights: as quick as one, and more robust on sources that training has nothing of.
+"""The mean of several networks' weights: as fast as one network, and more robust on sources unlike the training data.
 
-Of networks that were trained on one from the other, or all from one start: the mean of strangers is none of them. After
-Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022.
+It works for networks that were fine-tuned from each other or from one start; the mean of unrelated networks is useless.
+After Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from fitcli.network.checkpoint import Checkpoint, load_checkpoint, sha256
 
 
 def average(paths: Sequence[Path], *, trust: bool = False) -> Checkpoint:
-    """The network whose weights are the mean of those of `paths`; its provenance is the last one's, and names all.
+    """The network whose weights are the mean of those of `paths`.
 
-    trust: as for `load_checkpoint`.
-    Raises `CheckpointError` for networks of different kinds, or that left different series out of their training.
+    Its provenance is that of the last one, with the SHA-256 of all of them as `parts`. trust: as for `load_checkpoint`.
+    Raises `CheckpointError` for networks of different kinds, or with different series left out of their training.
     """
     parts = [load_checkpoint(path, trust=trust) for path in paths]
     last = parts[-1]
     for path, part in zip(paths, parts, strict=True):
         if part.spec != last.spec or part.weights.keys() != last.weights.keys():
-            raise CheckpointError(f"{path} is another network than {paths[-1]}: only copies of one can be averaged.")
+            raise CheckpointError(f"{path} is a different network from {paths[-1]}: average copies of one network.")
         if _left_out(part) != _left_out(last):
             raise CheckpointError(
-                f"{path} was trained on other series than {paths[-1]}: no series would be unseen by their mean."
+                f"{path} was trained on other series than {paths[-1]}: their mean would have seen every series."
             )
     import torch
 

@@ -1,7 +1,7 @@
 """X3D and SlowFast from pytorchvideo's builders, with the two heads and, for the `pose` input, the heatmap layer.
 
-The only module that imports pytorchvideo, and nothing of it but `models`: its transforms do not import with current
-torchvision. Importing this module imports torch.
+No other module imports pytorchvideo, and this one imports only its `models`: its transforms fail to import with current
+versions of torchvision. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Heatmaps(nn.Module):
     """Draws points as Gaussian heatmaps (PoseConv3D, Duan et al., CVPR 2022).
 
     Input (B, T, P, 3): x and y in units of the grid's side, confidence. Output (B, P, T, S, S) with a peak of
-    `confidence`. With `sigma` of .7 cells and more the sampled Gaussian keeps the point's place finer than a cell, so
-    a coarse grid loses nothing.
+    `confidence`. From a `sigma` of .7 cells on, the sampled Gaussian encodes the point's position to less than a cell,
+    so a coarse grid loses nothing.
     """
 
     centres: Tensor
@@ -48,8 +48,8 @@ class HybridNetwork(nn.Module):
     """One network of the hybrid: (heatmaps,) backbone, and a linear layer for each head.
 
     Input: points (B, T, P, 3) for `pose`, a clip (B, 3, T, H, W) for `rgb`. Output: exercise logits (B, E) and muscle
-    logits (B, 11); (B, 0) where the spec has no such head. `backbone` has pytorchvideo's own layout (`blocks.*`), so
-    that published weights load into it strictly once their head's `proj` is left out.
+    logits (B, 11); (B, 0) where the spec has no such head. `backbone` has pytorchvideo's layout (`blocks.*`), so that
+    published weights without the head's `proj` load into it strictly.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -64,9 +64,9 @@ class HybridNetwork(nn.Module):
         return self.from_volume(self.heatmaps(clip))
 
     def from_volume(self, volume: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits of (B, C, T, H, W): what follows the heatmap layer."""
+        """The logits of a volume (B, C, T, H, W), which is the output of the heatmap layer."""
         if self.spec.architecture == "slowfast":
-            # Slice by slice: a list of indices would be copied to the device anew for every clip.
+            # Slice by slice: a list of indices would be copied to the device again for every clip.
             slow = torch.stack([volume[:, :, i] for i in self.spec.slow_frames], 2)
             features = self.backbone([slow, volume])
         else:
@@ -130,7 +130,7 @@ def _x3d(spec: NetworkSpec) -> tuple[nn.Module, int]:
         stem_dim_in=spec.stem,
         stem_conv_kernel_size=(5, 3, 3),
         stem_conv_stride=(1, 2, 2),
-        # Pictures are halved five times; heatmaps, far smaller, twice.
+        # Pictures are halved five times; heatmaps are far smaller and are halved twice.
         stage_spatial_stride=(2, 2, 2, 2) if spec.input == "rgb" else (1, 1, 2, 1),
         bottleneck_factor=2.25,
         head_dim_out=spec.features,
@@ -172,10 +172,10 @@ def _slowfast(spec: NetworkSpec) -> tuple[nn.Module, int]:
 
 
 def _fusion(spec: NetworkSpec, fusion_dim_in: int, stage_idx: int) -> nn.Module:
-    """The lateral connection after a stage: as pytorchvideo's own, but with as many channels as the next stage reads.
+    """The lateral connection after a stage: pytorchvideo's, but with as many channels as the next stage reads.
 
-    Its own builder doubles the fast pathway's rounded channels where the stages double before they round, so that it
-    fits only reductions that divide every width: 2, 4, 8, 16.
+    pytorchvideo's builder rounds the channels of the fast pathway before it doubles them, and its stages double before
+    they round. The two agree only for reductions that divide every width: 2, 4, 8, 16.
     """
     from pytorchvideo.models.slowfast import FuseFastToSlow
 
@@ -194,7 +194,7 @@ def _fusion(spec: NetworkSpec, fusion_dim_in: int, stage_idx: int) -> nn.Module:
 
 
 def _front(spec: NetworkSpec) -> nn.Module:
-    """The layer that turns a clip into what the backbone reads."""
+    """The layer that turns a clip into the input of the backbone."""
     if spec.input == "rgb":
         return nn.Identity()
     return Movements() if spec.architecture == "tcn" else Heatmaps(spec.side, spec.sigma_cells)
@@ -204,7 +204,7 @@ def _tcn(spec: NetworkSpec) -> tuple[nn.Module, int]:
     return TemporalConvolution(spec), spec.stem
 
 
-_LAST_FUSION = 3  # the pathways join after the stem and the first three stages; after the fourth the head joins them
+_LAST_FUSION = 3  # the pathways fuse after the stem and the first three stages; the head fuses them after the fourth
 
 _BACKBONES: dict[str, Callable[[NetworkSpec], tuple[nn.Module, int]]] = {
     "x3d": _x3d,
@@ -214,7 +214,7 @@ _BACKBONES: dict[str, Callable[[NetworkSpec], tuple[nn.Module, int]]] = {
 
 
 def _quietly(builder: Callable[..., nn.Module], **arguments: Any) -> Any:
-    with warnings.catch_warnings():  # pytorchvideo's layers use torch.jit.script, which current torch calls deprecated
+    with warnings.catch_warnings():  # pytorchvideo's layers use torch.jit.script, which is deprecated in current torch
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         return cast(Any, builder(**arguments))

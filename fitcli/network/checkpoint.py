@@ -2,10 +2,9 @@
 
 A file is `torch.save` of one dict: `format` ("fitcli"), `version` (1), `network` (fields of `NetworkSpec`),
 `weights` (name -> float16 or float32 tensor), `metrics` (name -> number), `training` (the fields of `Provenance`). It
-is data: loading it with `weights_only=True` runs no code. The reference system's Lightning files are read too, see
-`fitcli.network.reference`. `x.xml` and `x.bin` beside `x.ckpt` are the same network as
-OpenVINO IR, marked with the checkpoint's SHA-256 so that a stale pair is noticed. Importing this module imports no
-torch.
+is data: loading it with `weights_only=True` runs no code. The reference system's Lightning files load as well, see
+`fitcli.network.reference`. `x.xml` and `x.bin` beside `x.ckpt` are the same network as OpenVINO IR, marked with the
+checkpoint's SHA-256, which exposes a stale pair. Importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli import remedy
-from fitcli.errors import CheckpointError, MissingTorchError
+from fitcli.errors import CheckpointError, MissingTorchError, Setting
 from fitcli.network.reference import is_reference, read_reference
-from fitcli.network.spec import NetworkSpec
+from fitcli.network.spec import NetworkSpec, NetworkSpecError
 from fitcli.outputs import Output, make_folder
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ FORMAT, VERSION = "fitcli", 1
 class Provenance:
     """What a checkpoint was trained on and how.
 
-    teachers, parts: the SHA-256 of the checkpoints that taught it, and of those whose mean it is. data_sha256: of the
-    table of clips, with the labels.
+    teachers, parts: the SHA-256 of the checkpoints that it was distilled from, and of those that it is the mean of.
+    data_sha256: the SHA-256 of the table of clips and labels.
     """
 
     epochs: int
@@ -56,7 +56,7 @@ _LISTS = ("sources", "teachers", "parts")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a `.ckpt` file; `origin` is whose format it is in, "fitcli" or "reference"."""
+    """The content of a `.ckpt` file; `origin` names its format, "fitcli" or "reference"."""
 
     spec: NetworkSpec
     weights: dict[str, Tensor]
@@ -66,7 +66,7 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """Numbers that training chose."""
+        """How many numbers training fitted."""
         return sum(tensor.numel() for name, tensor in self.weights.items() if "num_batches_tracked" not in name)
 
 
@@ -76,8 +76,25 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest(checkpoint: Path) -> str:
+    """The SHA-256 of a checkpoint, computed once for each state of the file.
+
+    Raises `CheckpointError` where it cannot be read.
+    """
+    try:
+        status = checkpoint.stat()
+        return _digest(checkpoint, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise CheckpointError(f"{checkpoint} cannot be read: {error.strerror}.") from error
+
+
+@lru_cache(maxsize=256)
+def _digest(checkpoint: Path, modified_ns: int, size: int) -> str:
+    return sha256(checkpoint)  # a tenth of a second for a large file, and needed several times in a run
+
+
 def require_torch(what: str) -> None:
-    """Raises `MissingTorchError` where the extra `torch`, which `what` needs, is not installed."""
+    """Raise `MissingTorchError` for `what`, the subject of its sentence, if the extra `torch` is not installed."""
     if remedy.lacking("torch"):
         raise MissingTorchError(remedy.not_installed(what, "torch"))
 
@@ -85,10 +102,9 @@ def require_torch(what: str) -> None:
 def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool | None = None) -> Path:
     """Write a checkpoint to a file that a user named, or over one of fitcli's own; returns its path.
 
-    Raises `StorageError` where that is not possible.
-
-    half: store the weights in float16, half the size; by default those of networks on pose. Published weights on
-    pictures are float32, and their batch norm's variances leave float16's range.
+    half: store the weights in float16, half the size; by default only for networks on pose. Published weights for RGB
+    are float32, and the variances of their batch norms exceed the range of float16.
+    Raises `StorageError` where the file cannot be written.
     """
     import torch
 
@@ -112,29 +128,29 @@ def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool
     output = target if isinstance(target, Output) else Output(target, overwrite=True)
     make_folder(output.path.parent)
     with output.writing() as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)  # given a name instead of a stream, it would store the temporary one
+        torch.save(content, stream)  # given a path, torch.save would store the temporary name
     return output.path
 
 
 def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
-    """Read a `.ckpt` file as data: one of fitcli's, or of the reference system's (Lightning).
+    """Read a `.ckpt` file as data: a fitcli checkpoint, or one of the reference system (Lightning).
 
     trust: let a file that holds more than data run code of its own, as Python's pickles do; only for files from people
-    you would take a program from. Raises `CheckpointError` for anything else.
+    whose programs you would run. Raises `CheckpointError` for any other file.
     """
     require_torch(f"Reading {path}")
     content = _read(path, trust)
     if isinstance(content, dict) and content.get("format") != FORMAT and is_reference(content):
         try:
             spec, weights = read_reference(content)
-        except CheckpointError as error:
-            raise CheckpointError(f"{path} {error}.") from error
+        except NetworkSpecError as error:
+            raise CheckpointError(f"{path} cannot be used: {error.reason}.") from error
         return Checkpoint(spec, {name: _single(tensor) for name, tensor in weights.items()}, origin="reference")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of fitcli or of the reference system.")
+        raise CheckpointError(f"{path} is not a checkpoint of fitcli or of the reference system.")
     if content.get("version") != VERSION:
         raise CheckpointError(
-            f"{path} has format version {content.get('version')}, this fitcli reads {VERSION}: update."
+            f"{path} has format version {content.get('version')}, but this fitcli reads {VERSION}: update fitcli."
         )
     try:
         spec = NetworkSpec.from_plain(content["network"])
@@ -145,8 +161,8 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
             if training is None
             else Provenance(**training | {name: tuple(training.get(name, ())) for name in _LISTS})
         )
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} {error}.") from error
+    except NetworkSpecError as error:
+        raise CheckpointError(f"{path} cannot be used: {error.reason}.") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: a field is missing or has the wrong type ({error}).") from error
     return Checkpoint(spec, weights, content["metrics"], provenance)
@@ -157,39 +173,41 @@ def _single(tensor: Tensor) -> Tensor:
 
 
 def _read(path: Path, trust: bool) -> Any:
-    """What was saved in `path`, loaded as data; with `trust` as a pickle, where data alone does not do."""
+    """The content of `path`, loaded as data, or with `trust` as a pickle if it holds more than data."""
     import torch
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol that old versions wrote
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol of files from old versions
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint {path}.") from error
-    except Exception as error:  # torch raises whatever the damaged file made it trip over
+    except Exception as error:  # a damaged file makes torch raise errors of any type
         classes = _foreign_classes(path)
         if not classes:
             raise CheckpointError(
-                f"{path} is damaged or no checkpoint: it cannot be loaded as data. Copy it again."
+                f"{path} is damaged or not a checkpoint, and cannot be loaded as data: copy it again."
             ) from error
         if not trust:
             raise CheckpointError(
-                f"{path} holds more than numbers ({_listed(classes)}), and loading that can run code of its own: add "
-                "--trust-checkpoint if you trust where it comes from."
+                f"{path} holds more than numbers ({_listed(classes)}), and loading it can run code of its own: "
+                "trust it only if you trust where it comes from.",
+                setting=Setting.TRUST,
             ) from error
     try:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_lenient_pickle())
     except Exception as error:
-        raise CheckpointError(f"{path} cannot be loaded, even trusted ({type(error).__name__}: {error}).") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise CheckpointError(f"{path} cannot be loaded, even as trusted ({reason}).") from error
 
 
 def _foreign_classes(path: Path) -> list[str]:
-    """The classes and functions that a file names beside torch's own; none for a file that is no checkpoint."""
+    """The classes and functions other than torch's that a file refers to; none if it is not a checkpoint."""
     import torch
 
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # no zip file, or a pickle that does not parse
+    except Exception:  # not a zip file, or a pickle that does not parse
         return []
 
 
@@ -198,15 +216,15 @@ def _listed(names: list[str]) -> str:
 
 
 def _lenient_pickle() -> Any:
-    """`pickle`, except that a class that is not installed here becomes an empty one.
+    """`pickle`, with an empty class in place of each class that is not installed.
 
-    A training script pickles its own classes beside the weights, and only the weights are wanted.
+    Training scripts pickle classes of their own beside the weights, and fitcli needs only the weights.
     """
     import pickle
     import types
 
     class Unknown:
-        """Stands for an object of a class that is not here."""
+        """Stands in for an object whose class is not installed."""
 
         def __new__(cls, *_: Any, **__: Any) -> Any:
             return super().__new__(cls)

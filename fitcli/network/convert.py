@@ -1,25 +1,24 @@
-"""From a checkpoint to OpenVINO IR, with the heatmap layer inside."""
+"""Converts a checkpoint to OpenVINO IR, with the heatmap layer inside."""
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from fitcli.errors import StorageError
-from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
-from fitcli.network.ir import IR_CHECKPOINT, IR_NETWORK
+from fitcli.network.checkpoint import digest, load_checkpoint, require_torch
+from fitcli.network.ir import mark
 
 if TYPE_CHECKING:
     from openvino import Model
 
 
 def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
-    """Write the network of `checkpoint` as IR to `ir` (and its `.bin`), in float32; returns `ir`.
+    """Write the network of `checkpoint` as IR in float32 to `ir` and its `.bin`; returns `ir`.
 
-    Raises `StorageError` where it cannot be written.
+    Raises `StorageError` where the files cannot be written.
     """
     from fitcli import engine
 
@@ -31,11 +30,11 @@ def convert(checkpoint: Path, ir: Path, *, trust: bool = False) -> Path:
 
 
 def converted(checkpoint: Path, *, trust: bool = False) -> Model:
-    """The network of `checkpoint` for OpenVINO, in float32 and marked as an IR of this checkpoint.
+    """The network of `checkpoint` as an OpenVINO model in float32, marked with the checkpoint's SHA-256.
 
-    Batch norms are folded into the weights before them: rounded to float16 as the checkpoint's are, the products move a
-    probability by more than a thousandth. Networks on pose are for any batch size, networks on RGB for one clip at a
-    time, for which they run quicker.
+    The weights are not stored in float16 as in the checkpoint: the conversion folds batch norms into them, and rounding
+    these products moves a probability by more than a thousandth. Networks on pose take any batch size, networks on RGB
+    one clip at a time, for which they run faster.
     """
     require_torch(f"Converting {checkpoint}")
     import torch
@@ -43,7 +42,7 @@ def converted(checkpoint: Path, *, trust: bool = False) -> Model:
     from fitcli import engine
     from fitcli.network.builders import Exported, restore
 
-    # First, for it holds the converter back while it imports: another network may be compiled at the same moment.
+    # Imported before anything else: `openvino` keeps the converter out, and another thread may be compiling by now.
     ov = engine.openvino()
 
     loaded = load_checkpoint(checkpoint, trust=trust)
@@ -52,11 +51,10 @@ def converted(checkpoint: Path, *, trust: bool = False) -> Model:
     with engine.converter() as convert_model, warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         logging.getLogger("torch").setLevel(logging.ERROR)
-        # Traced here: left to OpenVINO, the trace is checked by running the network three more times.
+        # OpenVINO would check its own trace by running the network three more times.
         example = torch.zeros(2 if on_pose else 1, *spec.clip_shape)
         traced = torch.jit.trace(network, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
         shape = ov.PartialShape([-1 if on_pose else 1, *spec.clip_shape])
         model = cast("Model", convert_model(traced, example_input=example, input=[shape]))
-    model.set_rt_info(json.dumps(spec.to_plain()), IR_NETWORK)
-    model.set_rt_info(sha256(checkpoint), IR_CHECKPOINT)
+    mark(model, spec, digest(checkpoint))
     return model

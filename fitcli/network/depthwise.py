@@ -1,7 +1,8 @@
-"""A quicker gradient for X3D's depthwise 3-D convolutions on a CPU.
+"""A faster gradient for X3D's depthwise 3-D convolutions on a CPU.
 
-oneDNN's backward pass of a depthwise 3-D convolution takes most of X3D's training step. The same gradient, exactly, is
-a sum of time-shifted depthwise 2-D ones, which it does several times faster; `benchmarks/training_step.py` times both.
+oneDNN's backward pass of a depthwise 3-D convolution takes most of X3D's training step. Exactly the same gradient is a
+sum of time-shifted depthwise 2-D gradients, which oneDNN computes several times faster; `benchmarks/training_step.py`
+times both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 
 class _ShiftedDepthwise(torch.autograd.Function):
-    """conv3d(groups=channels) whose backward pass runs a 2-D depthwise one for each tap in time."""
+    """conv3d(groups=channels) whose backward pass is a depthwise 2-D convolution for each tap in time."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
@@ -29,10 +30,10 @@ class _ShiftedDepthwise(torch.autograd.Function):
         (grad,) = gradients
         dtype = x.dtype
         if ctx.stride > 1 or weight.shape[-1] == 1:
-            # bfloat16 falls to a reference kernel for these shapes.
+            # oneDNN has only a slow reference kernel in bfloat16 for these shapes.
             x, weight, grad = x.float(), weight.float(), grad.float()
         taps, frames = weight.shape[2], x.shape[2]
-        # Channels last throughout: a contiguous copy in channels-first order would cost what this saves.
+        # Channels last throughout: a copy in channels-first order would cost the time that this saves.
         x_last, grad_last = (t.permute(0, 2, 3, 4, 1).contiguous() for t in (x, grad))
         x_grad, weight_grad = torch.zeros_like(x_last), torch.empty_like(weight)
         for tap in range(taps):
@@ -59,7 +60,7 @@ class _ShiftedDepthwise(torch.autograd.Function):
 
 
 class DepthwiseConv3d(nn.Conv3d):
-    """`nn.Conv3d` for one filter a channel; same parameters, same result, a quicker gradient on a CPU."""
+    """`nn.Conv3d` with one filter per channel: same parameters, same result, a faster gradient on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not torch.is_grad_enabled() or x.device.type != "cpu":
@@ -73,7 +74,7 @@ class DepthwiseConv3d(nn.Conv3d):
 
 
 def quicken_depthwise(network: nn.Module) -> None:
-    """Give every depthwise 3-D convolution in `network` the quicker gradient, in place; parameters stay as they are."""
+    """Give every depthwise 3-D convolution in `network` the faster gradient, in place; parameters are unchanged."""
     for module in network.modules():
         if (
             type(module) is nn.Conv3d

@@ -1,4 +1,4 @@
-"""The weighted ensemble: networks, their weight on each head, and how scores of windows become one answer."""
+"""The weighted ensemble: the networks of a folder, run on the windows of a video."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from fitcli.catalog import Classes, catalog
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 from fitcli.network.device import Choice
 from fitcli.network.ensemble_config import EnsembleConfig, Member
-from fitcli.network.ir import Announce, converted_spec
+from fitcli.network.ir_cache import Announce, converted_spec
 from fitcli.network.pose_clips import POINTS, ClipSpec, track_clips
 from fitcli.network.rgb_clips import RgbClipSpec, RgbWindow, RgbWindows
-from fitcli.network.runtime import Pending, Precision, Runtime, decide, digest, load_runtimes
+from fitcli.network.runtime import ComputeType, Pending, Runtime, decide, load_runtimes
 from fitcli.network.scores import Logits, WindowScores, aligned, combine
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import PoseTrack
@@ -24,7 +24,7 @@ from fitcli.video import Frame
 
 @dataclass(frozen=True)
 class Windows:
-    """Where the windows of one video are, and what the ensemble says of each."""
+    """The windows of one video, by start times and length, and the ensemble's scores for each."""
 
     starts_s: tuple[float, ...]
     window_s: float
@@ -33,7 +33,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class WindowLogits:
-    """Where the windows of one video are, and each network's `aligned` logits of them, before any weighting."""
+    """The windows of one video, by start times and length, and the `aligned` logits of each network, unweighted."""
 
     starts_s: tuple[float, ...]
     window_s: float
@@ -41,13 +41,16 @@ class WindowLogits:
 
 
 def device_for(folder: Path, device: str = "auto", *, length_s: float | None = None, trust: bool = False) -> Choice:
-    """The device for the networks of a folder on `length_s` seconds of video, None for a camera; see `decide`."""
+    """The device for the networks of a folder on `length_s` seconds of video (None for a camera), see `decide`."""
     paths = [folder / member.checkpoint for member in EnsembleConfig.load(folder).members]
     return decide(paths, device, length_s=length_s, trust=trust)
 
 
 def classes_of(specs: Iterable[NetworkSpec]) -> Classes:
-    """What several networks know together; without a muscle head the muscles are those of the named exercise."""
+    """The classes that several networks know together.
+
+    Without a muscle head, the muscles are the catalogue's (the paper's if all exercises are).
+    """
     classes = catalog().union(spec.classes for spec in specs)
     if classes.muscles:
         return classes
@@ -57,12 +60,12 @@ def classes_of(specs: Iterable[NetworkSpec]) -> Classes:
 
 
 def known_classes(folder: Path) -> Classes | None:
-    """What the networks of a folder know, read without loading them; None where one was never converted.
+    """The classes that the networks of a folder know, read without torch; None if one was never converted.
 
     Raises `CheckpointError` where the folder or its `ensemble.json` cannot be read.
     """
     paths = [folder / member.checkpoint for member in EnsembleConfig.load(folder).members]
-    specs = [converted_spec(path, digest(path)) for path in paths]
+    specs = [converted_spec(path) for path in paths]
     return None if None in specs else classes_of([spec for spec in specs if spec])
 
 
@@ -75,12 +78,12 @@ class Ensemble:
         device: str = "auto",
         *,
         trust: bool = False,
-        precision: Precision = "auto",
+        compute_type: ComputeType = "auto",
         announce: Announce | None = None,
     ) -> None:
         config = EnsembleConfig.load(folder)
         paths = [folder / member.checkpoint for member in config.members]
-        self.runtimes = load_runtimes(paths, device, trust=trust, precision=precision, announce=announce)
+        self.runtimes = load_runtimes(paths, device, trust=trust, compute_type=compute_type, announce=announce)
         for member, runtime in zip(config.members, self.runtimes, strict=True):
             _check(member, runtime.spec)
         self.folder = folder
@@ -89,12 +92,12 @@ class Ensemble:
 
     @property
     def device(self) -> str:
-        """The device of the networks, for the user."""
+        """The device that the networks run on, in words for the user."""
         return ", ".join(dict.fromkeys(runtime.device for runtime in self.runtimes))
 
     @property
     def reads_pictures(self) -> bool:
-        """Whether any network is on the `rgb` input: then a `Reading` wants the video's frames."""
+        """Whether any network is on the `rgb` input, so that a `Reading` needs the video's frames."""
         return any(runtime.spec.input == "rgb" for runtime in self.runtimes)
 
     @property
@@ -104,18 +107,18 @@ class Ensemble:
 
     @property
     def has_muscle_head(self) -> bool:
-        """Whether any network has a muscle head; without one, muscles are those of the named exercise."""
+        """Whether any network has a muscle head; without one, the muscles are those of the recognised exercise."""
         return any(runtime.spec.muscles for runtime in self.runtimes)
 
     @property
     def window_s(self) -> float:
-        """Seconds of a window: of the widest, where the networks differ."""
+        """Seconds of a window; of the longest window if the networks differ."""
         return max(runtime.spec.window_s for runtime in self.runtimes)
 
     def score(self, track: PoseTrack) -> tuple[tuple[float, ...], WindowScores]:
-        """Start times of a track's windows, and what an ensemble on pose alone says of each.
+        """Start times of a track's windows, and the scores of an ensemble on pose alone for each.
 
-        Raises `CheckpointError` where a network reads pictures, which a track does not hold.
+        Raises `CheckpointError` if a network is on the `rgb` input: a track holds no pictures.
         """
         if self.reads_pictures:
             raise CheckpointError(
@@ -126,16 +129,16 @@ class Ensemble:
 
 
 class Reading:
-    """One video, as the ensemble reads it: pictures as they arrive, window by window, and the track at the end.
+    """One video on its way through the ensemble: frames as they are decoded, by window, and the track at the end.
 
-    reference: read the reference system's way: its first window alone, and a softmax over the muscle groups. Raises
-    `CheckpointError` where the ensemble holds a network that is not on RGB.
+    reference: score as the reference system does, the first window alone and with a softmax over the muscle groups.
+    Raises `CheckpointError` then if a network of the ensemble is not on RGB.
     """
 
     def __init__(self, ensemble: Ensemble, *, reference: bool = False) -> None:
         if reference and any(runtime.spec.input != "rgb" for runtime in ensemble.runtimes):
             raise CheckpointError(
-                "The reference's scores are those of its own networks, on RGB: name their folder with --checkpoints."
+                "The reference's scores need its own networks, on RGB: name their folder.", setting=Setting.CHECKPOINTS
             )
         self.ensemble = ensemble
         self.reference = reference
@@ -147,11 +150,11 @@ class Reading:
 
     @property
     def wants_frames(self) -> bool:
-        """Whether the next frame can matter."""
+        """Whether any network still needs frames."""
         return bool(self._cutters)
 
     def take(self, frame: Frame) -> None:
-        """Read the next frame of the video, upright, in full size, in order."""
+        """Take the next frame of the video, upright and in full size."""
         for spec, cutter in list(self._cutters.items()):
             if window := cutter.push(frame):
                 self._run(spec, window)
@@ -159,15 +162,15 @@ class Reading:
                     del self._cutters[spec]
 
     def score(self, track: PoseTrack) -> Windows:
-        """What the ensemble says of the whole video, whose track this is; see `read` for the windows."""
+        """The ensemble's scores for the whole video with this track; see `read` for the windows."""
         read = self.read(track)
         scores = combine(read.logits, self.ensemble.config, self.ensemble.classes, softmax_muscles=self.reference)
         return Windows(read.starts_s, read.window_s, scores)
 
     def read(self, track: PoseTrack) -> WindowLogits:
-        """What each network says of the whole video, whose track this is; the windows are those of the widest network.
+        """The logits of each network for the whole video with this track, in the longest windows of any network.
 
-        Networks of other windows answer for one of these with the mean of theirs that overlap it.
+        A network with other windows answers for each of these with the mean of its own windows that overlap it.
         """
         for spec, cutter in self._cutters.items():
             if window := cutter.finish():
@@ -209,14 +212,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Answers:
-    """One network's logits and where its windows are."""
+    """One network's logits and its windows, by start times and length."""
 
     starts_s: tuple[float, ...]
     window_s: float
     logits: Logits
 
     def at(self, starts_s: tuple[float, ...], window_s: float, track: PoseTrack) -> Logits:
-        """The logits for other windows: the mean over those of ours that overlap, by how long; the nearest if none.
+        """The logits for other windows: the mean of these windows, weighted by overlap; the nearest if none overlaps.
 
         Windows end where the track has a gap.
         """
@@ -235,5 +238,5 @@ class _Answers:
 def _check(member: Member, spec: NetworkSpec) -> None:
     if spec.input == "pose" and spec.channels != POINTS:
         raise CheckpointError(
-            f"{member.checkpoint} reads other joints than this version of fitcli finds: train it anew."
+            f"{member.checkpoint} reads other joints than this version of fitcli finds: train it again."
         )

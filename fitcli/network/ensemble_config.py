@@ -1,4 +1,4 @@
-"""Which networks make up an ensemble, their weight on each head, and the numbers fitted on held-out clips."""
+"""Which networks form an ensemble, their weight on each head, and the parameters fitted on held-out clips."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from fitcli.outputs import replace_text
 
 ENSEMBLE_FILE = "ensemble.json"
 
-
 PAPER_WEIGHTS = {"slowfast": (0.25, 0.75), "x3d": (0.75, 0.25)}
 """Weight on the exercise and on the muscle head (arXiv 2406.06703), for a folder without an `ensemble.json`."""
 
-
 EVEN = (0.5, 0.5)
+"""The weights of any other network."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,15 @@ class Member:
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """What `ensemble.json` beside the checkpoints says.
+    """The content of `ensemble.json` beside the checkpoints.
 
     temperature: divides the exercise logits before the softmax; fitted, with the thresholds, on held-out series.
-    other_shift: added to the divided logit of "none of these": training shows that more often than users film it.
-    agreement: how much surer several windows that agree are than one of them; see `WindowScores.pooled`.
-    muscle_from_exercise: share, 0..1, of the muscle answer that is the exercise's probability times its ideal muscles.
-    certain_from: the least confidence with which an exercise is named; below it the answer is "not sure".
-    other_from: the probability of "none of these" from which that is the answer.
+    other_shift: added to the divided logit of "none of these", which training shows more often than users' videos do.
+    agreement: how much confidence rises when several windows agree; see `WindowScores.pooled`.
+    muscle_from_exercise: share, 0..1, of the muscle scores that comes from the exercise's probability times its ideal
+        muscles.
+    certain_from: the lowest confidence with which an exercise is named; below it the answer is "not sure".
+    other_from: the lowest probability of "none of these" with which that is the answer.
     """
 
     members: tuple[Member, ...]
@@ -56,7 +56,7 @@ class EnsembleConfig:
 
     @classmethod
     def load(cls, folder: Path) -> EnsembleConfig:
-        """The folder's `ensemble.json`, or the paper's weights for what lies there; raises `CheckpointError`."""
+        """The folder's `ensemble.json`, or else the paper's weights for its checkpoints; raises `CheckpointError`."""
         path = folder / ENSEMBLE_FILE
         if not path.exists():
             return cls(cls.published(folder))
@@ -64,22 +64,21 @@ class EnsembleConfig:
             plain = json.loads(path.read_text(encoding="utf-8"))
             config = cls(**plain | {"members": tuple(Member(**member) for member in plain["members"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(f"{path} is damaged ({error}): mend it or delete it.") from error
+            raise CheckpointError(f"{path} is damaged ({error}): correct it or delete it.") from error
         if not config.members:
-            raise CheckpointError(f"{path} names no checkpoint: mend it or delete it.")
+            raise CheckpointError(f"{path} names no checkpoint: correct it or delete it.")
         return config
 
     @staticmethod
     def published(folder: Path) -> tuple[Member, ...]:
-        """The checkpoints of a folder with the paper's weights, which go by their names."""
+        """The checkpoints of a folder with the paper's weights, by file name."""
         names = [path.name for path in sorted(folder.glob("*.ckpt"))]
         return tuple(Member(name, *PAPER_WEIGHTS.get(Path(name).stem, EVEN)) for name in names)
 
     def fitted(self, specs: Sequence[NetworkSpec], folder: Path) -> EnsembleConfig:
-        """The same for networks that are known: without an `ensemble.json` the paper's weights go by architecture.
+        """This configuration checked against the networks, or without an `ensemble.json` the paper's weights for them.
 
-        A head is shared among the networks that have it. Raises `CheckpointError` where the file weighs a head that a
-        network lacks.
+        Raises `CheckpointError` if the file gives weight to a head that a network lacks.
         """
         if (folder / ENSEMBLE_FILE).exists():
             for member, spec in zip(self.members, specs, strict=True):
@@ -90,13 +89,13 @@ class EnsembleConfig:
                     if weight and not names:
                         raise CheckpointError(
                             f"{member.checkpoint} has no {head} head, but {folder / ENSEMBLE_FILE} gives it "
-                            f"weight_{head} {weight:g}: make that 0."
+                            f"weight_{head} {weight:g}: set that to 0."
                         )
             return self
         return self.by_architecture(specs)
 
     def by_architecture(self, specs: Sequence[NetworkSpec]) -> EnsembleConfig:
-        """The same with the paper's weights for the architectures; a head is shared among those that have it."""
+        """This configuration with the paper's weights by architecture; those of a head are scaled to a sum of 1."""
         exercise = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[0] if s.exercises else 0.0 for s in specs)
         muscle = _shares(PAPER_WEIGHTS.get(s.architecture, EVEN)[1] if s.muscles else 0.0 for s in specs)
         return replace(

@@ -1,19 +1,19 @@
-"""Where checkpoints are: the folder that was asked for, the user's, or the shipped one."""
+"""Finds the folder of checkpoints: the one that the user named, `./checkpoints`, or the shipped one."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 
 ENVIRONMENT = "FITCLI_CHECKPOINTS"
 
 
 def checkpoint_folder(explicit: Path | None = None) -> Path:
-    """The folder whose checkpoints are used: `explicit`, $FITCLI_CHECKPOINTS, ./checkpoints, else the shipped ones.
+    """The first of these folders of checkpoints: `explicit`, $FITCLI_CHECKPOINTS, ./checkpoints, the shipped one.
 
-    Raises `CheckpointError` where the folder that was asked for holds no checkpoint.
+    Raises `CheckpointError` if one of the first two is given and holds no checkpoint.
     """
     asked = explicit or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
     if asked:
@@ -23,15 +23,18 @@ def checkpoint_folder(explicit: Path | None = None) -> Path:
     for folder in (Path("checkpoints"), *shipped_folders()):
         if holds_checkpoints(folder):
             return folder
-    raise CheckpointError("The shipped checkpoints are missing: install fitcli again, or name a folder: --checkpoints.")
+    raise CheckpointError(
+        "The shipped checkpoints are missing: install fitcli again, or name another folder.",
+        setting=Setting.CHECKPOINTS,
+    )
 
 
 def shipped_folders() -> tuple[Path, Path]:
-    """Where the default checkpoints lie: in the installed package, or beside it in a source checkout."""
+    """The folders of the default checkpoints: in the installed package, or beside it in a source checkout."""
     package = Path(__file__).parent.parent
     return package / "checkpoints", package.parent / "checkpoints"
 
 
 def holds_checkpoints(folder: Path) -> bool:
-    """Whether any `*.ckpt` lies in `folder`."""
+    """Whether `folder` contains any `*.ckpt`."""
     return folder.is_dir() and any(folder.glob("*.ckpt"))

@@ -1,14 +1,14 @@
-"""From a `PoseTrack` to the clip that a network on the `pose` input reads: projected, normalised joints in windows.
+"""Cuts a `PoseTrack` into clips for networks on the `pose` input: projected, normalised joints in windows.
 
 A clip is an array of points `(T, P, 3)`: for each of T frames, the 19 joints in each of three views, each point with
 x and y in units of the heatmap grid's side (0..1 is inside) and a confidence 0..1. The views are
 
-- image: as the camera saw it, scaled to the person's extent over the whole window, so travel up and down stays visible;
-- front and side: the hip-centred metric landmarks turned about the vertical until the person faces the viewer (or looks
-  sideways), scaled by the length of the torso: the same exercise looks alike from wherever it was filmed.
+- image: as the camera saw it, scaled to the person's extent over the whole window, which keeps travel up and down;
+- front and side: the hip-centred metric landmarks, rotated about the vertical until the person faces the viewer (or
+  looks sideways) and scaled by the length of the torso. An exercise looks alike from wherever it was filmed.
 
-Drawing the points as heatmaps is the network's first layer (`fitcli.network.builders.Heatmaps`), after PoseConv3D (Duan
-et al., CVPR 2022).
+The first layer of the network draws the points as heatmaps (`fitcli.network.builders.Heatmaps`), after PoseConv3D
+(Duan et al., CVPR 2022).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ VIEWS = ("image", "front", "side")
 POINTS = len(JOINTS) * len(VIEWS)
 
 IMAGE_MARGIN = 1.2
-"""The image view's side over the person's larger extent."""
+"""Ratio of the image view's side to the person's larger extent."""
 TORSO_LENGTHS = 4.6
-"""The front and side views' side in torso lengths: arms overhead and feet both fit about the hips."""
+"""Side of the front and side views in torso lengths: with the hips in the middle, raised arms and feet fit."""
 UNSEEN_CONFIDENCE = 0.25
-"""Confidence of a landmark of visibility 0: BlazePose's guess at a hidden joint is worth something."""
+"""Confidence of a landmark of visibility 0: BlazePose's guess at a hidden joint is of some use."""
 BRIDGED_GAP_S = 0.5
-"""Moments further than this from any sample with a person get confidence 0."""
+"""Moments further than this from every sample with a person have confidence 0."""
 
 _SHOULDERS = (LANDMARKS.index("left shoulder"), LANDMARKS.index("right shoulder"))
 _HIPS = (LANDMARKS.index("left hip"), LANDMARKS.index("right hip"))
@@ -55,7 +55,7 @@ class ClipSpec:
 
     @property
     def hop_s(self) -> float:
-        """Windows overlap by half."""
+        """Seconds between the starts of two windows, which overlap by half."""
         return self.window_s / 2
 
 
@@ -71,7 +71,7 @@ class Moments:
 def window_starts(track: PoseTrack, spec: ClipSpec) -> tuple[float, ...]:
     """Start times of the overlapping windows that cover the track; one for a stretch shorter than a window.
 
-    No window reaches over a gap: every stretch has its own, as a track that holds nothing else.
+    No window spans a gap: each stretch has windows of its own, as if it were the whole track.
     """
     return tuple(start_s for stretch in track.stretches() for start_s in _starts(stretch, spec))
 
@@ -83,14 +83,14 @@ def _starts(track: PoseTrack, spec: ClipSpec) -> tuple[float, ...]:
     count = max(1, int(np.ceil((last - first - spec.window_s) / spec.hop_s - 1e-6)) + 1)
     if count == 1:
         return (first,)
-    # Spread evenly, so that the last window ends with the track instead of hanging over its end.
+    # Evenly spaced, so that the last window ends with the track and not after it.
     return tuple(np.linspace(first, last - spec.window_s, count).tolist())
 
 
 def read_moments(track: PoseTrack, times_s: npt.NDArray[np.float64]) -> Moments:
-    """The track at `times_s`, linearly interpolated; times outside it run back and forth over it, as a mirror would.
+    """The track at `times_s`, linearly interpolated; times outside it are reflected at its ends.
 
-    The mirror keeps a short clip's tempo; a jump back to its start would be a movement that nobody made.
+    Reflection keeps the tempo of a short clip. Starting over would add a jump that the person did not make.
     """
     seen = track.presence > 0
     if not seen.any():
@@ -112,7 +112,7 @@ def read_moments(track: PoseTrack, times_s: npt.NDArray[np.float64]) -> Moments:
     visibility = landmarks[..., 2] * (nearest < BRIDGED_GAP_S).astype(np.float32)[:, None]
     present = (nearest < BRIDGED_GAP_S).astype(np.float32)[:, None]
     image = landmarks[..., :2] * np.array([track.frame_width / max(track.frame_height, 1), 1.0], np.float32)
-    # A moment without a person is told from a hidden joint by a negative visibility.
+    # A negative visibility marks a moment without a person; that of a hidden joint is 0.
     return Moments(image, np.where(present > 0, visibility, -1).astype(np.float32), world)
 
 

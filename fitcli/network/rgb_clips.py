@@ -1,15 +1,15 @@
-"""From a video's frames to the clip that a network on the `rgb` input reads: the published preprocessing, exactly.
+"""Cuts a video's frames into clips for networks on the `rgb` input, with exactly the published preprocessing.
 
-A window's frames are spread evenly over its moments, scaled to 0..1, normalised, scaled so that the short side fits,
-bilinearly and without a filter, and cropped about the centre: pytorchvideo's UniformTemporalSubsample, NormalizeVideo
-and ShortSideScale, torchvision's CenterCropVideo. Same numbers (to float32's rounding), other order: only the pixels
-that the crop keeps are ever computed. Imports no torch.
+A clip samples a window's frames uniformly, scales values to 0..1, normalises them, scales the short side bilinearly
+without antialiasing, and crops the centre: pytorchvideo's UniformTemporalSubsample, NormalizeVideo and ShortSideScale,
+torchvision's CenterCropVideo. The numbers are the same (up to float32 rounding), but only the pixels inside the crop
+are computed. Imports no torch.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import floor
@@ -23,16 +23,16 @@ from fitcli.video import GAP_S, SHORTEST_S, Frame, Image
 IndexArray = npt.NDArray[np.int64]
 
 SOURCE_RATE_HZ = 64.0
-"""Frames a second that windows are filled from: all of a camera's 60; of slow motion the nearest ones, so that a window
-holds no more than 128 pictures in memory."""
+"""Frame rate that windows are filled at: all frames of a camera at 60, the nearest ones of slow motion. It bounds a
+two-second window to 128 pictures in memory."""
 
 SHORTEST_REST = 0.25
-"""Share of a window that must be left at a video's end for a window of its own."""
+"""A rest at the end of a video becomes a window of its own from this share of a window on."""
 
 
 @dataclass(frozen=True)
 class RgbClipSpec:
-    """How a window becomes a clip: `frames` pictures spread over `window_s` seconds.
+    """How a window becomes a clip: `frames` pictures, evenly spaced over `window_s` seconds.
 
     Their short side is scaled to `short_side` pixels, and the middle `side` x `side` kept; values in 0..1 are
     normalised by `mean` and `std`.
@@ -47,9 +47,9 @@ class RgbClipSpec:
 
 
 def spread(count: int, chosen: int) -> IndexArray:
-    """Indices of `chosen` of `count` frames, from the first to the last, evenly: (chosen,) int64, may repeat.
+    """Indices of `chosen` of `count` frames, evenly spaced from the first to the last: (chosen,) int64, may repeat.
 
-    `torch.linspace(0, count - 1, chosen).long()` to the bit, which truncates float32 values.
+    Bit-identical to `torch.linspace(0, count - 1, chosen).long()`, which truncates float32 values.
     """
     if chosen == 1:
         return np.zeros(1, np.int64)
@@ -61,7 +61,7 @@ def spread(count: int, chosen: int) -> IndexArray:
 
 
 def rgb_clip(frames: npt.NDArray[np.uint8], spec: RgbClipSpec) -> FloatArray:
-    """The clip (3, T, S, S) float32 of a window's frames (N, H, W, 3) uint8 RGB, all of one size, any N >= 1."""
+    """The clip (3, T, S, S) float32 of a window's frames (N, H, W, 3) uint8 RGB, all of one size, with N >= 1."""
     crops = [rgb_crop(frames[i], spec) for i in spread(len(frames), spec.frames)]
     return stack_crops(crops)
 
@@ -69,7 +69,7 @@ def rgb_clip(frames: npt.NDArray[np.uint8], spec: RgbClipSpec) -> FloatArray:
 def rgb_crop(image: Image, spec: RgbClipSpec) -> FloatArray:
     """One picture (H, W, 3) uint8 RGB scaled, cropped and normalised: (S, S, 3) float32."""
     across, down = _taps(*image.shape[:2], spec.short_side, spec.side)
-    # Of four pixels each: gathered first, from bytes, and mixed as numbers.
+    # Each pixel interpolates four of the source, which are gathered as bytes and then converted.
     pixels = np.ascontiguousarray(image).reshape(-1, 3)
     upper, lower = down.before[:, None] * image.shape[1], down.after[:, None] * image.shape[1]
     crop = _mixed(pixels, upper, across)
@@ -92,7 +92,7 @@ def stack_crops(crops: Sequence[FloatArray]) -> FloatArray:
 
 @dataclass(frozen=True)
 class RgbWindow:
-    """A clip (3, T, S, S) float32 and the seconds of the video that it shows."""
+    """A clip (3, T, S, S) float32 and the part of the video that it shows."""
 
     start_s: float
     end_s: float
@@ -100,13 +100,13 @@ class RgbWindow:
 
 
 class RgbWindows:
-    """Cuts a stream of frames into windows, one after the other without a gap, as the frames arrive.
+    """Cuts a stream of frames into consecutive windows as the frames arrive. Holds the crops of one window.
 
-    The last window ends with the video: it overlaps the one before unless less than `SHORTEST_REST` of a window is
-    left, which is then not looked at; a video shorter than a window is one window. Holds the crops of one window.
+    The last window ends with the video and overlaps the one before; if less than `SHORTEST_REST` of a window is left,
+    the rest is dropped. A video shorter than a window is one window.
 
-    What comes after a gap of more than `GAP_S` is cut as a video of its own; what is too short to hold a movement is
-    left out where there is something longer.
+    Frames after a gap of more than `GAP_S` are cut as a video of their own. A stretch too short to hold a movement is
+    dropped unless it is all there is.
     """
 
     def __init__(self, spec: RgbClipSpec) -> None:
@@ -117,7 +117,7 @@ class RgbWindows:
         self._given = False
 
     def push(self, frame: Frame) -> RgbWindow | None:
-        """Take the next frame, upright and in full size; gives the window that ended before it, if any."""
+        """Take the next frame, upright and in full size; returns the window that ended before it, if any."""
         window = None
         if self._crops and frame.time_s - self._crops[-1][0] > GAP_S:
             window = self._last_window()
@@ -136,11 +136,11 @@ class RgbWindows:
         return window
 
     def finish(self) -> RgbWindow | None:
-        """The window at the end of the stream, if enough is left for one."""
+        """The window at the end of the stream, if enough frames are left for one."""
         return self._last_window(at_end=True)
 
     def _last_window(self, *, at_end: bool = False) -> RgbWindow | None:
-        """The window at the end of a stretch; None where too little is left, or where all of it is too short."""
+        """The window at the end of a stretch; None if too little is left of it, or all of it is too short."""
         if self._start_s is None:
             return None
         first_s, last_s = self._crops[0][0], self._crops[-1][0]
@@ -158,23 +158,12 @@ class RgbWindows:
         return RgbWindow(begin_s, min(begin_s + self.spec.window_s, last_s), stack_crops(chosen))
 
 
-_ROUNDING_S = 1e-6  # times are decimal fractions of binary clocks
-
-
-def rgb_windows(frames: Iterable[Frame], spec: RgbClipSpec) -> Iterator[RgbWindow]:
-    """The windows of a stream of upright frames in full size, such as `video.frames(path, rate_hz=SOURCE_RATE_HZ,
-    max_side=None)`; see `RgbWindows`."""
-    windows = RgbWindows(spec)
-    for frame in frames:
-        if window := windows.push(frame):
-            yield window
-    if window := windows.finish():
-        yield window
+_ROUNDING_S = 1e-6  # absorbs the rounding of time stamps to decimal fractions
 
 
 @dataclass(frozen=True)
 class _Taps:
-    """For each pixel of one axis of the crop: the two source pixels it lies between, and how near the second it is."""
+    """For each pixel of one axis of the crop: the source pixels on its two sides, and the second one's share."""
 
     before: IndexArray
     after: IndexArray
@@ -204,7 +193,7 @@ def _axis(size: int, scaled: int, side: int) -> _Taps:
 
 
 def _mixed(pixels: Image, rows: IndexArray, across: _Taps) -> FloatArray:
-    """Pixels of the rows that begin at `rows` (S, 1), mixed from their two neighbours across: (S, S, 3) float32."""
+    """Pixels of the rows that begin at `rows` (S, 1), interpolated horizontally: (S, S, 3) float32."""
     mixed = pixels.take(rows + across.before, axis=0).astype(np.float32)
     mixed += across.share[:, None] * (pixels.take(rows + across.after, axis=0) - mixed)
     return mixed

@@ -1,20 +1,20 @@
-"""One `Runtime` interface over two engines: OpenVINO on a CPU, torch on CUDA."""
+"""One `Runtime` interface for two engines: OpenVINO on a CPU, torch on CUDA."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from fitcli import interrupt, remedy
-from fitcli.errors import CheckpointError, DeviceError
-from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
+from fitcli.errors import CheckpointError, DeviceError, Setting
+from fitcli.network.checkpoint import digest, load_checkpoint, require_torch
 from fitcli.network.device import Choice, Machine, Work, choose
-from fitcli.network.ir import Announce, converted_spec, ready_ir, require_converter
+from fitcli.network.ir_cache import Announce, converted_spec, ready_ir, require_converter
 from fitcli.network.scores import Logits
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
@@ -23,22 +23,25 @@ if TYPE_CHECKING:
     from openvino import CompiledModel
 
 BATCH = 8
-"""Windows of points that one call reads: bounds memory for long videos. Windows of pictures are read one by one."""
+"""Windows of points per call, which bounds memory for long videos. Windows of pictures are read one by one."""
 
 GRAPH_AFTER = 4
-"""Windows of pictures after which CUDA records the network as a graph: recording costs as much as some windows."""
+"""Windows of pictures after which CUDA records the network as a graph: recording takes as long as a few windows."""
 
-Precision = Literal["auto", "full", "half"]
-"""auto: half precision where that is quicker: on CUDA, and for networks on pictures on a CPU that computes
-in bfloat16. full: float32 throughout."""
+ComputeType = Literal["auto", "float32", "half"]
+"""The number format that a network computes in.
+
+auto: half precision where it is faster, which is on CUDA, and for networks on pictures on a CPU with native bfloat16.
+half: bfloat16 on a CPU, float16 on CUDA.
+"""
 
 
 Pending = Callable[[], Logits]
-"""Waits for a network that was started, and gives its answer."""
+"""Waits for a network that was started, and returns its logits."""
 
 
 class Runtime(Protocol):
-    """A network that is ready to run. `device` is told to the user."""
+    """A network that is ready to run. `device` is in words for the user."""
 
     spec: NetworkSpec
     device: str
@@ -49,7 +52,7 @@ class Runtime(Protocol):
         ...
 
     def start(self, clip: FloatArray) -> Pending:
-        """Begin with one clip without waiting, so that several networks, and decoding, go on side by side."""
+        """Start on one clip without waiting, so that other networks and decoding run in parallel."""
         ...
 
 
@@ -58,26 +61,25 @@ def load_runtime(
     device: str = "auto",
     *,
     trust: bool = False,
-    precision: Precision = "auto",
+    compute_type: ComputeType = "auto",
     announce: Announce | None = None,
 ) -> Runtime:
     """The engine for `device` ("auto", "cpu", "cuda"): OpenVINO on a CPU, torch on CUDA; "torch" is torch on a CPU.
 
-    auto: see `decide`.
-    trust: see `load_checkpoint`. announce: hears it before a checkpoint is converted, which happens once.
-    Raises `DeviceError` for a device that is not here, `CheckpointError` for a bad checkpoint.
+    auto: see `decide`. trust: see `load_checkpoint`. announce: called before a checkpoint is converted.
+    Raises `DeviceError` for a device that is not available, `CheckpointError` for a bad checkpoint.
     """
     if device == "torch":
-        return TorchRuntime(checkpoint, "cpu", trust=trust, precision=precision)
+        return TorchRuntime(checkpoint, "cpu", trust=trust, compute_type=compute_type)
     if device == "auto":
         device = decide([checkpoint], trust=trust).device
     if device == "cuda":
         if remedy.lacking("torch"):
             raise DeviceError(remedy.not_installed("CUDA", "torch"))
         if not _cuda_works():
-            raise DeviceError("No CUDA device is available to torch here: use --device cpu.")
-        return TorchRuntime(checkpoint, "cuda", trust=trust, precision=precision)
-    return OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
+            raise DeviceError("PyTorch finds no CUDA device here: choose another device.", setting=Setting.DEVICE)
+        return TorchRuntime(checkpoint, "cuda", trust=trust, compute_type=compute_type)
+    return OpenVinoRuntime(checkpoint, trust=trust, compute_type=compute_type, announce=announce)
 
 
 def load_runtimes(
@@ -85,19 +87,19 @@ def load_runtimes(
     device: str = "auto",
     *,
     trust: bool = False,
-    precision: Precision = "auto",
+    compute_type: ComputeType = "auto",
     announce: Announce | None = None,
 ) -> tuple[Runtime, ...]:
-    """The engines for several checkpoints, got ready side by side; see `load_runtime`."""
+    """The engines for several checkpoints, loaded in parallel; see `load_runtime`."""
     if device == "auto":
         device = decide(checkpoints, trust=trust).device
-    load = partial(load_runtime, device=device, trust=trust, precision=precision, announce=announce)
+    load = partial(load_runtime, device=device, trust=trust, compute_type=compute_type, announce=announce)
     if device == "cpu":
-        unconverted = [path for path in checkpoints if not converted_spec(path, digest(path))]
+        unconverted = [path for path in checkpoints if not converted_spec(path)]
         for path in unconverted if len(checkpoints) > 1 else ():
             require_converter(path)
-            load_checkpoint(path, trust=trust)  # a bad one is told before a good one is converted, which takes long
-    with ThreadPoolExecutor(2) as side_by_side:  # reading and compiling release the interpreter
+            load_checkpoint(path, trust=trust)  # finds a bad one before a good one is converted, which takes long
+    with ThreadPoolExecutor(2) as side_by_side:  # reading and compiling release the GIL
         return tuple(interrupt.result(loaded) for loaded in [side_by_side.submit(load, path) for path in checkpoints])
 
 
@@ -109,10 +111,10 @@ def decide(
     trust: bool = False,
     machine: Machine | None = None,
 ) -> Choice:
-    """The device for these networks on `length_s` seconds of video: `device` itself, or for "auto" the quicker one.
+    """The device for these networks on `length_s` seconds of video: `device` itself, or the faster one for "auto".
 
-    length_s: None for a camera. machine: what there is to choose from, by default this machine. torch is imported only
-    where the choice falls on CUDA, or for a checkpoint that was not converted yet, whose input no other library reads.
+    length_s: None for a camera. machine: the hardware to choose from, by default this machine's. torch is imported only
+    to confirm CUDA, and to read the input of a checkpoint that was never converted.
     Raises `CheckpointError` for a checkpoint that cannot be read.
     """
     if device != "auto":
@@ -126,7 +128,7 @@ def decide(
 
 
 def _work(checkpoints: Sequence[Path], length_s: float | None, trust: bool) -> Work:
-    converted = [converted_spec(path, digest(path)) for path in checkpoints]
+    converted = [converted_spec(path) for path in checkpoints]
     specs = [
         known or load_checkpoint(path, trust=trust).spec for path, known in zip(checkpoints, converted, strict=True)
     ]
@@ -136,19 +138,19 @@ def _work(checkpoints: Sequence[Path], length_s: float | None, trust: bool) -> W
 
 
 def _cuda_works() -> bool:
-    """Whether torch finds a CUDA device; importing it takes two seconds."""
+    """Whether torch finds a CUDA device. Importing torch takes two seconds."""
     try:
         import torch
 
         return torch.cuda.is_available()
-    except Exception:  # a broken installation raises what it likes: the CPU does without it
+    except Exception:  # a broken installation raises errors of any type, and the CPU does not need it
         return False
 
 
 class OpenVinoRuntime:
-    """Runs the IR beside the checkpoint (or in the user's cache, made once) on the CPU.
+    """Runs a checkpoint's IR, the file beside it or in the user's cache, on the CPU.
 
-    It is compiled in the background: one that is damaged raises `CheckpointError` when it is first run.
+    The IR is compiled in the background: a damaged one raises `CheckpointError` when it is first run.
     """
 
     def __init__(
@@ -156,23 +158,23 @@ class OpenVinoRuntime:
         checkpoint: Path,
         *,
         trust: bool = False,
-        precision: Precision = "auto",
+        compute_type: ComputeType = "auto",
         announce: Announce | None = None,
     ) -> None:
         from fitcli import engine
 
         self.checkpoint_sha256 = digest(checkpoint)
-        network, self.spec = ready_ir(checkpoint, self.checkpoint_sha256, trust=trust, announce=announce)
-        half = precision == "half" or (precision == "auto" and self.spec.input == "rgb" and engine.has_bf16())
+        network, self.spec = ready_ir(checkpoint, trust=trust, announce=announce)
+        half = compute_type == "half" or (compute_type == "auto" and self.spec.input == "rgb" and engine.has_bf16())
         self.device = "cpu (OpenVINO, bf16)" if half else "cpu (OpenVINO)"
         self._damaged = (
-            f"{network} cannot be run: delete it and it is made anew from {checkpoint.name}."
+            f"{network} cannot be run: delete it, and it is made again from {checkpoint.name}."
             if isinstance(network, Path)
             else f"{checkpoint} cannot be run by OpenVINO."
         )
-        # Compiling releases the interpreter: a video is decoded meanwhile.
+        # Compiling releases the GIL, so that a video is decoded meanwhile.
         beside = ThreadPoolExecutor(1, thread_name_prefix="compile")
-        self._compiling = beside.submit(engine.compiled, network, precision="bf16" if half else "f32")
+        self._compiling = beside.submit(engine.compiled, network, compute_type="bf16" if half else "f32")
         beside.shutdown(wait=False)
         self._batch = BATCH if self.spec.input == "pose" else 1
 
@@ -192,7 +194,7 @@ class OpenVinoRuntime:
         return lambda: self._logits(answer(), 1)
 
     def _answer(self, clips: FloatArray) -> Callable[[], list[FloatArray]]:
-        """Begin to run a batch; what this gives waits for it, with an eye on Ctrl-C, and returns the outputs."""
+        """Start a batch. The returned function waits for it, unless Ctrl-C is pressed, and returns the outputs."""
         request = self._compiled.create_infer_request()
         request.start_async(clips)
 
@@ -206,7 +208,7 @@ class OpenVinoRuntime:
         return wait
 
     def _logits(self, heads: list[FloatArray], count: int) -> Logits:
-        """The IR's outputs are the heads that there are, in order."""
+        """The logits from the IR's outputs, which are the existing heads in order."""
         remaining = iter(heads)
         exercise, muscle = (
             next(remaining) if names else np.zeros((count, 0), np.float32)
@@ -218,11 +220,13 @@ class OpenVinoRuntime:
 class TorchRuntime:
     """Runs the checkpoint itself in torch, channels last; on CUDA in half precision, on a stream of its own.
 
-    A network on pictures that is asked again and again is recorded as a CUDA graph: at one clip a time, launching its
-    kernels takes longer than running them.
+    After some clips, a network on pictures is recorded as a CUDA graph: at one clip at a time, launching the kernels
+    takes longer than running them.
     """
 
-    def __init__(self, checkpoint: Path, device: str, *, trust: bool = False, precision: Precision = "auto") -> None:
+    def __init__(
+        self, checkpoint: Path, device: str, *, trust: bool = False, compute_type: ComputeType = "auto"
+    ) -> None:
         require_torch(f"Running {checkpoint} in torch")
         import torch
 
@@ -234,7 +238,7 @@ class TorchRuntime:
         self._device = torch.device(device)
         on_cuda = self._device.type == "cuda"
         self.device = f"cuda ({torch.cuda.get_device_name()})" if on_cuda else f"{device} (torch)"
-        self._half = precision == "half" or (on_cuda and precision == "auto")
+        self._half = compute_type == "half" or (on_cuda and compute_type == "auto")
         self._batch = BATCH if self.spec.input == "pose" else 1
         self._network = restore(loaded, checkpoint).to(self._device).to(memory_format=torch.channels_last_3d)
         self._stream = torch.cuda.Stream() if on_cuda else None  # type: ignore[no-untyped-call]
@@ -263,7 +267,7 @@ class TorchRuntime:
             return lambda: Logits(*(head.float().numpy() for head in heads))
         with torch.inference_mode(), torch.cuda.stream(self._stream), self._autocast():
             heads = self._on_cuda(given.pin_memory().to(self._device, non_blocking=True))
-            # A graph writes its next answer over this one: take a copy, on the same stream.
+            # The graph overwrites its output the next time, so this takes a copy, on the same stream.
             heads = [head.float().clone() for head in heads]
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record(self._stream)
@@ -288,7 +292,7 @@ class TorchRuntime:
         if self._graph is None and self._started > GRAPH_AFTER:
             self._graph_input = given.clone()
             self._graph = torch.cuda.CUDAGraph()
-            # Without autocast's cache: a cast weight that it keeps would lie in the graph's own memory.
+            # Without autocast's cache, which would keep cast weights in the graph's private memory.
             with torch.cuda.graph(self._graph, stream=self._stream), self._autocast(cached=False):
                 self._graph_output = self._network(self._graph_input)
         if self._graph is None:
@@ -296,18 +300,3 @@ class TorchRuntime:
         self._graph_input.copy_(given, non_blocking=True)
         self._graph.replay()
         return self._graph_output
-
-
-def digest(checkpoint: Path) -> str:
-    """The checkpoint's SHA-256; raises `CheckpointError` where it cannot be read."""
-    try:
-        status = checkpoint.stat()
-        return _digest_of(checkpoint, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        raise CheckpointError(f"{checkpoint} cannot be read: {error.strerror}.") from error
-
-
-@cache
-def _digest_of(checkpoint: Path, modified_ns: int, size: int) -> str:
-    # Asked for several times in one run, and a large file takes a tenth of a second.
-    return sha256(checkpoint)

@@ -1,4 +1,4 @@
-"""From the logits of each network to one answer: votes by class, windows weighed and pooled."""
+"""Combines the logits of each network into one answer: votes by class, windows weighted and pooled."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class WindowScores:
     muscle: FloatArray
 
     def pooled(self, weights: FloatArray, agreement: float = 0.0) -> WindowScores:
-        """The weighted mean over the windows, as one window. weights: (N,); where all are 0, every window counts.
+        """The weighted mean over the windows, as one window. weights: (N,); if all are 0, all windows count alike.
 
-        agreement: the mean's odds among the exercises are raised to 1 + agreement * ln(windows that count), since the
-        mean of many windows is right more often than it is sure; 0 leaves it as it is.
+        agreement: the probabilities of the exercises are raised to the power 1 + agreement * ln(effective number of
+        windows), because the mean of many windows is underconfident; 0 changes nothing.
         """
         if not weights.sum() > 0:
             weights = np.ones_like(weights)
@@ -48,15 +48,14 @@ class WindowScores:
 
 
 STILL_WEIGHT = 0.1
-"""Weight of a window in which nobody moves, against one with full movement: a title card or a rest says little."""
-
+"""Weight of a window in which nobody moves, such as a title card or a rest, relative to one with full movement."""
 
 FULL_MOVEMENT_M = 0.06
-"""Mean travel of the landmarks about the hips (standard deviation, metres) from which a window counts in full."""
+"""Mean movement of the landmarks about the hips (standard deviation, metres) from which a window has full weight."""
 
 
 def window_weights(track: PoseTrack, starts: Sequence[float], window_s: float) -> FloatArray:
-    """How much each window says, (N,) 0..1: how long somebody is seen in it, and whether they move.
+    """The weight of each window, (N,) 0..1: how long a person is visible in it, and whether they move.
 
     A window ends where the track has a gap.
     """
@@ -71,7 +70,7 @@ def window_weights(track: PoseTrack, starts: Sequence[float], window_s: float) -
 
 
 def aligned(logits: Logits, spec: NetworkSpec, classes: Classes) -> Logits:
-    """One network's logits in the order of `classes`, with NaN for what it does not know.
+    """One network's logits in the order of `classes`, with NaN for classes that it does not know.
 
     exercise: (N, E + 1), "other" last; muscle: (N, M); (N, 0) where the network has no such head.
     """
@@ -97,14 +96,14 @@ def combine(
     """The ensemble's answer from each member's `aligned` logits, for E exercises and M muscles of `classes`.
 
     Logits are summed by weight, with a softmax over exercises and a sigmoid over muscles; each member votes on the
-    classes that it knows. softmax_muscles: a softmax over the muscle groups, as the reference system shows them.
+    classes that it knows. softmax_muscles: a softmax over the muscle groups, as in the reference system.
     """
     named, other = _exercises(logits, config, classes)
     implied = named @ ideal_matrix(classes) if named.shape[1] else None
     heads = [
         (m.weight_muscle, part.muscle) for m, part in zip(config.members, logits, strict=True) if part.muscle.shape[1]
     ]
-    if not heads:  # exercise heads alone: the muscles are those of the exercise
+    if not heads:  # without a muscle head, the muscles are those of the exercise
         assert implied is not None
         return WindowScores(named, other, implied.astype(np.float32))
     total = _vote(heads)
@@ -112,7 +111,7 @@ def combine(
     if implied is None or softmax_muscles:
         return WindowScores(named, other, working.astype(np.float32))
     share = config.muscle_from_exercise * (1 - other[:, None])
-    # Where no exercise of the catalogue is seen, its ideal muscles say nothing and the muscle head answers alone.
+    # Without an exercise of the catalogue there are no ideal muscles, and the muscle head answers alone.
     implied = implied / np.maximum(1 - other[:, None], 1e-6)
     return WindowScores(named, other, (working * (1 - share) + implied * share).astype(np.float32))
 
@@ -120,13 +119,12 @@ def combine(
 Votes = Sequence[tuple[float, FloatArray]]
 """Each member's weight and its scores (N, K), NaN in the columns of classes that it does not know."""
 
-
 UNKNOWN_LOGIT = np.float32(-30.0)
-"""Of a class that no member with any weight knows: its probability is nothing."""
+"""Logit of a class that no member with weight knows, for a probability of 0."""
 
 
 def _vote(parts: Votes) -> FloatArray:
-    """The weighted sum (N, K); a class that only some know is weighed among those alone."""
+    """The weighted sum (N, K); for a class that only some members know, their weights are scaled up."""
     known = [~np.isnan(part[:1]) for _, part in parts]
     total = np.asarray(sum(weight * np.nan_to_num(part) for weight, part in parts), np.float32)
     if all(k.all() for k in known):
@@ -137,12 +135,12 @@ def _vote(parts: Votes) -> FloatArray:
 
 
 def _mean_vote(parts: Votes) -> FloatArray:
-    """The weighted mean (N, K), each class's among those who know it."""
+    """The weighted mean (N, K), of each class over the members that know it."""
     return _vote(parts) / np.float32(sum(weight for weight, _ in parts) or 1.0)
 
 
 def _exercises(logits: Sequence[Logits], config: EnsembleConfig, classes: Classes) -> tuple[FloatArray, FloatArray]:
-    """Probabilities of the exercises, (N, E), or (N, 0) where no member has that head, and of none of them, (N,)."""
+    """Probabilities of the exercises, (N, E), or (N, 0) if no member has that head, and of none of them, (N,)."""
     count = len(classes.exercises)
     parts = [
         (m.weight_exercise, p.exercise) for m, p in zip(config.members, logits, strict=True) if p.exercise.shape[1]
@@ -153,19 +151,19 @@ def _exercises(logits: Sequence[Logits], config: EnsembleConfig, classes: Classe
     parts = [part for part in parts if part[0] > 0] or parts
     known = np.stack([~np.isnan(part[0]) for _, part in parts])
     if (known == known[0]).all():
-        probabilities = softmax(_tempered(_vote(parts), config))  # of a class that nobody knows it is nothing
+        probabilities = softmax(_tempered(_vote(parts), config))  # 0 for a class that nobody knows
         return probabilities[:, :count], probabilities[:, count]
     votes = [(weight, _log_probabilities(_tempered(part, config))) for weight, part in parts]
     pooled = _pooled(votes)
     knowing = [vote for vote, k in zip(votes, known, strict=True) if k[count]]
-    # Who knows "none of these" says how likely it is, and all share out the rest.
+    # Members with "none of these" decide its probability; all members divide up the rest.
     other = _pooled(knowing)[:, count] if knowing else np.zeros(len(pooled), np.float32)
     named = pooled[:, :count] / np.maximum(pooled[:, :count].sum(1, keepdims=True), 1e-9)
     return (named * (1 - other[:, None])).astype(np.float32), other
 
 
 def _tempered(logits: FloatArray, config: EnsembleConfig) -> FloatArray:
-    """Exercise logits (N, E + 1) as the ensemble reads them."""
+    """Exercise logits (N, E + 1) with the ensemble's temperature and shift applied."""
     tempered: FloatArray = logits / np.float32(config.temperature)
     tempered[:, -1] += np.float32(config.other_shift)
     return tempered
@@ -180,8 +178,8 @@ def _log_probabilities(logits: FloatArray) -> FloatArray:
 def _pooled(votes: Votes) -> FloatArray:
     """The weighted geometric mean of distributions over different classes, as one distribution (N, K).
 
-    What a member calls "other" includes the classes that it does not know: those who know some of them share it out.
-    A member without "other" says nothing of how likely the classes outside its own are.
+    A member's "other" includes the classes that it does not know; members that know some of them divide it up. A member
+    without "other" has no opinion on the probability of classes outside its own.
     """
     everyone = softmax(_mean_vote(votes))
     total = np.zeros_like(everyone)
@@ -204,7 +202,7 @@ def _pooled(votes: Votes) -> FloatArray:
 
 
 def ideal_matrix(classes: Classes) -> FloatArray:
-    """The catalogue's ideal activations of these exercises as 0/1, (E, M); zeros for one that it does not have."""
+    """The catalogue's ideal activations of these exercises as 0/1, (E, M); zeros for exercises outside of it."""
     rows = [classes.muscles_of(name) for name in classes.exercises]
     matrix: FloatArray = np.array([[muscle in ideal for muscle in classes.muscles] for ideal in rows], np.float32)
     return matrix.reshape(len(classes.exercises), len(classes.muscles))

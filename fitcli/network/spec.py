@@ -1,4 +1,4 @@
-"""`NetworkSpec`: everything that is needed to build a network and feed it, in plain values. Imports no torch."""
+"""`NetworkSpec`: all that it takes to build a network and prepare its input, in plain values. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,24 @@ from fitcli.network.rgb_clips import RgbClipSpec, spread
 ARCHITECTURES = ("x3d", "slowfast", "tcn")
 
 LONGEST_NAME = 60
-"""Letters of a class name at most."""
+"""Most characters of a class name."""
+
+
+class NetworkSpecError(ValueError):
+    """Plain values or weights that describe no network of fitcli's.
+
+    `reason` is a clause about "it", the file or value that the description came from. Whoever knows the file makes the
+    sentence for the user.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Architecture and input of one network of the hybrid.
+    """Architecture and input of one network.
 
     architecture: "x3d" (Feichtenhofer, CVPR 2020), "slowfast" (Feichtenhofer et al., ICCV 2019), or "tcn", a temporal
         convolutional network on bare landmarks (`fitcli.network.tcn`).
@@ -28,11 +40,10 @@ class NetworkSpec:
     stem, width, depth: channels after the stem; X3D's width and depth factor, or SlowFast's ResNet depth (18, 50, 101).
     alpha, channel_reduction: SlowFast's ratio of frame rates, and of channels, between its pathways.
     fusion_kernel: moments that SlowFast's lateral connections span.
-    pool_frames, pool_side: the clip that the head's average pooling is sized for; 0 stands for `frames`, `side`. The
-        published networks read larger pictures than they were trained on, and average over several such windows.
+    pool_frames, pool_side: the clip that the head's average pooling is sized for; 0 means `frames`, `side`. The
+        published networks are tested on larger pictures than they were trained on, and average over pooling windows.
     variant: the published network's name, a key of `RGB_NETWORKS`, or "".
-    exercises, muscles: class names of the heads in id order; `exercises` may end with "other"; an empty tuple means
-        that there is no such head.
+    exercises, muscles: class names of the heads in id order; `exercises` may end with "other"; empty for no such head.
     """
 
     architecture: str
@@ -61,17 +72,17 @@ class NetworkSpec:
 
     @property
     def clip(self) -> RgbClipSpec:
-        """How a window of a video becomes the clip that a network on the `rgb` input reads."""
+        """How a window of a video becomes a clip, for a network on the `rgb` input."""
         return RgbClipSpec(self.frames, self.window_s, self.side, self.short_side or self.side, self.mean, self.std)
 
     @property
     def classes(self) -> Classes:
-        """What the network knows by name, without "other"."""
+        """The classes of the network, without "other"."""
         return Classes(tuple(name for name in self.exercises if name != OTHER), self.muscles)
 
     @property
     def trunk(self) -> NetworkSpec:
-        """The same network without heads: two specs with one trunk differ in their classes alone."""
+        """The same network without heads: specs with the same trunk differ only in their classes."""
         return replace(self, exercises=(), muscles=())
 
     @property
@@ -83,9 +94,9 @@ class NetworkSpec:
 
     @property
     def slow_frames(self) -> tuple[int, ...]:
-        """Which of a clip's frames SlowFast's slow pathway reads: frames // alpha of them.
+        """The indices of the frames // alpha frames of a clip that SlowFast's slow pathway reads.
 
-        On RGB they are spread from the first to the last, as the published networks have it; on pose every alpha-th.
+        On RGB they are evenly spaced from the first to the last, as in the published networks; on pose, every alpha-th.
         """
         if self.input == "pose":
             return tuple(range(0, self.frames, self.alpha))
@@ -98,29 +109,28 @@ class NetworkSpec:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> NetworkSpec:
-        """The spec of a checkpoint; raises `CheckpointError` for unknown fields, architectures or class lists."""
+        """The spec of a checkpoint; raises `NetworkSpecError` for unknown fields, architectures or class lists."""
         unknown = set(plain) - {f.name for f in fields(cls)}
         if unknown or plain.get("architecture") not in ARCHITECTURES or plain.get("input") not in ("pose", "rgb"):
-            raise CheckpointError(
-                f"describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
+            raise NetworkSpecError(
+                f"it describes a network that this version does not know ({', '.join(sorted(unknown)) or plain})"
             )
         for kind in ("exercises", "muscles"):
-            if fault := _fault(plain[kind]):
-                raise CheckpointError(f"has a list of {kind} that {fault}")
+            _check_names(plain.get(kind), kind)
         spec = cls(**(plain | {"exercises": tuple(plain["exercises"]), "muscles": tuple(plain["muscles"])}))
         if OTHER in spec.exercises[:-1] or OTHER in spec.muscles:
-            raise CheckpointError(f'has the class "{OTHER}" in another place than at the end of its exercises')
+            raise NetworkSpecError(f'it has the class "{OTHER}" in another place than at the end of its exercises')
         if not spec.classes.exercises and not spec.muscles:
-            raise CheckpointError("knows no exercise and no muscle group")
+            raise NetworkSpecError("it knows no exercise and no muscle group")
         return spec
 
 
-def _fault(names: Any) -> str:
-    """What is wrong with a list of class names, as the end of a sentence; "" for nothing."""
+def _check_names(names: Any, kind: str) -> None:
+    """Raise `NetworkSpecError` for a faulty list of class names."""
     if not isinstance(names, list | tuple) or not all(map(_is_name, names)):
-        return f"holds something else than names of up to {LONGEST_NAME} letters"
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return f"names {', '.join(twice)} twice" if twice else ""
+        raise NetworkSpecError(f"its list of {kind} holds something other than names of up to {LONGEST_NAME} letters")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise NetworkSpecError(f"its list of {kind} names {', '.join(twice)} twice")
 
 
 def _is_name(name: Any) -> bool:
@@ -132,12 +142,12 @@ DEFAULT_SPECS = {
     "x3d": NetworkSpec("x3d", stem=24, depth=1.1, frames=16),
     "tcn": NetworkSpec("tcn", stem=256, frames=32, dropout=0.4),
 }
-"""The networks on pose, small enough to train on two cores: the hybrid's two, and the one that teaches them."""
+"""The networks on pose, small enough to train on two cores: the two of the hybrid, and their teacher."""
 
 
 @dataclass(frozen=True)
 class _Published:
-    """A network of pytorchvideo's model zoo: its shape, and the clip that it was tested on and pooled for."""
+    """A network of pytorchvideo's model zoo: its shape, its test clip, and the size that its pooling is made for."""
 
     architecture: str
     depth: float
@@ -149,7 +159,7 @@ class _Published:
 
 
 KINETICS_RATE_HZ = 30.0
-"""Frames a second of the videos that the published networks learned from; strides between frames count in it."""
+"""Frame rate of the videos that the published networks were trained on, and the unit of their strides."""
 
 RGB_NETWORKS = {
     "x3d_xs": _Published("x3d", 2.2, frames=4, stride=12, side=182, pool_side=160),
@@ -162,7 +172,7 @@ RGB_NETWORKS = {
 }
 """The networks on RGB by name (X3D: Feichtenhofer, CVPR 2020, table 3; SlowFast 8x8: pytorchvideo's model zoo).
 
-There are no published weights for SlowFast-R18.
+SlowFast-R18 has no published weights.
 """
 
 
@@ -176,12 +186,12 @@ def rgb_spec(
     side: int | None = None,
     window_s: float | None = None,
 ) -> NetworkSpec:
-    """The spec of a network on RGB, a key of `RGB_NETWORKS`, with its published clip unless another is given.
+    """The spec of a network on RGB, a key of `RGB_NETWORKS`, by default with its published clip.
 
-    channel_reduction: SlowFast's ratio of channels between its pathways, 2..16; the published weights have 8.
+    channel_reduction: SlowFast's ratio of channels between its pathways, 2..16; 8 for the published weights.
     exercises, muscles: an empty tuple leaves that head out.
-    frames, side, window_s: another clip: moments, pixels of the crop (and of the scaled short side), seconds.
-    Raises `CheckpointError` for a name that is none.
+    frames, side, window_s: another clip: frames, pixels of the crop (and of the scaled short side), seconds.
+    Raises `CheckpointError` for an unknown name.
     """
     if name not in RGB_NETWORKS:
         raise CheckpointError(f"There is no network {name}: choose one of {', '.join(RGB_NETWORKS)}.")

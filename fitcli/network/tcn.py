@@ -1,7 +1,7 @@
-"""A temporal convolutional network on bare landmarks: no pictures of joints, only where they are and how they move.
+"""A temporal convolutional network on landmarks: it reads the positions and movements of joints, without heatmaps.
 
-It trains in minutes where the video networks take hours, so it is what teaches them (`fitcli.training.pose.distill`);
-it is also a member of the shipped ensemble. After Lea et al., "Temporal Convolutional Networks for Action Segmentation
+It trains in minutes where the video networks take hours, so it serves as their teacher (`fitcli.training.pose.distill`)
+and is a member of the shipped ensemble. After Lea et al., "Temporal Convolutional Networks for Action Segmentation
 and Detection", CVPR 2017, and Bai et al., arXiv 1803.01271; the directions of the bones beside the joints after Shi et
 al., "Two-Stream Adaptive Graph Convolutional Networks", CVPR 2019. Importing this module imports torch.
 """
@@ -19,11 +19,11 @@ from fitcli.pose.track import LANDMARKS
 DILATIONS = (1, 2, 2, 4, 1)
 KERNEL = 3
 HIDDEN = 0.05
-"""Confidence up to which a point's place is no evidence."""
+"""Points up to this confidence are ignored."""
 GAIN = 4.0
-"""Brings coordinates within the unit square, and changes, to about unit variance."""
+"""Scales coordinates in the unit square, and their changes, to about unit variance."""
 SHORT = 0.02
-"""Length, in sides of a view, under which a bone's direction is noise."""
+"""Length, in sides of a view, below which the direction of a bone is noise."""
 
 _SIDED_BONES = (
     ("nose", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "index"), ("shoulder", "hip"),
@@ -39,7 +39,7 @@ _APART = ("wrist", "ankle", "knee", "elbow")
 
 
 def _indices(*rows: tuple[str, ...]) -> tuple[list[int], ...]:
-    """The joints' places among `JOINTS`, column by column."""
+    """The indices in `JOINTS` of the named joints, column by column."""
     names = [LANDMARKS[joint] for joint in JOINTS]
     return tuple([names.index(name) for name in column] for column in zip(*rows, strict=True))
 
@@ -58,16 +58,15 @@ DISTANCES = _indices(*_both_sides(_SIDED_DISTANCES), *((f"left {name}", f"right 
 FEATURES = (
     5 * len(JOINTS) * len(VIEWS) + (4 * len(VIEWS) + 3) * len(BONES[0]) + 2 * (len(ANGLES[0]) + len(DISTANCES[0]))
 )
-"""Numbers a moment: see `Movements`."""
+"""Features per frame: see `Movements`."""
 
 
 class Movements(nn.Module):
     """Points (B, T, P, 3), x and y in 0..1 and confidence, as features (B, T, `FEATURES`).
 
-    For every point of every view its place, the change since the moment before, and how surely it is seen; for every
-    bone its direction in each view, that direction's change, and the direction in space; cosines of joint angles and
-    distances between joints in space, and their changes. What touches a hidden point is 0. Space is what the front and
-    the side view show together.
+    For each point of each view: its position, the change since the previous frame, and its confidence. For each bone:
+    its direction in each view, the change of that, and its direction in space. Cosines of joint angles and distances
+    between joints in space, and their changes. Features of hidden points are 0. Space combines the front and side view.
     """
 
     def forward(self, points: Tensor) -> Tensor:
@@ -105,12 +104,12 @@ def _direction(vectors: Tensor) -> Tensor:
 
 
 def _change(values: Tensor) -> Tensor:
-    """Since the moment before, (B, T, ...); 0 at the first."""
+    """The change since the previous frame, (B, T, ...); 0 at the first."""
     return torch.cat([torch.zeros_like(values[:, :1]), (values[:, 1:] - values[:, :-1]) * GAIN], 1)
 
 
 class TemporalConvolution(nn.Module):
-    """(B, T, `FEATURES`) to features (B, W): residual dilated convolutions over time, then their mean and maximum."""
+    """Maps (B, T, `FEATURES`) to features (B, W): residual dilated convolutions over time, then mean and maximum."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -127,7 +126,7 @@ class TemporalConvolution(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A convolution over time and one across channels, channels last: as matrix products they are twice as quick."""
+    """A convolution over time and one across channels, channels last: as matrix products they are twice as fast."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -144,7 +143,7 @@ class _Residual(nn.Module):
         taps = [padded[:, i * self.dilation : i * self.dilation + x.shape[1]] for i in range(KERNEL)]
         hidden = F.gelu(self.norm(self.across_time(torch.cat(taps, -1))))
         mixed = self.last_norm(self.across_channels(hidden))
-        # Whole channels are dropped, for the clip's whole length: neighbours in time would give a moment away.
+        # Dropout of whole channels over the whole clip: single frames could be inferred from their neighbours.
         kept = self.dropout(torch.ones_like(mixed[:, :1]))
         added: Tensor = x + mixed * kept
         return added

@@ -1,4 +1,4 @@
-"""Whether a checkpoint can be relied on: read, strictly loaded, and answered alike by both engines."""
+"""Verifies a checkpoint: it can be read, loads strictly, and both engines give the same probabilities."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 
 from fitcli.catalog import OTHER, catalog
 from fitcli.errors import CheckpointError
-from fitcli.network.checkpoint import load_checkpoint, require_torch, sha256
-from fitcli.network.ir import Announce, ir_beside, ir_of
-from fitcli.network.runtime import OpenVinoRuntime, Precision, TorchRuntime
+from fitcli.network.checkpoint import digest, load_checkpoint, require_torch
+from fitcli.network.ir import ir_beside, ir_of
+from fitcli.network.ir_cache import Announce
+from fitcli.network.runtime import ComputeType, OpenVinoRuntime, TorchRuntime
 from fitcli.network.scores import Logits
 from fitcli.network.spec import NetworkSpec
 from fitcli.pose.track import FloatArray
 
 EXACT, HALF = 1e-3, 1e-2
-"""Most that a probability may differ between the engines: in float32, and in the half precision that a CPU may use."""
+"""Largest difference of a probability between the engines: in float32, and in the half precision of a CPU."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at, whether it is as it should be, and what was found."""
+    """One check of a checkpoint, whether it passed, and what was found."""
 
     name: str
     passed: bool
@@ -31,11 +32,11 @@ class Check:
 
 
 def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None = None) -> Iterator[Check]:
-    """Look at a checkpoint from the outside in; ends at the first failure that makes the rest meaningless.
+    """Check a checkpoint from the outside in, up to the first failure that makes the rest meaningless.
 
-    The classes are checked with the file: a faulty list is refused when it is read.
+    The lists of classes are checked when the file is read.
     """
-    require_torch(f"Verifying {checkpoint}")  # what is missing here is no fault of the checkpoint
+    require_torch(f"Verifying {checkpoint}")  # a missing package is no fault of the checkpoint
     try:
         loaded = load_checkpoint(checkpoint, trust=trust)
     except CheckpointError as error:
@@ -44,7 +45,7 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
     spec = loaded.spec
     unusable = [name for name, tensor in loaded.weights.items() if not tensor.isfinite().all()]
     if unusable:
-        yield Check("file", False, f"{len(unusable)} tensors hold infinity or no number, such as {unusable[0]}")
+        yield Check("file", False, f"{len(unusable)} tensors contain NaN or infinity, such as {unusable[0]}")
         return
     yield Check("file", True, f"format of {loaded.origin}, {len(loaded.weights)} tensors, all finite")
     heads = []
@@ -58,24 +59,24 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
     listed = f"; not in the catalogue: {', '.join(foreign)}" if foreign else ", as in the catalogue"
     yield Check("classes", True, f"{' and '.join(heads)}{listed}")
     try:
-        exact = TorchRuntime(checkpoint, "cpu", trust=trust, precision="full")
+        exact = TorchRuntime(checkpoint, "cpu", trust=trust, compute_type="float32")
     except CheckpointError as error:
         yield Check("weights", False, str(error))
         return
     yield Check("weights", True, f"{loaded.parameters:,} parameters, every tensor in its place")
     beside = ir_beside(checkpoint)
-    if beside.exists() and not ir_of(beside, sha256(checkpoint)):
-        again = f"`fitcli checkpoints convert {checkpoint} --to {checkpoint.parent}`"
-        yield Check("IR", False, f"{beside.name} was made from another checkpoint: {again} makes it anew")
+    if beside.exists() and not ir_of(beside, digest(checkpoint)):
+        stale = f"{beside.name} was made from another checkpoint: delete it, or convert this checkpoint again"
+        yield Check("IR", False, stale)
     clip = random_clip(spec)
     expected = exact(clip)
-    precisions: tuple[Precision, ...] = ("full", "auto") if spec.input == "rgb" else ("full",)
-    for precision in precisions:
-        runtime = OpenVinoRuntime(checkpoint, trust=trust, precision=precision, announce=announce)
-        if precision == "auto" and "bf16" not in runtime.device:
+    compute_types: tuple[ComputeType, ...] = ("float32", "auto") if spec.input == "rgb" else ("float32",)
+    for compute_type in compute_types:
+        runtime = OpenVinoRuntime(checkpoint, trust=trust, compute_type=compute_type, announce=announce)
+        if compute_type == "auto" and "bf16" not in runtime.device:
             continue
         difference = largest_difference(runtime(clip), expected)
-        limit = EXACT if precision == "full" else HALF
+        limit = EXACT if compute_type == "float32" else HALF
         yield Check(
             f"answers on {runtime.device}",
             difference < limit,
@@ -88,7 +89,7 @@ def random_clip(spec: NetworkSpec, seed: int = 0) -> FloatArray:
     generator = np.random.default_rng(seed)
     if spec.input == "pose":
         return generator.random((1, *spec.clip_shape), np.float32)
-    # Coarse and slow, as pictures are: of white noise a network sees nothing.
+    # Coarse and slow, like videos: networks do not respond to white noise.
     _, frames, side, _ = spec.clip_shape
     coarse = generator.standard_normal((3, -(-frames // 8), -(-side // 16), -(-side // 16)), np.float32)
     for axis, times in enumerate((8, 16, 16), 1):
@@ -97,7 +98,7 @@ def random_clip(spec: NetworkSpec, seed: int = 0) -> FloatArray:
 
 
 def largest_difference(ours: Logits, theirs: Logits) -> float:
-    """How far apart two answers are at most, as probabilities: softmax over exercises, sigmoid over muscles."""
+    """The largest difference of two answers in probabilities: softmax over exercises, sigmoid over muscles."""
     from fitcli.network.scores import softmax
 
     differences = [0.0]

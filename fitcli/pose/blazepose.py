@@ -24,11 +24,10 @@ import numpy.typing as npt
 from fitcli import engine
 from fitcli.cache import cache_folder, without
 from fitcli.pose.track import FloatArray
+from fitcli.video import Image
 
 if TYPE_CHECKING:
     from openvino import CompiledModel, InferRequest
-
-Image = npt.NDArray[np.uint8]
 
 LANDMARK_COUNT = 33
 

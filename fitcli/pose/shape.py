@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli import interrupt
-from fitcli.pose.blazepose import BlazePose, Image
+from fitcli.pose.blazepose import BlazePose
 from fitcli.pose.tracker import PoseTracker
-from fitcli.video import Frame
+from fitcli.video import Frame, Image
 
 LOOKS = 12
 """Frames of a video that are looked at, at most; those of one movement differ little."""

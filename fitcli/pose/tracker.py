@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fitcli import interrupt
-from fitcli.pose.blazepose import LANDMARK_COUNT, BlazePose, Detection, Image, PoseSample, Region
+from fitcli.pose.blazepose import LANDMARK_COUNT, BlazePose, Detection, PoseSample, Region
 from fitcli.pose.track import PoseTrack
-from fitcli.video import GAP_S, Frame
+from fitcli.video import GAP_S, Frame, Image
 
 PRESENCE = 0.5
 """Landmark scores under this are nobody: the person is looked for again (MediaPipe's default)."""

@@ -82,7 +82,7 @@ def test_an_existing_file_is_refused_before_any_work_and_named_by_what_replaces_
     (here / name).write_bytes(PRECIOUS)
     before = contents(here)
     code, sentence = run(*given, name)
-    assert (code, sentence) == (8, f"{name} is there already: choose another name, or add --overwrite.")
+    assert (code, sentence) == (8, f"{name} already exists: choose another name, or overwrite it (--overwrite).")
     assert contents(here) == before
 
 
@@ -94,7 +94,7 @@ def test_networks_of_another_folder_are_not_replaced(command: str, name: str, he
     before = contents(here)
     code, sentence = run("checkpoints", command, SHIPPED / "x3d.ckpt", "--to", "mine")
     assert code == 8
-    assert f"{name} is there already" in sentence
+    assert f"{name} already exists" in sentence
     assert contents(here) == before
     both = (SHIPPED / "x3d.ckpt", shutil.copy(SHIPPED / "x3d.ckpt", here))
     code, sentence = run("checkpoints", command, *both, "--to", "new")
@@ -107,7 +107,7 @@ def test_a_network_that_lies_where_a_run_begins_is_not_trained_over(here: Path, 
     (here / "run").mkdir()
     (here / "run" / "x3d.ckpt").write_bytes(PRECIOUS)
     code, sentence = run("train", poses, "-a", "x3d", "--run", "run")
-    assert (code, sentence.partition(":")[0]) == (8, "run/x3d.ckpt is there already")
+    assert (code, sentence.partition(":")[0]) == (8, "run/x3d.ckpt already exists")
     assert contents(here / "run") == {"x3d.ckpt": PRECIOUS}
 
 
@@ -162,7 +162,7 @@ def test_what_is_read_is_never_overwritten(arguments: tuple[object, ...], here: 
     before = contents(here)
     code, sentence = run(*arguments, "--overwrite")
     assert code == 8
-    assert "it is read here" in sentence
+    assert "is an input of this command" in sentence
     assert contents(here) == before
 
 
@@ -198,7 +198,7 @@ def test_the_sets_of_a_loop_have_files_of_their_own(here: Path) -> None:
         (here / name).write_bytes(PRECIOUS)
         option = {"set-2.mp4": ("--keep-video", "set.mp4"), "advice-12.wav": ("--voice-file", "advice.wav")}[name]
         code, sentence = run(*RECORD, "--loop", *option)
-        assert (code, sentence.partition(":")[0]) == (8, f"{name} is there already")
+        assert (code, sentence.partition(":")[0]) == (8, f"{name} already exists")
         assert (here / name).read_bytes() == PRECIOUS
 
 
@@ -245,7 +245,7 @@ def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest
         free, taken = (claim(tmp_path / f"{name}-{number}.html", HTML) for name in ("free", "taken"))
         free.write_text("whole")
         assert free.path.read_text(encoding="utf-8") == "whole"
-        with pytest.raises(StorageError, match="is there already"), taken.writing() as temporary:
+        with pytest.raises(StorageError, match="already exists"), taken.writing() as temporary:
             temporary.write_text("mine")
             taken.path.write_bytes(PRECIOUS)
         assert taken.path.read_bytes() == PRECIOUS
@@ -272,9 +272,9 @@ def test_only_regular_files_are_written_to(tmp_path: Path) -> None:
         there.bind(os.path.relpath(tmp_path / "socket"))
         for path in (tmp_path / "fifo", tmp_path / "socket", Path("/dev/null")):
             for overwrite in (False, True):
-                with pytest.raises(StorageError, match="no regular file"):
+                with pytest.raises(StorageError, match="not a regular file"):
                     claim(path, JSON_LINES, overwrite=overwrite)
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="already exists"):
         claim(tmp_path / "nowhere", JSON_LINES)
     with pytest.raises(OutputNameError, match="is a folder"):
         claim(tmp_path / "folder.wav", WAV, overwrite=True)

@@ -129,7 +129,7 @@ def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
     (tmp_path / "set.mp4").write_text("precious", encoding="utf-8")
     done = fitcli(*QUICK, "--keep-video", "set.mp4", cwd=tmp_path)
     assert done.returncode == 8
-    assert "set.mp4 is there already" in done.stderr
+    assert "set.mp4 already exists" in done.stderr
     assert (tmp_path / "set.mp4").read_text(encoding="utf-8") == "precious"
 
 

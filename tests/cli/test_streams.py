@@ -22,12 +22,13 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 from support.cli import LIMIT_S, SAMPLE, environment, fitcli
+from support.films import rgb_windows
 
 import fitcli as library
 from fitcli.errors import InvalidVideoError
 from fitcli.history.store import SessionStore
 from fitcli.motion import LiveCounter, WindowLabel, find_sets
-from fitcli.network.rgb_clips import RgbClipSpec, rgb_windows
+from fitcli.network.rgb_clips import RgbClipSpec
 from fitcli.pose.track import PoseTrack
 from fitcli.report.annotated import annotate, landmarks_at
 from fitcli.report.terminal import part_seen

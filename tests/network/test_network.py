@@ -137,11 +137,11 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path: Path, content: objec
         ({"exercises": ["other", "squat"]}, "in another place than at the end"),
         ({"exercises": ["other"], "muscles": []}, "knows no exercise and no muscle"),
         ({"exercises": [], "muscles": []}, "knows no exercise and no muscle"),
-        ({"exercises": ["squat", 7]}, "something else than names"),
-        ({"exercises": ["\x1b[31mred"]}, "something else than names"),
-        ({"muscles": ["quads", ""]}, "something else than names"),
-        ({"exercises": "squat"}, "something else than names"),
-        ({"muscles": None}, "something else than names"),
+        ({"exercises": ["squat", 7]}, "something other than names"),
+        ({"exercises": ["\x1b[31mred"]}, "something other than names"),
+        ({"muscles": ["quads", ""]}, "something other than names"),
+        ({"exercises": "squat"}, "something other than names"),
+        ({"muscles": None}, "something other than names"),
     ],
 )
 def test_a_faulty_class_list_is_one_sentence(tmp_path: Path, changed: dict[str, object], why: str) -> None:
@@ -154,6 +154,17 @@ def test_a_faulty_class_list_is_one_sentence(tmp_path: Path, changed: dict[str, 
         load_runtime(path, "cpu")
     assert str(path) in str(raised.value)
     assert "\x1b" not in str(raised.value)
+
+
+def test_a_converted_network_that_this_version_does_not_know_is_one_sentence(tmp_path: Path) -> None:
+    for suffix in (".ckpt", ".xml", ".bin"):
+        shutil.copy(SHIPPED / f"x3d{suffix}", tmp_path)
+    ir = tmp_path / "x3d.xml"
+    ir.write_text(ir.read_text(encoding="utf-8").replace("channel_reduction", "rhythm", 1), encoding="utf-8")
+    (tmp_path / "ensemble.json").unlink(missing_ok=True)
+    done = fitcli("analyze", SAMPLE, "--checkpoints", tmp_path, "--device", "cpu", "--no-save", cwd=tmp_path)
+    assert done.returncode == CheckpointError.exit_code
+    assert f"{ir} cannot be used: it describes a network that this version does not know (rhythm)" in done.stderr
 
 
 SQUATS = Classes(("squat", "plank", "cossack squat"), ("quads", "calves"))
@@ -248,7 +259,7 @@ def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Pat
     fold = replace(start, provenance=replace(start.provenance, left_out="fold 0 of 3 by series"))
     save_checkpoint(tmp_path / "fold.ckpt", fold)
     for others, why in (
-        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt is there already"),
+        (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt already exists"),
         ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "another network"),
         (("fold.ckpt", "--to", "new.ckpt"), "other series"),
         (("--to", "new.ckpt"), "two networks or more"),

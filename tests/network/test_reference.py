@@ -285,7 +285,7 @@ def test_a_video_without_a_person_is_said_to_be_one(
 def test_half_precision_in_torch_stays_within_a_hundredth(written: Written) -> None:
     path = written.all / "slowfast.ckpt"
     clip = random_clip(rgb_spec("slowfast_r18"))
-    full, half = (TorchRuntime(path, "cpu", precision=precision) for precision in ("full", "half"))
+    full, half = (TorchRuntime(path, "cpu", compute_type=compute_type) for compute_type in ("float32", "half"))
     exact = full(clip)
     assert 0 < largest_difference(half.start(clip[0])(), exact) < 0.01
 

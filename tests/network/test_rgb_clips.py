@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.films import MakeVideo
+from support.films import MakeVideo, rgb_windows
 
 from fitcli.network.builders import build
-from fitcli.network.rgb_clips import SOURCE_RATE_HZ, RgbClipSpec, rgb_clip, rgb_windows, spread
+from fitcli.network.rgb_clips import SOURCE_RATE_HZ, RgbClipSpec, rgb_clip, spread
 from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.video import Frame, Image, Listener, frames
 

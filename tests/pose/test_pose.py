@@ -14,10 +14,10 @@ import pytest
 from PIL import Image as PillowImage
 from support.cli import ROOT
 
-from fitcli.pose.blazepose import BlazePose, Detection, Image, PoseSample
+from fitcli.pose.blazepose import BlazePose, Detection, PoseSample
 from fitcli.pose.track import LANDMARKS, MIRRORED
 from fitcli.pose.tracker import STRETCH_FRAMES, PoseTracker, track
-from fitcli.video import Frame, frames
+from fitcli.video import Frame, Image, frames
 
 SAMPLE = ROOT / "samples" / "squat.mp4"
 SHARED = ROOT.parent / "shared"

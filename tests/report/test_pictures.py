@@ -202,8 +202,8 @@ def test_pictures_never_overwrite_and_say_so_before_the_analysis(tmp_path: Path,
     first, second = (make_video(tmp_path / name) for name in ("a.mp4", "b.mp4"))
     contents = first.read_bytes()
     wrong: list[tuple[tuple[object, ...], int, str]] = [
-        ((first, "--save-video", "a.mp4"), 8, "is there already"),
-        ((first, "--save-video", "."), 8, "is there already"),
+        ((first, "--save-video", "a.mp4"), 8, "already exists"),
+        ((first, "--save-video", "."), 8, "already exists"),
         ((first, "--report", "nowhere/page.html"), 8, "cannot be written"),
         ((first, "--report", "b.mp4"), 2, "must end in"),
         ((first, second, "--report", "page.html"), 2, "name a folder"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from fitcli.network.rgb_clips import RgbClipSpec, RgbWindow, RgbWindows
+from fitcli.video import Frame
 
 CLOCK = Fraction(1, 90_000)
 
@@ -41,3 +44,10 @@ class MakeVideo(Protocol):
         codec_options: dict[str, str] | None = None,
         format: str | None = None,
     ) -> Path: ...
+
+
+def rgb_windows(frames: Iterable[Frame], spec: RgbClipSpec) -> Iterator[RgbWindow]:
+    """The windows of a whole stream of frames."""
+    windows = RgbWindows(spec)
+    yield from filter(None, map(windows.push, frames))
+    yield from filter(None, (windows.finish(),))

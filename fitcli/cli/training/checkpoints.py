@@ -254,9 +254,9 @@ def info(
     """Say what checkpoints are: architecture, input, heads, weights, metrics, training."""
     from rich.table import Table
 
-    from fitcli.network.checkpoint import load_checkpoint, sha256
+    from fitcli.network.checkpoint import digest, load_checkpoint
     from fitcli.network.ensemble_config import EnsembleConfig, Member
-    from fitcli.network.ir import converted_spec
+    from fitcli.network.ir_cache import converted_spec
 
     paths = _chosen(checkpoint, checkpoints)
     folder = paths[0].parent
@@ -268,11 +268,10 @@ def info(
         members = (Member(paths[0].name, float(bool(specs[0].exercises)), float(bool(specs[0].muscles))),)
     facts: list[dict[str, Any]] = []
     for path, content, member in zip(paths, loaded, members, strict=True):
-        digest = sha256(path)
         facts.append(
             {
                 "checkpoint": member.checkpoint,
-                "sha256": digest,
+                "sha256": digest(path),
                 "format": content.origin,
                 "weight_exercise": member.weight_exercise,
                 "weight_muscle": member.weight_muscle,
@@ -282,7 +281,7 @@ def info(
                     for head, names in (("exercise", content.spec.exercises), ("muscle", content.spec.muscles))
                     if names
                 },
-                "converted": converted_spec(path, digest) is not None,
+                "converted": converted_spec(path) is not None,
                 "network": content.spec.to_plain(),
                 "metrics": content.metrics,
                 "training": content.provenance and asdict(content.provenance),
