@@ -18,7 +18,7 @@ from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
 from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.outputs import replace_text
 from fitcli.training.draws import SeededDraws, Share
-from fitcli.training.pose.windows import UNKNOWN, targets
+from fitcli.training.labels import UNKNOWN, targets
 from fitcli.training.resume import read_state, resume_file
 from fitcli.training.rgb import kinetics
 from fitcli.training.rgb.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side

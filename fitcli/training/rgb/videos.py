@@ -14,8 +14,7 @@ from pathlib import Path
 from fitcli.catalog import catalog
 from fitcli.errors import MissingInputError
 from fitcli.outputs import make_folder, replace_text
-from fitcli.training.evaluation.evaluate import labels_of
-from fitcli.training.pose.sequences import Labels
+from fitcli.training.labels import Labels, labels_of
 from fitcli.video import VIDEO_SUFFIXES
 
 SPLITS = ("train", "val", "test")
