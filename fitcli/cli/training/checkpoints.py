@@ -285,7 +285,8 @@ def info(
                 "converted": converted_spec(path, digest) is not None,
                 "network": content.spec.to_plain(),
                 "metrics": content.metrics,
-                "training": content.provenance and asdict(content.provenance),
+                "training": content.provenance
+                and asdict(content.provenance) | {"left_out": content.provenance.left_out},
             }
         )
     if json:

@@ -118,7 +118,7 @@ def train(options: TrainOptions) -> Path:
                 teachers=tuple(sha256(path) for path in options.teachers),
                 sources=tuple(sorted({s.source for s in filmed})),
                 data_sha256=table_sha256(options.poses),
-                left_out="" if options.fold is None else f"fold {options.fold[0]} of {options.fold[1]} by series",
+                fold=options.fold,
             ),
         ),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fitcli.catalog import catalog
-from fitcli.errors import MissingInputError
+from fitcli.errors import FitcliError, MissingInputError
 from fitcli.outputs import make_folder, replace_text
 from fitcli.training.labels import Labels, labels_of
 from fitcli.video import VIDEO_SUFFIXES
@@ -45,10 +45,21 @@ class LabelledVideo:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that is not used, and the reason."""
+    """A file that is not used, and the reason. `error` is the sentence that reading it ended with, if it was read."""
 
     path: Path
     reason: str
+    error: str = ""
+
+    @classmethod
+    def unreadable(cls, path: Path, error: FitcliError) -> LeftOut:
+        """A file that cannot be decoded."""
+        return cls(path, "cannot be read", str(error))
+
+    @property
+    def explanation(self) -> str:
+        """The reason, with the error where there is one."""
+        return f"{self.reason} ({self.error})" if self.error else self.reason
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ class VideoFolder:
     def save(self, table: Path) -> Path:
         """Write every file with its use to a table: file, split, class, used (yes or no), reason."""
         rows = [(video.path, video.split, video.name, "yes", "") for video in self.videos]
-        rows += [(entry.path, "", "", "no", entry.reason) for entry in self.left_out]
+        rows += [(entry.path, "", "", "no", entry.explanation) for entry in self.left_out]
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, delimiter="\t")
         writer.writerow(("file", "split", "class", "used", "reason"))
