@@ -62,11 +62,13 @@ class Provenance:
     @classmethod
     def from_plain(cls, stored: dict[str, Any]) -> Provenance:
         """Read what `to_plain` or an earlier version wrote; raises `TypeError` for anything else."""
-        fields = dict(stored)
+        fields: dict[str, Any] = dict(stored)
         in_words = _FOLD_IN_WORDS.fullmatch(fields.pop("left_out", ""))
         if in_words:
             fields["fold"] = [int(number) for number in in_words.groups()]
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        for name, value in fields.items():
+            fields[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**fields)
 
 
 _FOLD_IN_WORDS = re.compile(r"fold (\d+) of (\d+) by series")

@@ -9,7 +9,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.cli.training.train import need_training_extra
+from fitcli.cli.training.extra import needs_training_extra
 from fitcli.outputs import HTML, MARKDOWN, claim, make_folder
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def ablate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
 ) -> None:
     """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
-    need_training_extra()
+    needs_training_extra()
     from fitcli.network.spec import RGB_NETWORKS
     from fitcli.training.evaluation import ablation
 

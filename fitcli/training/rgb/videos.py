@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections import Counter
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from fitcli.catalog import catalog
 from fitcli.errors import FitcliError, MissingInputError
-from fitcli.outputs import make_folder, replace_text
 from fitcli.training.labels import Labels, labels_of
 from fitcli.video import VIDEO_SUFFIXES
 
@@ -92,17 +92,21 @@ class VideoFolder:
         told = "; ".join(f"{n} {reason}" for reason, n in reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
         return f"{len(self.videos)} videos: {used}; {len(self.left_out)} files left out: {told}."
 
-    def save(self, table: Path) -> Path:
-        """Write every file with its use to a table: file, split, class, used (yes or no), reason."""
+    @property
+    def sha256(self) -> str:
+        """Hex digest of which file is used for what: the same for the same files and labels, wherever they lie."""
+        rows = sorted((self._relative(video.path), video.split, video.name) for video in self.videos)
+        return hashlib.sha256(repr(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def table(self) -> str:
+        """Every file with its use, tab-separated: file, split, class, used (yes or no), reason."""
         rows = [(video.path, video.split, video.name, "yes", "") for video in self.videos]
         rows += [(entry.path, "", "", "no", entry.explanation) for entry in self.left_out]
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, delimiter="\t")
         writer.writerow(("file", "split", "class", "used", "reason"))
         writer.writerows((self._relative(path), *rest) for path, *rest in sorted(rows))
-        make_folder(table.parent)
-        replace_text(table, stream.getvalue())
-        return table
+        return stream.getvalue()
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
