@@ -12,17 +12,24 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitcli.errors import CheckpointError, FitcliError
 from fitcli.outputs import make_folder, replace_text
 from fitcli.version import __version__
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from fitcli.network.spec import NetworkSpec
+
 RECIPE_FILE, RUN_FILE, LOG_FILE, ERROR_FILE = "recipe.toml", "run.json", "train.log", "error.json"
 RESUME_FILE, BEST_FILE = "last.ckpt", "best.ckpt"
 """The state that an interrupted run goes on from, and the weights of the lowest validation loss."""
+
+_NOT_ABOUT_TRAINING = ("spec", "progress_bar", "recipe_toml")
 
 log = logging.getLogger("fitcli.training")
 
@@ -35,13 +42,21 @@ class FinishedRun:
     recipe: Mapping[str, Any]
 
 
-def describe(folder: Path, recipe: str, facts: Mapping[str, Any]) -> None:
-    """Write a run's recipe (TOML) and the other facts about it (`run.json`); raises `StorageError`."""
+def describe(options: DataclassInstance, network: NetworkSpec, data: Path, data_sha256: str) -> None:
+    """Write the recipe of a run and everything that is known before it starts; raises `StorageError`.
+
+    options: those of a run, with its folder as `run` and as `recipe_toml` the recipe, empty for one without.
+    """
+    facts = asdict(options)
+    folder, recipe = facts["run"], facts["recipe_toml"]
     make_folder(folder)
     if recipe:
         replace_text(folder / RECIPE_FILE, recipe)
+    facts = {name: value for name, value in facts.items() if name not in _NOT_ABOUT_TRAINING}
+    facts |= {"network": network.to_plain(), "data": data.absolute(), "data_sha256": data_sha256}
     replace_text(folder / RUN_FILE, json.dumps(facts, indent=2, default=str) + "\n")
-    log.info("fitcli %s trains from %s, table %s", __version__, facts["data"], facts["data_sha256"])
+    name = network.variant or network.architecture
+    log.info("fitcli %s trains %s on %s, table %s", __version__, name, data, data_sha256)
 
 
 @contextmanager

@@ -228,8 +228,9 @@ class _EpochLog(Callback):
     """Logs one line an epoch."""
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        figures = ", ".join(f"{name} {float(value):.4g}" for name, value in sorted(trainer.callback_metrics.items()))
-        log.info("epoch %d of %s: %s", trainer.current_epoch + 1, trainer.max_epochs, figures)
+        figures = {name: value for name, value in sorted(trainer.callback_metrics.items()) if "lr-" not in name}
+        listed = ", ".join(f"{name} {float(value):.4g}" for name, value in figures.items())
+        log.info("epoch %d of %s: %s", trainer.current_epoch + 1, trainer.max_epochs, listed)
 
 
 class _Curve(CSVLogger):

@@ -43,7 +43,7 @@ def ablate(
     ],
     train_options: Annotated[
         list[str] | None,
-        typer.Argument(metavar="-- TRAIN OPTIONS", help="After --: options of `fitcli train` for every run."),
+        typer.Argument(metavar="-- TRAIN OPTIONS", help="After --: options of `fitcli train videos`."),
     ] = None,
     to: Annotated[
         Path,
@@ -137,7 +137,7 @@ def _perform(
         fault = ablation.perform(run, data, to, passed)
         if fault:
             faults[run.name] = fault
-            note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.LOG_FILE}", style="red")
+            note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.OUTPUT_FILE}", style="red")
     with stages(shown=True) as report:
         for run in [run for run in runs if run.name not in faults][:1]:
             folder = readable(folder, run.checkpoint(to), cache, lambda share: report("decoding test videos", share))

@@ -35,6 +35,11 @@ class Key:
         names = {"int": (int,), "float": (float, int), "boolean": (bool,)}
         return names.get(self.parameter.type.name.removesuffix(" range"), (str,))
 
+    @property
+    def parser(self) -> object:
+        """The function that reads its values, None for those of click's own types."""
+        return getattr(self.parameter.type, "func", None)
+
     def checked(self, value: Any, context: typer.Context, file: Path) -> Any:
         """The value of a recipe as the command line would give it; raises `typer.BadParameter`."""
         wrong = typer.BadParameter(f"{file}: {self.name} is {json.dumps(value, default=str)}, not {self._expected}.")
@@ -58,11 +63,10 @@ class Key:
         return f"a list of strings, {name} each" if getattr(self.parameter, "multiple", False) else name
 
     def _beside(self, value: Any, file: Path) -> Any:
-        parser = getattr(self.parameter.type, "func", None)
-        if not value or parser not in (options.given_path, options.given_name):
+        if not value or self.parser not in (options.given_path, options.given_name):
             return value
         path = file.parent / value
-        return str(path) if parser is options.given_path or path.is_file() else value
+        return str(path) if self.parser is options.given_path or path.is_file() else value
 
 
 def keys(context: typer.Context) -> dict[str, Key]:
@@ -119,14 +123,15 @@ def text(context: typer.Context, given: Mapping[str, Any]) -> str:
         value = given[key.parameter.name]
         if value is None or value == ():
             continue
-        lines.append(f"{key.name} = {json.dumps(_plain(value), ensure_ascii=False)}")
+        lines.append(f"{key.name} = {json.dumps(_plain(value, key), ensure_ascii=False)}")
     return "\n".join([f"# fitcli {' '.join(context.command_path.split()[1:])} --recipe THIS_FILE", *lines, ""])
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, key: Key) -> Any:
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value.absolute()) if isinstance(value, Path) else value
+        return [_plain(item, key) for item in value]
+    names_file = key.parser is options.given_name and Path(value).is_file()
+    return str(Path(value).absolute()) if names_file or isinstance(value, Path) else value
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import lightning as L
@@ -98,9 +98,7 @@ def train(options: PoseOptions) -> Path:
         initialize(module, options.initialize)
     provenance = _provenance(options, clips, draws)
     if trainer.is_global_zero:
-        facts = {"data": options.poses.absolute(), "data_sha256": provenance.data_sha256}
-        plain = asdict(replace(options, recipe_toml="")) | {"network": options.spec.to_plain()}
-        describe(options.run, options.recipe_toml, plain | facts)
+        describe(options, options.spec, options.poses, provenance.data_sha256)
     fit(trainer, module, loader)
     target = options.run / f"{options.spec.architecture}.ckpt"
     if trainer.is_global_zero:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +115,8 @@ def train_rgb(
     if not resume_file(options.run):
         _start(module, options, weights)
     if is_first_process():
-        _describe(options, spec, folder)
+        describe(options, spec, options.videos, folder.sha256)
+        replace_text(options.run / FILES_TABLE, folder.table())
         if announce:
             announce(f"{folder.summary} Each one: {options.run / FILES_TABLE}")
             if cache.folder is None:
@@ -254,13 +255,6 @@ def _measured(
         num_workers=min(options.hardware.workers, 2),
         persistent_workers=options.hardware.workers > 0,
     )
-
-
-def _describe(options: RgbOptions, spec: NetworkSpec, folder: VideoFolder) -> None:
-    """Note in the run's folder what is trained, how, and on which files."""
-    facts = {"data": options.videos.absolute(), "data_sha256": folder.sha256, "network": spec.to_plain()}
-    describe(options.run, options.recipe_toml, asdict(replace(options, recipe_toml="")) | facts)
-    replace_text(options.run / FILES_TABLE, folder.table())
 
 
 def _provenance(options: RgbOptions, folder: VideoFolder) -> Provenance:
