@@ -30,7 +30,8 @@ from fitcli.network.ensemble import Ensemble
 from fitcli.network.folders import checkpoint_folder
 from fitcli.pose.follow import follow
 from fitcli.pose.track import PoseTrack
-from fitcli.training.evaluation.evaluate import ScoredClip, labels_of, measure, score_windows
+from fitcli.training.evaluation.evaluate import ScoredClip, measure, score_windows
+from fitcli.training.labels import labels_of
 from fitcli.video import VideoWriter, frames
 
 BANDS = (0.0, 0.1, 0.2, 0.3, 0.45)

@@ -24,7 +24,7 @@ from films import SAMPLES, scaled
 from torch.utils.data import DataLoader
 
 from fitcli.network.spec import rgb_spec
-from fitcli.training.evaluation.evaluate import labels_of
+from fitcli.training.labels import labels_of
 from fitcli.training.rgb.clips import PAPER_WINDOW_S, RandomClips, cache_side, crop_side, random_clip
 from fitcli.training.rgb.frames import FrameCache
 from fitcli.training.rgb.module import RgbModule, RgbRecipe

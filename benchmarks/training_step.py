@@ -16,8 +16,8 @@ import torch
 from fitcli.network.builders import build
 from fitcli.network.depthwise import DepthwiseConv3d
 from fitcli.network.spec import DEFAULT_SPECS
+from fitcli.training.labels import UNKNOWN
 from fitcli.training.pose.module import HybridModule
-from fitcli.training.pose.windows import UNKNOWN
 from fitcli.training.trainer import automatic_precision
 
 

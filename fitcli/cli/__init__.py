@@ -17,10 +17,9 @@ from fitcli.cli.console import INTERRUPTED, complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
 from fitcli.cli.exercises import exercises
 from fitcli.cli.record import record
-from fitcli.cli.training import checkpoints, dataset
+from fitcli.cli.training import checkpoints, dataset, train
 from fitcli.cli.training.ablate import ablate
 from fitcli.cli.training.evaluate import evaluate
-from fitcli.cli.training.train import train
 from fitcli.isolation import isolate_children
 from fitcli.version import __version__
 
@@ -36,7 +35,7 @@ app.command()(analyze)
 app.add_typer(history.app, name="history")
 app.command()(exercises)
 app.command()(doctor)
-app.command()(train)
+app.add_typer(train.app, name="train")
 app.command()(evaluate)
 app.command()(ablate)
 app.add_typer(dataset.app, name="dataset")

@@ -25,7 +25,7 @@ def average(paths: Sequence[Path], *, trust: bool = False) -> Checkpoint:
     for path, part in zip(paths, parts, strict=True):
         if part.spec != last.spec or part.weights.keys() != last.weights.keys():
             raise CheckpointError(f"{path} is a different network from {paths[-1]}: average copies of one network.")
-        if _left_out(part) != _left_out(last):
+        if _fold(part) != _fold(last):
             raise CheckpointError(
                 f"{path} was trained on other series than {paths[-1]}: their mean would have seen every series."
             )
@@ -39,5 +39,5 @@ def average(paths: Sequence[Path], *, trust: bool = False) -> Checkpoint:
     return Checkpoint(last.spec, weights, {}, provenance)
 
 
-def _left_out(part: Checkpoint) -> str:
-    return part.provenance.left_out if part.provenance else ""
+def _fold(part: Checkpoint) -> tuple[int, int] | None:
+    return part.provenance.fold if part.provenance else None

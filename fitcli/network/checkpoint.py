@@ -10,6 +10,7 @@ checkpoint's SHA-256, which exposes a stale pair. Importing this module does not
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -32,8 +33,9 @@ FORMAT, VERSION = "fitcli", 1
 class Provenance:
     """What a checkpoint was trained on and how.
 
-    teachers, parts: the SHA-256 of the checkpoints that it was distilled from, and of those that it is the mean of.
-    data_sha256: the SHA-256 of the table of clips and labels.
+    fold: (k, n) if the k-th (from 0) of n parts of the series was left out. teachers, parts: the SHA-256 of the
+    checkpoints that it was distilled from, and of those that it is the mean of. data_sha256: the SHA-256 of the table
+    of clips and labels.
     """
 
     epochs: int
@@ -43,15 +45,35 @@ class Provenance:
     seed: int
     clips: int
     sources: tuple[str, ...]
-    left_out: str = ""
+    fold: tuple[int, int] | None = None
     synthetic: int = 0
     teachers: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     data_sha256: str = ""
 
+    @property
+    def left_out(self) -> str:
+        """The part of the data that training left out, in words; empty where it left out nothing."""
+        return "" if self.fold is None else f"fold {self.fold[0]} of {self.fold[1]} by series"
 
-_LISTS = ("sources", "teachers", "parts")
-"""Fields of `Provenance` that are lists in the file."""
+    def to_plain(self) -> dict[str, Any]:
+        """The fields as they are stored."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_plain(cls, stored: dict[str, Any]) -> Provenance:
+        """Read what `to_plain` or an earlier version wrote; raises `TypeError` for anything else."""
+        fields: dict[str, Any] = dict(stored)
+        in_words = _FOLD_IN_WORDS.fullmatch(fields.pop("left_out", ""))
+        if in_words:
+            fields["fold"] = [int(number) for number in in_words.groups()]
+        for name, value in fields.items():
+            fields[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**fields)
+
+
+_FOLD_IN_WORDS = re.compile(r"fold (\d+) of (\d+) by series")
+"""How version 0.1 stored a fold, as `left_out`."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +143,7 @@ def save_checkpoint(target: Path | Output, checkpoint: Checkpoint, *, half: bool
         "network": checkpoint.spec.to_plain(),
         "weights": weights,
         "metrics": dict(checkpoint.metrics),
-        "training": None
-        if checkpoint.provenance is None
-        else {name: list(value) if name in _LISTS else value for name, value in asdict(checkpoint.provenance).items()},
+        "training": checkpoint.provenance and checkpoint.provenance.to_plain(),
     }
     output = target if isinstance(target, Output) else Output(target, overwrite=True)
     make_folder(output.path.parent)
@@ -156,11 +176,7 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
         spec = NetworkSpec.from_plain(content["network"])
         weights = {name: _single(tensor) for name, tensor in content["weights"].items()}
         training: dict[str, Any] | None = content["training"]
-        provenance = (
-            None
-            if training is None
-            else Provenance(**training | {name: tuple(training.get(name, ())) for name in _LISTS})
-        )
+        provenance = None if training is None else Provenance.from_plain(training)
     except NetworkSpecError as error:
         raise CheckpointError(f"{path} cannot be used: {error.reason}.") from error
     except (KeyError, TypeError, AttributeError) as error:

@@ -16,8 +16,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from fitcli.errors import CheckpointError
-
-RESUME_FILE = "last.ckpt"
+from fitcli.training.run_folder import RESUME_FILE
 
 _PARTS = ("state_dict", "loops", "callbacks", "optimizer_states", "lr_schedulers")
 

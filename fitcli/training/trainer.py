@@ -21,14 +21,16 @@ from torch.utils.data import DataLoader
 
 from fitcli.errors import DeviceError
 from fitcli.training.draws import Share
-from fitcli.training.resume import RESUME_FILE, PlainCheckpointIO, check_network, resume_file
+from fitcli.training.resume import PlainCheckpointIO, check_network, resume_file
+from fitcli.training.run_folder import RESUME_FILE, log
 
 CURVE_FILE = "metrics.csv"
 
 LOGGED_EVERY, LEAST_LOGGED = 20, 50
 """Steps between two points of the loss curve, and how many points a run has at least where it has as many steps."""
 
-Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+ComputeType = Literal["bf16-mixed", "16-mixed", "32-true"]
+"""Lightning's names of the number formats that a network is trained in."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Hardware:
     device: str = "auto"
     devices: str = "auto"
     nodes: int = 1
-    precision: Literal["auto"] | Precision = "auto"
+    precision: Literal["auto"] | ComputeType = "auto"
     accumulate: int = 1
     workers: int = 0
     threads: int | None = None
@@ -79,7 +81,7 @@ def make_trainer(
     epochs: int,
     seed: int,
     callbacks: Seq[Callback] = (),
-    progress: bool = True,
+    progress_bar: bool = True,
     steps: int = 1000,
 ) -> L.Trainer:
     """A trainer that logs to `run` (TensorBoard and CSV) and leaves what it needs to go on there after every epoch.
@@ -112,6 +114,7 @@ def make_trainer(
         callbacks=[
             LearningRateMonitor("step"),
             _Reseed(seed),
+            _EpochLog(),
             ModelCheckpoint(
                 run,
                 filename=Path(RESUME_FILE).stem,
@@ -120,9 +123,9 @@ def make_trainer(
                 save_on_train_epoch_end=True,
             ),
             *callbacks,
-            *([RichProgressBar()] if progress else []),
+            *([RichProgressBar()] if progress_bar else []),
         ],
-        enable_progress_bar=progress,
+        enable_progress_bar=progress_bar,
         enable_model_summary=False,
         gradient_clip_val=1.0,
         log_every_n_steps=log_every,
@@ -154,8 +157,8 @@ def fit(
         trainer.fit(module, loader, validation, ckpt_path=resume)
 
 
-def automatic_precision(device: str = "auto") -> Precision:
-    """Lightning's name of the quickest precision that this machine has natively."""
+def automatic_precision(device: str = "auto") -> ComputeType:
+    """The quickest compute type that this machine has natively."""
     if device != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     # Without native bfloat16 a CPU emulates it, slower than float32.
@@ -219,6 +222,15 @@ class _Reseed(Callback):
         piece = Share(trainer.global_rank, trainer.world_size, parts).chunk(part)
         epoch = self.seed * 1_000_003 + trainer.current_epoch
         torch.manual_seed((epoch * 1_000_003 + step) * 10_007 + piece)
+
+
+class _EpochLog(Callback):
+    """Logs one line an epoch."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        figures = {name: value for name, value in sorted(trainer.callback_metrics.items()) if "lr-" not in name}
+        listed = ", ".join(f"{name} {float(value):.4g}" for name, value in figures.items())
+        log.info("epoch %d of %s: %s", trainer.current_epoch + 1, trainer.max_epochs, listed)
 
 
 class _Curve(CSVLogger):

@@ -256,7 +256,7 @@ def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Pat
     weights = start.weights["exercise.weight"]
     assert np.allclose(mean.weights["exercise.weight"], weights * 2, rtol=2e-3)
     assert mean.provenance == replace(start.provenance, parts=(sha256(shipped), sha256(tmp_path / "further.ckpt")))
-    fold = replace(start, provenance=replace(start.provenance, left_out="fold 0 of 3 by series"))
+    fold = replace(start, provenance=replace(start.provenance, fold=(0, 3)))
     save_checkpoint(tmp_path / "fold.ckpt", fold)
     for others, why in (
         (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt already exists"),

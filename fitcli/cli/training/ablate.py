@@ -9,7 +9,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stages
-from fitcli.cli.training.train import need_training_extra
+from fitcli.cli.training.extra import needs_training_extra
 from fitcli.outputs import HTML, MARKDOWN, claim, make_folder
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def ablate(
     ],
     train_options: Annotated[
         list[str] | None,
-        typer.Argument(metavar="-- TRAIN OPTIONS", help="After --: options of `fitcli train` for every run."),
+        typer.Argument(metavar="-- TRAIN OPTIONS", help="After --: options of `fitcli train videos`."),
     ] = None,
     to: Annotated[
         Path,
@@ -86,7 +86,7 @@ def ablate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
 ) -> None:
     """Train what the paper's tables compare, each network once, and write the tables with confidence intervals."""
-    need_training_extra()
+    needs_training_extra()
     from fitcli.network.spec import RGB_NETWORKS
     from fitcli.training.evaluation import ablation
 
@@ -137,7 +137,7 @@ def _perform(
         fault = ablation.perform(run, data, to, passed)
         if fault:
             faults[run.name] = fault
-            note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.LOG_FILE}", style="red")
+            note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.OUTPUT_FILE}", style="red")
     with stages(shown=True) as report:
         for run in [run for run in runs if run.name not in faults][:1]:
             folder = readable(folder, run.checkpoint(to), cache, lambda share: report("decoding test videos", share))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
-from fitcli.cli.training.train import need_training_extra
+from fitcli.cli.training.extra import needs_training_extra
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.outputs import CHECKPOINT, Output, check_distinct, claim, identities, make_folder
 from fitcli.report.terminal import printable
@@ -53,7 +53,7 @@ def assemble(
     from fitcli.network.ensemble_config import EnsembleConfig
 
     if poses:
-        need_training_extra()
+        needs_training_extra()
     # What is wrong with one is said before anything is written.
     loaded = [load_checkpoint(path, trust=trust_checkpoint) for path in networks]
     targets = _targets(networks, folder, overwrite=overwrite)
@@ -222,7 +222,7 @@ def calibrate(
         raise typer.BadParameter("it lists the videos of --elsewhere: name their folder.", param_hint="--labels")
     if elsewhere and not elsewhere.exists():
         raise typer.BadParameter(f"{elsewhere} does not exist: check the name.", param_hint="--elsewhere")
-    need_training_extra()
+    needs_training_extra()
     from fitcli.network.ensemble import Ensemble
     from fitcli.network.ensemble_config import EnsembleConfig
     from fitcli.training.evaluation.calibrate import calibrate as choose
@@ -284,7 +284,8 @@ def info(
                 "converted": converted_spec(path) is not None,
                 "network": content.spec.to_plain(),
                 "metrics": content.metrics,
-                "training": content.provenance and asdict(content.provenance),
+                "training": content.provenance
+                and asdict(content.provenance) | {"left_out": content.provenance.left_out},
             }
         )
     if json:

@@ -112,7 +112,7 @@ def check(
     _leaks(found.leaks)
     if found.leaks:
         raise typer.Exit(LEAKS_CODE)
-    unreadable = any(entry.reason.startswith("cannot be read") for entry in found.left_out)
+    unreadable = any(entry.error for entry in found.left_out)
     note("No leak was found." if not unreadable else "No leak was found, but some files cannot be read.")
     raise typer.Exit(5 if unreadable else 0)
 
@@ -152,7 +152,7 @@ def _counts(counts: Mapping[tuple[str, str], int], groups: Mapping[str, int]) ->
 
 def _left_out(entries: Sequence[LeftOut]) -> None:
     for entry in entries[:SHOWN]:
-        note(f"left out: {entry.path}: {entry.reason}", style="yellow")
+        note(f"left out: {entry.path}: {entry.explanation}", style="yellow")
     if len(entries) > SHOWN:
         note(f"left out: {len(entries) - SHOWN} more files", style="yellow")
 

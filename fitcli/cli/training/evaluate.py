@@ -51,11 +51,12 @@ def evaluate(
 ) -> None:
     """Measure the ensemble, each network alone and the ensemble weights on clips whose exercise is known."""
     # The engines and torchmetrics take seconds to import.
-    from fitcli.cli.training.train import need_training_extra, parse_fold
+    from fitcli.cli.training.extra import needs_training_extra
+    from fitcli.cli.training.run_options import parse_fold
 
     part = parse_fold(fold)
     plot = claim(confusion, PLOT, overwrite=overwrite, inputs=_read(folder, labels)) if confusion else None
-    need_training_extra()
+    needs_training_extra()
     from fitcli.network.device import Machine
     from fitcli.network.ensemble import Ensemble, device_for
     from fitcli.network.folders import checkpoint_folder

@@ -22,6 +22,7 @@ from fitcli.training.rgb.kinetics import FILES as PUBLISHED
 from fitcli.training.rgb.module import Scores
 from fitcli.training.rgb.pretrained import KINETICS_CHANNEL_REDUCTION
 from fitcli.training.rgb.videos import LabelledVideo, VideoFolder
+from fitcli.training.run_folder import error_of
 
 TABLES = ("pretrained", "x3d", "slowfast", "reduction", "transfer", "ensemble")
 
@@ -32,15 +33,15 @@ BOOTSTRAPS = 1000
 SLOW_BOOTSTRAPS = 200
 """For average precision, which is not a sum over clips."""
 
-PLAN_FILE, SCORES_FILE, LOG_FILE = "ablation.json", "test.npz", "train.log"
+PLAN_FILE, SCORES_FILE, OUTPUT_FILE = "ablation.json", "test.npz", "output.log"
 
 PLANNED = frozenset(
     [
         *("--run", "--architecture", "-a", "--heads", "--pretrained", "--initialize", "--new-heads"),
-        *("--freeze-backbone", "--channel-reduction", "--input", "--fold"),
+        *("--freeze-backbone", "--channel-reduction", "--recipe"),
     ]
 )
-"""Options of `fitcli train` that the tables set themselves."""
+"""Options of `fitcli train videos` that the tables set themselves."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class Run:
         return "-".join(parts)
 
     def arguments(self, folder: Path) -> list[str]:
-        """Its options of `fitcli train`."""
-        options = ["--input", "rgb", "-a", self.architecture, "--heads", self.heads, "--run", str(folder / self.name)]
+        """Its options of `fitcli train videos`."""
+        options = ["-a", self.architecture, "--heads", self.heads, "--run", str(folder / self.name)]
         options += ["--pretrained", self.pretrained]
         if RGB_NETWORKS[self.architecture].architecture == "slowfast":
             options += ["--channel-reduction", str(self.channel_reduction)]
@@ -221,15 +222,14 @@ def perform(run: Run, data: Path, folder: Path, options: Seq[str]) -> str:
     if run.start and not run.start.checkpoint(folder).exists():
         return f"its start, {run.start.name}, was not trained"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    command = isolation.command("fitcli", "train", str(data), *run.arguments(folder), "--quiet", *options)
-    with (checkpoint.parent / LOG_FILE).open("ab") as log:
+    command = isolation.command("fitcli", "train", "videos", str(data), *run.arguments(folder), "--quiet", *options)
+    with (checkpoint.parent / OUTPUT_FILE).open("ab") as log:
         done = subprocess.run(
             command, env=isolation.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
         )
     if done.returncode == 0 and checkpoint.exists():
         return ""
-    lines = (checkpoint.parent / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].strip(" │") if lines else f"exit code {done.returncode}"
+    return error_of(checkpoint.parent) or f"it ended with exit code {done.returncode}."
 
 
 def run_scores(run: Run, folder: Path, videos: Seq[LabelledVideo], score: Callable[[Path], Scores]) -> Scores:

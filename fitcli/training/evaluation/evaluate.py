@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fitcli.catalog import OTHER, Classes, catalog
+from fitcli.catalog import OTHER, Classes
 from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
 from fitcli.network.ensemble import Ensemble, Reading, classes_of
 from fitcli.network.ensemble_config import EnsembleConfig, Member
@@ -19,9 +19,10 @@ from fitcli.network.pose_clips import ClipSpec, track_clips
 from fitcli.network.runtime import Runtime, TorchRuntime
 from fitcli.network.scores import Logits, WindowScores, aligned, combine, window_weights
 from fitcli.pose.track import FloatArray, PoseTrack
+from fitcli.training.labels import Labels, labels_of
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
 from fitcli.training.pose.folds import held_out
-from fitcli.training.pose.sequences import AMBIGUOUS, Labels, Sequence, load_sequences
+from fitcli.training.pose.sequences import Sequence, load_sequences
 
 SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 """Weights of one network that the sweep tries; the others share the rest as they do in the ensemble."""
@@ -347,15 +348,6 @@ def total_s(
         with suppress(FitcliError):  # reported when it is scored
             length_s += probe(path).duration_s
     return length_s
-
-
-def labels_of(name: str) -> Labels:
-    """The labels of a class name; raises `KeyError` for a name that is no exercise, "other" or "ambiguous"."""
-    if name in (OTHER, AMBIGUOUS):
-        unknown = (float("nan"),) * len(catalog().muscles)
-        return Labels(OTHER if name == OTHER else None, unknown)
-    exercise = catalog().exercise(name)
-    return Labels(exercise.name, tuple(float(m in exercise.muscles) for m in catalog().muscles))
 
 
 def _sequences(folder: Path, split: str | None, fold: tuple[int, int] | None) -> list[Sequence]:

@@ -6,7 +6,6 @@ them; what every teacher or none of them left out is taught by all, on average.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence as Seq
 from pathlib import Path
 from typing import cast
@@ -20,8 +19,6 @@ from fitcli.network.checkpoint import load_checkpoint
 from fitcli.network.spec import NetworkSpec
 from fitcli.training.pose import folds
 from fitcli.training.pose.sequences import Sequence
-
-_FOLD = re.compile(r"fold (\d+) of (\d+) by series")
 
 
 class Teachers(nn.Module):
@@ -57,9 +54,8 @@ def load_teachers(
         if _question(spec) != _question(pupil) or spec.frames % pupil.frames:
             raise CheckpointError(f"{path} reads other clips or has other heads than the network that it would teach.")
         networks.append(restore(checkpoint, path))
-        left_out = _FOLD.search(checkpoint.provenance.left_out) if checkpoint.provenance else None
-        fold = folds.left_out(everything, int(left_out[1]), int(left_out[2])) if left_out else []
-        identities = {sequence.id for sequence in fold}
+        fold = checkpoint.provenance and checkpoint.provenance.fold
+        identities = {sequence.id for sequence in folds.left_out(everything, *fold)} if fold else set()
         unseen.append([float(sequence.id in identities) for sequence in taught])
     shares = torch.tensor(unseen).reshape(len(paths), len(taught)).T.contiguous()
     shares[shares.sum(1) == 0] = 1.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 
-from fitcli.training.pose.sequences import AMBIGUOUS, Sequence
+from fitcli.training.labels import AMBIGUOUS
+from fitcli.training.pose.sequences import Sequence
 
 MOVING = ("real", "avatar")
 """Kinds of clips in which somebody moves as a user does."""

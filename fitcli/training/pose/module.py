@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +12,9 @@ from torch import Tensor
 
 from fitcli.network.builders import build
 from fitcli.network.spec import NetworkSpec
+from fitcli.training.labels import UNKNOWN
 from fitcli.training.pose.distill import Teachers
-from fitcli.training.pose.windows import UNKNOWN
-
-MUSCLE_LOSS_WEIGHT = 2.0
-"""Binary cross-entropy averaged over 11 muscles is several times smaller than a cross-entropy over 17 classes."""
-
+from fitcli.training.recipe import MUSCLE_LOSS_WEIGHT, warm_up_and_cosine
 
 TEACHING = 0.5
 """Share of the teachers' answers in the target of a clip that has a label."""
@@ -133,14 +129,6 @@ class HybridModule(L.LightningModule):
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_up_and_cosine(step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def warm_up_and_cosine(step: int, steps: int) -> float:
-    """Share of the peak learning rate: rises over a tenth of the steps, then falls along half a cosine to nearly 0."""
-    warm_up = max(1, steps // 10)
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
 
 
 def _mean(terms: Tensor, weights: Tensor) -> Tensor:

@@ -14,21 +14,16 @@ import numpy as np
 from fitcli.catalog import OTHER, catalog
 from fitcli.errors import InvalidVideoError, MissingInputError
 from fitcli.pose.track import PoseTrack
-from fitcli.training.pose.repair import is_offset, without_offset
+from fitcli.training.labels import AMBIGUOUS, Labels, labels_of
 from fitcli.training.synthetic.people import ELSE, STILL, WALKING, synthesize
 
 ARRAYS = ("landmarks", "world", "presence", "times")
-SAMPLED_FRAMES = 2000
-"""Frames that tell how the metric landmarks were measured."""
 
 STILL_PAIR, SYNTHETIC = "still-pair", "synthetic"
 """Kinds that are treated in their own way: two photos of an exercise, and people who were never filmed."""
 
 LONGEST_S = 20.0
 """Of a synthetic sequence: as long as the longest of the real ones."""
-
-AMBIGUOUS = "ambiguous"
-"""A relative of one of the exercises: no evidence for or against any class."""
 
 SWEEP_S, SWEEP_FRAMES = 4.0, 60
 """A pair of photos becomes one slow repetition: there and back in this time."""
@@ -42,28 +37,6 @@ FINER_MUSCLES = {"middle back": "lats"}
 MOVEMENTS_TABLE = "movements.tsv"
 """Beside `clips.tsv`: each clip's movement by a longer list (columns `id`, `movement`). What is no exercise of the
 catalogue there is "other"."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What a clip shows, whatever classes a network has.
-
-    exercise: a name of the catalogue, "other" for none of its exercises, None for unknown. muscles: target 0/1 of each
-    of the catalogue's muscles, NaN where unknown.
-    """
-
-    exercise: str | None
-    muscles: tuple[float, ...]
-
-    @property
-    def named(self) -> bool:
-        """Whether the clip shows an exercise of the catalogue."""
-        return self.exercise not in (None, OTHER)
-
-    def muscle_targets(self, names: Iterable[str]) -> tuple[float, ...]:
-        """The targets of these muscles, NaN for one that the catalogue does not have."""
-        known = dict(zip(catalog().muscles, self.muscles, strict=True))
-        return tuple(known.get(name, float("nan")) for name in names)
 
 
 @dataclass(frozen=True)
@@ -94,16 +67,12 @@ class Sequence:
 
 @dataclass(frozen=True)
 class PoseArrays:
-    """The memory-mapped arrays: landmarks and world (N, 33, 3), presence and times (N,).
-
-    world_offset: the metric landmarks were measured in bfloat16; mended when read (`fitcli.training.pose.repair`).
-    """
+    """The memory-mapped arrays: landmarks and world (N, 33, 3), presence and times (N,)."""
 
     landmarks: np.ndarray
     world: np.ndarray
     presence: np.ndarray
     times: np.ndarray
-    world_offset: bool
 
 
 def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
@@ -116,9 +85,7 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
     if not table.is_file():
         raise MissingInputError(f"{folder} is no folder of pose sequences: it has no clips.tsv.")
     try:
-        landmarks, world, presence, times = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
-        some = np.flatnonzero(presence)[:: max(1, len(presence) // SAMPLED_FRAMES)]
-        arrays = PoseArrays(landmarks, world, presence, times, is_offset(world[some].astype(np.float32)))
+        arrays = PoseArrays(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS))
         with table.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         names = _movements(folder)
@@ -190,19 +157,11 @@ def synthetic_sequences(each: int, seed: int) -> list[Sequence]:
             series=f"synthetic:{number}",
             note=name,
             repetitions=None,
-            labels=_synthetic_labels(name),
+            labels=labels_of(name if name in catalog().exercise_names else OTHER),
             read=partial(_synthetic_track, name, (seed, number)),
         )
         for number, name in enumerate(names)
     ]
-
-
-def _synthetic_labels(name: str) -> Labels:
-    muscles = catalog().muscles
-    if name not in catalog().exercise_names:
-        return Labels(OTHER, (float("nan"),) * len(muscles))
-    exercise = catalog().exercise(name)
-    return Labels(name, tuple(float(muscle in exercise.muscles) for muscle in muscles))
 
 
 def _synthetic_track(name: str, seed: tuple[int, int]) -> PoseTrack:
@@ -250,17 +209,13 @@ def _stored_track(arrays: PoseArrays, rows: slice, still_pair: bool, width: int,
         share = ((1 - np.cos(2 * np.pi * times / SWEEP_S)) / 2).astype(np.float32)
         landmarks, world = (a[0] + share[:, None, None] * (a[1] - a[0]) for a in (landmarks, world))
         presence = np.full(SWEEP_FRAMES, presence.min(), np.float32)
-    if arrays.world_offset:
-        seen = presence > 0
-        world[seen] = without_offset(landmarks[seen], world[seen], width, height)
     return PoseTrack(times, landmarks, world, presence, width, height)
 
 
 def _labels(row: dict[str, str], exercise: str) -> Labels:
     names = catalog().muscles
     if exercise in catalog().exercise_names:
-        ideal = catalog().exercise(exercise).muscles
-        return Labels(exercise, tuple(float(name in ideal) for name in names))
+        return labels_of(exercise)
     if exercise not in (OTHER, AMBIGUOUS):
         raise ValueError(f"unknown exercise {exercise!r}")
     given = set(filter(None, row["primary"].split("|")))

@@ -18,8 +18,9 @@ from fitcli.training.pose.augment import Augmentation
 from fitcli.training.pose.distill import load_teachers
 from fitcli.training.pose.folds import fold_of
 from fitcli.training.pose.module import HybridModule
-from fitcli.training.pose.sequences import load_sequences, synthetic_sequences, table_sha256
+from fitcli.training.pose.sequences import Sequence, load_sequences, synthetic_sequences, table_sha256
 from fitcli.training.pose.windows import PoseWindows, draw_weights
+from fitcli.training.run_folder import describe
 from fitcli.training.trainer import Hardware, fit, make_trainer, share_of
 
 AVERAGE_DECAY = 0.998
@@ -31,7 +32,7 @@ SYNTHETIC_EACH = 150
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class PoseOptions:
     """What to train and how.
 
     epochs: passes of `draws_per_epoch` weighted draws (default: as many as there are filmed sequences).
@@ -41,6 +42,7 @@ class TrainOptions:
         other classes, they begin anew then.
     synthetic: sequences of people who were never filmed, for each exercise (see `synthetic_sequences`).
     teachers: checkpoints whose answers are taught beside the labels (see `fitcli.training.pose.distill`).
+    recipe_toml: these options as TOML, kept in the run's folder.
     """
 
     poses: Path
@@ -56,21 +58,18 @@ class TrainOptions:
     teachers: tuple[Path, ...] = ()
     seed: int = 0
     hardware: Hardware = field(default_factory=Hardware)
-    progress: bool = True
+    progress_bar: bool = True
+    recipe_toml: str = ""
 
 
-def train(options: TrainOptions) -> Path:
+def train(options: PoseOptions) -> Path:
     """Train one network and return the path of its checkpoint, `<run>/<architecture>.ckpt`.
 
     A run that was interrupted goes on from its last epoch when started again with the same options.
     """
-    everything = load_sequences(options.poses, "train")
-    if not everything:
-        raise MissingInputError(f"{options.poses} has no sequence with split 'train'.")
-    filmed = fold_of(everything, *options.fold)[0] if options.fold else everything
-    sequences = filmed + synthetic_sequences(options.synthetic, options.seed)
-    teachers, shares = load_teachers(options.teachers, options.spec, everything, sequences)
-    draws = options.draws_per_epoch or len(filmed)
+    clips = _Clips.of(options)
+    teachers, shares = load_teachers(options.teachers, options.spec, clips.everything, clips.taught)
+    draws = options.draws_per_epoch or len(clips.filmed)
     L.seed_everything(options.seed, verbose=False)
     trainer = make_trainer(
         options.run,
@@ -78,49 +77,66 @@ def train(options: TrainOptions) -> Path:
         epochs=options.epochs,
         seed=options.seed,
         callbacks=[WeightAveraging(avg_fn=_moving_average)],
-        progress=options.progress,
+        progress_bar=options.progress_bar,
         steps=options.epochs * draws // options.batch,
     )
-    windows = PoseWindows(sequences, teachers.spec or options.spec, Augmentation(), options.seed, shares)
+    windows = PoseWindows(clips.taught, teachers.spec or options.spec, Augmentation(), options.seed, shares)
     loader = DataLoader(
         windows,
         batch_sampler=Draws(
-            len(sequences),
+            len(clips.taught),
             batch=options.batch,
             draws=draws,
             seed=options.seed,
             share=share_of(trainer, options.hardware),
-            weights=draw_weights(sequences),
+            weights=draw_weights(clips.taught),
         ),
         num_workers=options.hardware.workers,
     )
     module = HybridModule(options.spec, learning_rate=options.learning_rate, teachers=teachers)
     if options.initialize:
         initialize(module, options.initialize)
+    provenance = _provenance(options, clips, draws)
+    if trainer.is_global_zero:
+        describe(options, options.spec, options.poses, provenance.data_sha256)
     fit(trainer, module, loader)
     target = options.run / f"{options.spec.architecture}.ckpt"
-    if not trainer.is_global_zero:
-        return target
-    return save_checkpoint(
-        target,
-        Checkpoint(
-            spec=options.spec,
-            weights=averaged_weights(module),
-            metrics={},
-            provenance=Provenance(
-                epochs=options.epochs,
-                draws=draws,
-                batch=options.batch,
-                learning_rate=options.learning_rate,
-                seed=options.seed,
-                clips=len(filmed),
-                synthetic=len(sequences) - len(filmed),
-                teachers=tuple(sha256(path) for path in options.teachers),
-                sources=tuple(sorted({s.source for s in filmed})),
-                data_sha256=table_sha256(options.poses),
-                left_out="" if options.fold is None else f"fold {options.fold[0]} of {options.fold[1]} by series",
-            ),
-        ),
+    if trainer.is_global_zero:
+        save_checkpoint(target, Checkpoint(options.spec, averaged_weights(module), {}, provenance))
+    trainer.strategy.barrier()  # the next stage of a recipe reads the file in every process
+    return target
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """The sequences of a run: everything in the table, what of it is trained on, and that with synthetic people."""
+
+    everything: list[Sequence]
+    filmed: list[Sequence]
+    taught: list[Sequence]
+
+    @classmethod
+    def of(cls, options: PoseOptions) -> _Clips:
+        everything = load_sequences(options.poses, "train")
+        if not everything:
+            raise MissingInputError(f"{options.poses} has no sequence with split 'train'.")
+        filmed = fold_of(everything, *options.fold)[0] if options.fold else everything
+        return cls(everything, filmed, filmed + synthetic_sequences(options.synthetic, options.seed))
+
+
+def _provenance(options: PoseOptions, clips: _Clips, draws: int) -> Provenance:
+    return Provenance(
+        epochs=options.epochs,
+        draws=draws,
+        batch=options.batch,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+        clips=len(clips.filmed),
+        synthetic=len(clips.taught) - len(clips.filmed),
+        teachers=tuple(sha256(path) for path in options.teachers),
+        sources=tuple(sorted({sequence.source for sequence in clips.filmed})),
+        data_sha256=table_sha256(options.poses),
+        fold=options.fold,
     )
 
 

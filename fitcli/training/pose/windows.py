@@ -12,8 +12,9 @@ from torch.utils.data import Dataset
 
 from fitcli.catalog import OTHER
 from fitcli.network.spec import NetworkSpec
+from fitcli.training.labels import AMBIGUOUS, targets
 from fitcli.training.pose.augment import Augmentation, augmented_clip
-from fitcli.training.pose.sequences import AMBIGUOUS, SYNTHETIC, Labels, Sequence
+from fitcli.training.pose.sequences import SYNTHETIC, Sequence
 
 KIND_WEIGHTS = {"real": 1.0, "avatar": 0.6, "ai-generated": 0.6, "still-pair": 0.5, "drawing": 0.4}
 """A user is a real person who moves: the further a clip is from that, the more seldom it is drawn."""
@@ -23,9 +24,6 @@ UNNAMED_SHARE = {OTHER: 0.15, AMBIGUOUS: 0.08}
 
 SYNTHETIC_SHARE = 0.3
 """Share of the draws that show synthetic people, each exercise as often: they help the rare ones most."""
-
-UNKNOWN = -100
-"""Exercise target of a clip whose exercise is not known: cross-entropy's `ignore_index`."""
 
 
 class PoseWindows(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
@@ -62,17 +60,6 @@ class PoseWindows(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
             muscles,
             self.shares[index],
         )
-
-
-def targets(labels: Labels, spec: NetworkSpec) -> tuple[int, Tensor]:
-    """A clip's class id among the spec's exercises, and its muscles (M,) in the spec's order.
-
-    An exercise that the spec does not have is "other" to it; UNKNOWN where the spec has no such class either.
-    """
-    names = spec.exercises
-    exercise = labels.exercise if labels.exercise in names or labels.exercise is None else OTHER
-    known = names.index(exercise) if exercise in names else UNKNOWN
-    return known, torch.tensor(labels.muscle_targets(spec.muscles), dtype=torch.float32)
 
 
 def draw_weights(sequences: Seq[Sequence]) -> Tensor:

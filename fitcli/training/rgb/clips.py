@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from fitcli.network.rgb_clips import rgb_clip, spread
 from fitcli.network.spec import NetworkSpec
-from fitcli.training.pose.windows import targets
+from fitcli.training.labels import targets
 from fitcli.training.rgb.frames import FrameCache, StoredFrames
 from fitcli.training.rgb.videos import LabelledVideo
 from fitcli.video import Image

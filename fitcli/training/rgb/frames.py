@@ -92,10 +92,10 @@ class FrameCache:
         if not index.exists():
             try:
                 self._store(video, path)
-            except StorageError as error:
+            except OSError as error:
                 if not self.optional:
-                    raise
-                without(str(error).partition(":")[0])
+                    raise self._unwritable(error) from error
+                without(f"Frames cannot be stored in {self.folder} ({error.strerror})")
                 return self._decoded(video)
         return StoredFrames(path, np.load(index))
 
@@ -160,9 +160,7 @@ class FrameCache:
             temporary.replace(path)
             with temporary.open("wb") as stream:
                 np.save(stream, index)
-            temporary.replace(path.with_suffix(".npy"))  # last: where it is, the frames are whole
-        except OSError as error:
-            raise self._unwritable(error) from error
+            temporary.replace(path.with_suffix(".npy"))  # last: where it exists, the frames are complete
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -198,12 +196,8 @@ def _prepare(cache: FrameCache, video: Path) -> LeftOut | None:
     except StorageError:
         raise
     except FitcliError as error:
-        return LeftOut(video, f"cannot be read: {_reason(str(error), video)}")
+        return LeftOut.unreadable(video, error)
     return None
-
-
-def _reason(sentence: str, video: Path) -> str:
-    return sentence.replace(f"{video} ", "").partition(":")[0]
 
 
 def _counted(videos: Seq[Path], report: Callable[[float], None]) -> Iterable[Path]:

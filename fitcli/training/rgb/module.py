@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from fitcli.network.builders import build
 from fitcli.network.spec import NetworkSpec
+from fitcli.training.labels import UNKNOWN
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
-from fitcli.training.pose.module import MUSCLE_LOSS_WEIGHT, warm_up_and_cosine
-from fitcli.training.pose.windows import UNKNOWN
+from fitcli.training.recipe import MUSCLE_LOSS_WEIGHT, warm_up_and_cosine
 
 Loss = Literal["bce", "published"]
 Optimizer = Literal["adam", "adamw"]

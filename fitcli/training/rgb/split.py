@@ -229,7 +229,7 @@ def check(folder: Path, *, progress: Callable[[float], None] | None = None) -> C
         try:
             looks[video.path] = look(video.path)
         except FitcliError as error:
-            unreadable.append(LeftOut(video.path, f"cannot be read: {str(error).removeprefix(f'{video.path} ')}"))
+            unreadable.append(LeftOut.unreadable(video.path, error))
         report(done / len(listed.videos))
     listed = listed.without(unreadable)
     leaks: dict[tuple[Path, Path], Leak] = {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -13,12 +13,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from fitcli.catalog import OTHER, catalog
-from fitcli.errors import CheckpointError, StorageError
+from fitcli.errors import CheckpointError
 from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
 from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.outputs import replace_text
 from fitcli.training.draws import SeededDraws, Share
-from fitcli.training.pose.windows import UNKNOWN, targets
+from fitcli.training.labels import UNKNOWN, targets
 from fitcli.training.resume import read_state, resume_file
 from fitcli.training.rgb import kinetics
 from fitcli.training.rgb.clips import PAPER_WINDOW_S, MiddleClips, RandomClips, cache_side
@@ -26,6 +26,7 @@ from fitcli.training.rgb.frames import FrameCache
 from fitcli.training.rgb.module import RgbModule, RgbRecipe
 from fitcli.training.rgb.pretrained import KINETICS_CHANNEL_REDUCTION, load_published, load_start
 from fitcli.training.rgb.videos import LabelledVideo, LeftOut, VideoFolder, list_videos
+from fitcli.training.run_folder import BEST_FILE, describe
 from fitcli.training.trainer import (
     Hardware,
     LoaderWatch,
@@ -36,13 +37,11 @@ from fitcli.training.trainer import (
     share_of,
 )
 
-BEST_FILE = "best.ckpt"
 FILES_TABLE = "files.tsv"
-RUN_FILE = "run.json"
 
 KINETICS, NOTHING = "kinetics", "none"
 
-Report = Callable[[str, float], None]
+OnStage = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0..1."""
 
 
@@ -55,6 +54,7 @@ class RgbOptions:
     draws_per_epoch: clips an epoch (default: one of every video). batch: clips of a step, of all devices together.
     patience: epochs without a lower validation loss after which training ends; None trains all epochs.
     frames, side, window_s: another clip than the published one. cache: folder for decoded frames.
+    recipe_toml: these options as TOML, kept in the run's folder.
     """
 
     videos: Path
@@ -77,7 +77,8 @@ class RgbOptions:
     decoders: int = 1
     seed: int = 0
     hardware: Hardware = field(default_factory=Hardware)
-    progress: bool = True
+    progress_bar: bool = True
+    recipe_toml: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,62 +90,72 @@ class RgbRun:
     waited: float
 
 
-def train_rgb(options: RgbOptions, report: Report | None = None, say: Callable[[str], None] | None = None) -> RgbRun:
+def train_rgb(
+    options: RgbOptions, on_progress: OnStage | None = None, announce: Callable[[str], None] | None = None
+) -> RgbRun:
     """Train one network; returns where its checkpoint is, `<run>/<architecture>.ckpt`.
 
     A run that was interrupted goes on from its last epoch when started again with the same options. With videos in
-    `val` the checkpoint is the epoch of the lowest validation loss, otherwise the last. say: gets one sentence about
-    the files before training begins.
+    `val` the checkpoint is the epoch of the lowest validation loss, otherwise the last. announce: hears one sentence
+    about the files before training begins.
     """
-    told = report or (lambda what, share: None)
-    folder = list_videos(options.videos)
-    spec = spec_of(options, folder)
-    folder = _useful(folder, spec)
-    Share(0, 1, options.hardware.accumulate).of(options.batch)  # a wrong batch is told before hours of decoding
-    weights = _published(options, spec, lambda share: told("fetching Kinetics weights", share))
+    on_progress = on_progress or (lambda stage, share: None)
+    listed = list_videos(options.videos)
+    spec = spec_of(options, listed)
+    listed = _useful(listed, spec)
+    Share(0, 1, options.hardware.accumulate).of(options.batch)  # a wrong batch is reported before hours of decoding
+    weights = _published(options, spec, partial(on_progress, "fetching Kinetics weights"))
     cache = FrameCache.at(options.cache, cache_side(spec))
-    folder = prepared(folder, ("train", "val"), cache, options.decoders, lambda share: told("decoding", share))
+    folder = prepared(listed, ("train", "val"), cache, options.decoders, partial(on_progress, "decoding"))
     L.seed_everything(options.seed, verbose=False)
-    validation = folder.split("val")
     watch = LoaderWatch()
-    best = ModelCheckpoint(
+    best = _best(options, folder)
+    trainer = _trainer(options, folder, [watch, *([best] if best else [])])
+    module = RgbModule(spec, options.recipe)
+    if not resume_file(options.run):
+        _start(module, options, weights)
+    if is_first_process():
+        describe(options, spec, options.videos, folder.sha256)
+        replace_text(options.run / FILES_TABLE, folder.table())
+        if announce:
+            announce(f"{folder.summary} Each one: {options.run / FILES_TABLE}")
+            if cache.folder is None:
+                announce("Your cache folder cannot be written to: every clip is decoded from its video, which is slow.")
+    training = _loader(folder.split("train"), cache, spec, options, trainer)
+    fit(trainer, module, training, _measured(folder, cache, spec, options, trainer))
+    target = options.run / f"{options.architecture}.ckpt"
+    if trainer.is_global_zero:
+        provenance = _provenance(options, folder)
+        _save(target, module, best.best_model_path if best else "", provenance)
+    trainer.strategy.barrier()  # the next stage of a recipe reads the file in every process
+    return RgbRun(target, watch.clips_per_s, watch.waited)
+
+
+def _best(options: RgbOptions, folder: VideoFolder) -> ModelCheckpoint | None:
+    """Keeps the weights of the lowest validation loss; None without videos to validate on."""
+    if not folder.split("val"):
+        return None
+    return ModelCheckpoint(
         options.run,
         filename=Path(BEST_FILE).stem,
         monitor="val_loss",
         save_weights_only=True,
         enable_version_counter=False,
     )
-    callbacks: list[Callback] = [watch]
-    if validation:
-        callbacks.append(best)
-    if validation and options.patience:
+
+
+def _trainer(options: RgbOptions, folder: VideoFolder, callbacks: list[Callback]) -> L.Trainer:
+    if options.patience and folder.split("val"):
         callbacks.append(EarlyStopping("val_loss", patience=options.patience))
-    trainer = make_trainer(
+    return make_trainer(
         options.run,
         options.hardware,
         epochs=options.epochs,
         seed=options.seed,
         callbacks=callbacks,
-        progress=options.progress,
+        progress_bar=options.progress_bar,
         steps=options.epochs * (options.draws_per_epoch or len(folder.split("train"))) // options.batch,
     )
-    module = RgbModule(spec, options.recipe)
-    if not resume_file(options.run):
-        _start(module, options, weights)
-    if is_first_process():
-        _describe(options, spec)
-        table = folder.save(options.run / FILES_TABLE)
-        if say:
-            say(f"{folder.summary} Each one: {table}")
-            if cache.folder is None:
-                say("Your cache folder cannot be written to: every clip is decoded from its video, which is slow.")
-    training = _loader(folder.split("train"), cache, spec, options, trainer)
-    fit(trainer, module, training, _measured(folder, cache, spec, options, trainer))
-    target = options.run / f"{options.architecture}.ckpt"
-    done = RgbRun(target, watch.clips_per_s, watch.waited)
-    if trainer.is_global_zero:
-        _save(target, module, best.best_model_path if validation else "", options, len(folder.split("train")))
-    return done
 
 
 def spec_of(options: RgbOptions, folder: VideoFolder) -> NetworkSpec:
@@ -246,39 +257,25 @@ def _measured(
     )
 
 
-def _describe(options: RgbOptions, spec: NetworkSpec) -> None:
-    """Note in the run's folder what is trained and how, for whoever reads its results later."""
-    plain = asdict(options) | {"network": spec.to_plain()}
-    try:
-        options.run.mkdir(parents=True, exist_ok=True)
-        replace_text(options.run / RUN_FILE, json.dumps(plain, indent=2, default=str) + "\n")
-    except OSError as error:
-        raise StorageError(
-            f"{options.run} cannot be written ({error.strerror}): choose another --run folder."
-        ) from error
+def _provenance(options: RgbOptions, folder: VideoFolder) -> Provenance:
+    clips = len(folder.split("train"))
+    return Provenance(
+        epochs=options.epochs,
+        draws=options.draws_per_epoch or clips,
+        batch=options.batch,
+        learning_rate=options.recipe.learning_rate,
+        seed=options.seed,
+        clips=clips,
+        sources=(options.videos.resolve().name,),
+        data_sha256=folder.sha256,
+    )
 
 
-def _save(target: Path, module: RgbModule, best: str, options: RgbOptions, clips: int) -> None:
+def _save(target: Path, module: RgbModule, best: str, provenance: Provenance) -> None:
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.network.state_dict().items()}
     metrics: dict[str, float] = {}
     if best:
         kept = read_state(Path(best))
         weights = {name: kept["state_dict"][f"network.{name}"] for name in weights}
         metrics = {name: round(value, 4) for name, value in kept["figures"].items()}
-    save_checkpoint(
-        target,
-        Checkpoint(
-            module.spec,
-            weights,
-            metrics,
-            Provenance(
-                epochs=options.epochs,
-                draws=options.draws_per_epoch or clips,
-                batch=options.batch,
-                learning_rate=options.recipe.learning_rate,
-                seed=options.seed,
-                clips=clips,
-                sources=(str(options.videos.resolve().name),),
-            ),
-        ),
-    )
+    save_checkpoint(target, Checkpoint(module.spec, weights, metrics, provenance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections import Counter
@@ -12,10 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fitcli.catalog import catalog
-from fitcli.errors import MissingInputError
-from fitcli.outputs import make_folder, replace_text
-from fitcli.training.evaluation.evaluate import labels_of
-from fitcli.training.pose.sequences import Labels
+from fitcli.errors import FitcliError, MissingInputError
+from fitcli.training.labels import Labels, labels_of
 from fitcli.video import VIDEO_SUFFIXES
 
 SPLITS = ("train", "val", "test")
@@ -46,10 +45,21 @@ class LabelledVideo:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that is not used, and the reason."""
+    """A file that is not used, and the reason. `error` is the sentence that reading it ended with, if it was read."""
 
     path: Path
     reason: str
+    error: str = ""
+
+    @classmethod
+    def unreadable(cls, path: Path, error: FitcliError) -> LeftOut:
+        """A file that cannot be decoded."""
+        return cls(path, "cannot be read", str(error))
+
+    @property
+    def explanation(self) -> str:
+        """The reason, with the error where there is one."""
+        return f"{self.reason} ({self.error})" if self.error else self.reason
 
 
 @dataclass(frozen=True)
@@ -82,17 +92,21 @@ class VideoFolder:
         told = "; ".join(f"{n} {reason}" for reason, n in reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
         return f"{len(self.videos)} videos: {used}; {len(self.left_out)} files left out: {told}."
 
-    def save(self, table: Path) -> Path:
-        """Write every file with its use to a table: file, split, class, used (yes or no), reason."""
+    @property
+    def sha256(self) -> str:
+        """Hex digest of which file is used for what: the same for the same files and labels, wherever they lie."""
+        rows = sorted((self._relative(video.path), video.split, video.name) for video in self.videos)
+        return hashlib.sha256(repr(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def table(self) -> str:
+        """Every file with its use, tab-separated: file, split, class, used (yes or no), reason."""
         rows = [(video.path, video.split, video.name, "yes", "") for video in self.videos]
-        rows += [(entry.path, "", "", "no", entry.reason) for entry in self.left_out]
+        rows += [(entry.path, "", "", "no", entry.explanation) for entry in self.left_out]
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, delimiter="\t")
         writer.writerow(("file", "split", "class", "used", "reason"))
         writer.writerows((self._relative(path), *rest) for path, *rest in sorted(rows))
-        make_folder(table.parent)
-        replace_text(table, stream.getvalue())
-        return table
+        return stream.getvalue()
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

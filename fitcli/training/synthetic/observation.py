@@ -1,7 +1,7 @@
 """A single camera and a pose network that make mistakes: joints in the room become a `PoseTrack`.
 
 Numbers marked (measured) are medians over the real training clips of the pose data that the default checkpoints are
-trained on, world landmarks repaired; others are set so that the drawn skeletons look alike.
+trained on, others are set so that the drawn skeletons look alike.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from fitcli.network.scores import Logits, WindowScores, combine
 from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
 from fitcli.training.evaluation.evaluate import Report, ScoredClip, answers, measure, report
 from fitcli.training.evaluation.tables import report_table
-from fitcli.training.pose.sequences import Labels
+from fitcli.training.labels import Labels
 
 CLASSES = catalog().classes
 EXERCISES, MUSCLES = len(CLASSES.exercises), len(CLASSES.muscles)

@@ -33,15 +33,14 @@ from fitcli.network.pose_clips import (
 )
 from fitcli.network.spec import DEFAULT_SPECS
 from fitcli.pose.track import LANDMARKS
-from fitcli.training.evaluation.evaluate import labels_of
+from fitcli.training.labels import UNKNOWN, Labels, labels_of, targets
 from fitcli.training.metrics import exercise_metrics, muscle_metrics
 from fitcli.training.pose.augment import Augmentation, augmented_clip, cut_off, mirror
 from fitcli.training.pose.folds import fold_of
 from fitcli.training.pose.module import HybridModule
-from fitcli.training.pose.repair import OFFSET_M, is_offset, without_offset
-from fitcli.training.pose.sequences import Labels, load_sequences, table_sha256
+from fitcli.training.pose.sequences import load_sequences, table_sha256
 from fitcli.training.pose.train import initialize
-from fitcli.training.pose.windows import UNKNOWN, draw_weights, targets
+from fitcli.training.pose.windows import draw_weights
 from fitcli.training.synthetic.observation import Noise
 from fitcli.training.synthetic.people import synthesize
 
@@ -406,21 +405,3 @@ def test_class_names_may_be_aliases() -> None:
     assert labels_of("Push Up") == labels_of("push-up")
     with pytest.raises(KeyError):
         labels_of("zumba")
-
-
-@pytest.mark.parametrize("lean_deg", [0, 40, 90, -120])
-def test_landmarks_measured_in_bfloat16_are_mended_however_the_body_lies(lean_deg: float) -> None:
-    track = synthesize("squat", np.random.default_rng(4), noise=Noise.none()).track
-    angle = np.deg2rad(lean_deg)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
-
-    def turned(points: np.ndarray) -> np.ndarray:
-        return np.concatenate([points[..., :2] @ turn.T, points[..., 2:]], -1)
-
-    upright = np.array([[0.5, y, 1] for y in np.linspace(0.1, 0.9, len(LANDMARKS))], np.float32)
-    upright[[11, 12]], upright[[23, 24]] = (0.5, 0.3, 1), (0.5, 0.5, 1)
-    landmarks = turned(np.repeat(upright[None], len(track), 0))
-    spoilt = track.world + turned(OFFSET_M)
-    assert is_offset(spoilt)
-    assert not is_offset(track.world)
-    assert np.abs(without_offset(landmarks, spoilt, 100, 100) - track.world).max() < 1e-4

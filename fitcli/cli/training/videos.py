@@ -1,0 +1,214 @@
+"""`fitcli train videos`: folders of videos in, a checkpoint out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fitcli.cli import options
+from fitcli.cli.console import note, stages
+from fitcli.cli.training import recipe_file, run_options
+from fitcli.cli.training.runs import run_all
+
+if TYPE_CHECKING:
+    from fitcli.training.rgb.train import RgbOptions
+
+NETWORK = "Network"
+
+BATCH, LEARNING_RATE = 8, 1e-4
+WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05}
+"""Default of each optimizer."""
+
+
+class Architecture(StrEnum):
+    x3d_xs = "x3d_xs"
+    x3d_s = "x3d_s"
+    x3d_m = "x3d_m"
+    x3d_l = "x3d_l"
+    slowfast_r18 = "slowfast_r18"
+    slowfast_r50 = "slowfast_r50"
+    slowfast_r101 = "slowfast_r101"
+
+
+class Heads(StrEnum):
+    exercise = "exercise"
+    muscle = "muscle"
+    both = "both"
+
+
+class Loss(StrEnum):
+    bce = "bce"
+    published = "published"
+
+
+class Optimizer(StrEnum):
+    adam = "adam"
+    adamw = "adamw"
+
+
+class Schedule(StrEnum):
+    constant = "constant"
+    cosine = "cosine"
+
+
+def train_videos(
+    context: typer.Context,
+    data: Annotated[
+        Path,
+        typer.Argument(parser=options.given_path, metavar="DATA", help="Folder of train|val|test/<exercise>/*.mp4."),
+    ],
+    architecture: Annotated[
+        Architecture,
+        typer.Option(
+            "--architecture",
+            "-a",
+            metavar="NAME",
+            help="x3d_xs|s|m|l, slowfast_r18|r50|r101.",
+            rich_help_panel=NETWORK,
+        ),
+    ],
+    recipe: run_options.Recipe = None,
+    run: run_options.Run = None,
+    heads: Annotated[
+        Heads,
+        typer.Option(
+            metavar="NAME", help="exercise, muscle, both (both).", show_default=False, rich_help_panel=NETWORK
+        ),
+    ] = Heads.both,
+    pretrained: Annotated[
+        str,
+        typer.Option(
+            parser=options.given_name,
+            metavar="FILE",
+            help="kinetics, none (kinetics).",
+            show_default=False,
+            rich_help_panel=NETWORK,
+        ),
+    ] = "kinetics",
+    initialize: Annotated[
+        Path | None,
+        typer.Option(
+            parser=options.given_path, metavar="CKPT", help="Start from this checkpoint.", rich_help_panel=NETWORK
+        ),
+    ] = None,
+    new_heads: Annotated[
+        bool, typer.Option("--new-heads", help="Take its backbone alone.", rich_help_panel=NETWORK)
+    ] = False,
+    freeze_backbone: Annotated[
+        bool, typer.Option("--freeze-backbone", help="Train the heads alone.", rich_help_panel=NETWORK)
+    ] = False,
+    channel_reduction: Annotated[
+        int,
+        typer.Option(
+            min=2,
+            max=16,
+            metavar="N",
+            help="Of SlowFast's pathways (8).",
+            show_default=False,
+            rich_help_panel=NETWORK,
+        ),
+    ] = 8,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=4, metavar="N", help="Frames of a clip (published).", rich_help_panel=NETWORK),
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(min=64, metavar="N", help="Its pixels a side (published).", rich_help_panel=NETWORK),
+    ] = None,
+    window: Annotated[
+        float,
+        typer.Option(min=0.5, metavar="S", help="Its seconds (2.13).", show_default=False, rich_help_panel=NETWORK),
+    ] = 64 / 30,
+    epochs: run_options.Epochs = 30,
+    early_stopping: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="End N epochs after the best one.")
+    ] = None,
+    draws: run_options.Draws = None,
+    batch: Annotated[int, run_options.batch(BATCH)] = BATCH,
+    accumulate: run_options.Accumulate = 1,
+    learning_rate: Annotated[float, run_options.learning_rate(LEARNING_RATE)] = LEARNING_RATE,
+    schedule: Annotated[
+        Schedule, typer.Option(metavar="NAME", help="constant, cosine (constant).", show_default=False)
+    ] = Schedule.constant,
+    optimizer: Annotated[
+        Optimizer, typer.Option(metavar="NAME", help="adam, adamw (adam).", show_default=False)
+    ] = Optimizer.adam,
+    weight_decay: Annotated[
+        float | None, typer.Option(min=0, metavar="R", help="Weight decay (adam: 0, adamw: 0.05).")
+    ] = None,
+    loss: Annotated[
+        Loss, typer.Option(metavar="NAME", help="Muscles: bce, published (bce).", show_default=False)
+    ] = Loss.bce,
+    seed: run_options.Seed = 0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(parser=options.given_path, metavar="DIR", help="Decoded frames (your cache folder)."),
+    ] = None,
+    overwrite: run_options.Overwrite = False,
+    quiet: run_options.Quiet = False,
+    device: run_options.OnDevice = options.Device.auto,
+    devices: run_options.Devices = "auto",
+    nodes: run_options.Nodes = 1,
+    precision: run_options.Precision = run_options.ComputeType.auto,
+    threads: run_options.Threads = None,
+    workers: run_options.Workers = None,
+) -> None:
+    """Train a network on videos. The same command goes on after an interruption."""
+    run_all(context, lambda given: _train(_options(context, given)))
+
+
+def _options(context: typer.Context, given: Mapping[str, Any]) -> RgbOptions:
+    from fitcli.training.rgb.module import RgbRecipe
+    from fitcli.training.rgb.train import RgbOptions
+
+    decay = WEIGHT_DECAY[given["optimizer"]] if given["weight_decay"] is None else given["weight_decay"]
+    return RgbOptions(
+        videos=given["data"],
+        run=given["run"],
+        architecture=given["architecture"],
+        heads=given["heads"],
+        channel_reduction=given["channel_reduction"],
+        pretrained=given["pretrained"],
+        initialize=given["initialize"],
+        new_heads=given["new_heads"],
+        recipe=RgbRecipe(
+            learning_rate=given["learning_rate"],
+            weight_decay=decay,
+            optimizer=given["optimizer"],
+            schedule=given["schedule"],
+            loss=given["loss"],
+            freeze_backbone=given["freeze_backbone"],
+        ),
+        epochs=given["epochs"],
+        batch=given["batch"],
+        draws_per_epoch=given["draws"],
+        patience=given["early_stopping"],
+        frames=given["frames"],
+        side=given["side"],
+        window_s=given["window"],
+        cache=given["cache"],
+        decoders=os.cpu_count() or 1,
+        seed=given["seed"],
+        hardware=run_options.hardware(given),
+        progress_bar=not given["quiet"],
+        recipe_toml=recipe_file.text(context, given),
+    )
+
+
+def _train(wanted: RgbOptions) -> Path:
+    """Train, and report which files are used and whether clips came fast enough."""
+    from fitcli.training.rgb.train import train_rgb
+    from fitcli.training.trainer import is_first_process
+
+    first = is_first_process()
+    with stages(shown=first and wanted.progress_bar) as on_progress:
+        done = train_rgb(wanted, on_progress, note if first else None)
+    if first and done.clips_per_s:
+        note(f"{done.clips_per_s:.1f} clips/s; {done.waited:.0%} of the time the network waited for clips.")
+    return done.checkpoint
