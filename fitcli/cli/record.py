@@ -318,9 +318,10 @@ class _Sets:
 
     def __enter__(self) -> _Sets:
         from fitcli.camera import Camera, Resolution, display_trouble
-        from fitcli.cli.stage import Cues, Stage
+        from fitcli.cli.stage import Stage
         from fitcli.live.coach import Recogniser
         from fitcli.live.session import LiveSession, PoseWatcher
+        from fitcli.live.sounds import Sounds
 
         plan, how = self._plan, self._how
         size = Resolution.parse(plan.resolution) if plan.resolution else None
@@ -337,15 +338,15 @@ class _Sets:
             trouble = display_trouble() if plan.preview else None
             if trouble:
                 tell(trouble)
-            cues = Cues(voice, beeps=plan.beeps, speech=how.voice is not False) if voice else None
-            if cues and plan.live:
-                cues.prepare_live()
+            sounds = Sounds(voice, beeps=plan.beeps, speech=how.voice is not False) if voice else None
+            if sounds and plan.live:
+                sounds.prepare_live()
             self._stage = opened.enter_context(
                 Stage(
                     self._session,
                     preview=plan.preview and not trouble,
                     mirror=self._camera.live if plan.mirror is None else plan.mirror,
-                    cues=cues,
+                    sounds=sounds,
                 )
             )
             self._voice = voice
