@@ -2,59 +2,93 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+
+class Setting(StrEnum):
+    """What a user can change to mend an error.
+
+    Rooms below the command line name no option: they give the error a setting, and `fitcli.cli.console` names the
+    option that changes it.
+    """
+
+    ARCHITECTURE = "architecture"
+    BATCH_SIZE = "batch size"
+    CACHE = "cache folder"
+    CAMERA = "camera"
+    CHANNEL_REDUCTION = "channel reduction"
+    CHECKPOINTS = "checkpoints"
+    COPY = "copying instead of linking"
+    DEVICE = "device"
+    DEVICES = "number of devices"
+    FOLD = "fold"
+    LIVE = "live coaching"
+    OUTPUT_FOLDER = "output folder"
+    OVERWRITE = "overwriting"
+    PRETRAINED = "pretrained weights"
+    RESOLUTION = "camera resolution"
+    RUN_FOLDER = "run folder"
+    SESSIONS = "sessions folder"
+    TRUST = "trust in a checkpoint"
+
 
 class FitcliError(Exception):
-    """A failure told in one sentence that says what to do about it.
+    """A failure described in one sentence that ends with what to do about it.
 
-    Everything below the command line raises this and nothing prints or exits; `fitcli.cli` turns it into one line on
+    Everything below the command line raises this and nothing prints or exits. `fitcli.cli` turns it into one line on
     stderr and `exit_code`. Codes 1 (unexpected, or a batch with different failures) and 2 (usage) belong to the shell.
     """
 
     exit_code = 1
 
+    def __init__(self, message: str = "", *, setting: Setting | None = None) -> None:
+        """`setting` is what the end of the sentence tells the user to change, None where no option changes it."""
+        super().__init__(message)
+        self.setting = setting
+
 
 class OutputNameError(FitcliError):
-    """The name of a file to write cannot be right: a folder, the ending of another format, a name given twice."""
+    """The name of an output file is invalid: a folder, the suffix of another format, or a name given twice."""
 
     exit_code = 2
 
 
 class BatchError(FitcliError):
-    """A training batch cannot be dealt out evenly to the processes that share it."""
+    """A training batch cannot be divided evenly among the processes that share it."""
 
     exit_code = 2
 
 
 class MissingInputError(FitcliError):
-    """The file or folder is not there, or the folder holds no video."""
+    """The file or folder does not exist, or the folder holds no video."""
 
     exit_code = 3
 
 
 class UnreadableInputError(FitcliError):
-    """The file is there but may not or cannot be opened: permissions, a FIFO, a device."""
+    """The file exists but cannot be opened: no permission, a FIFO, a device."""
 
     exit_code = 4
 
 
 class InvalidVideoError(FitcliError):
-    """The file opens but is no video that can be decoded: text, audio only, truncated, no frame, too short."""
+    """The file is not a video that can be decoded: text, audio only, truncated, without frames, too short."""
 
     exit_code = 5
 
 
 class CheckpointError(FitcliError):
-    """A checkpoint is missing, damaged, foreign, of another class list, or needs `--trust-checkpoint`."""
+    """A checkpoint is missing, damaged, foreign, of another class list, or needs to be trusted explicitly."""
 
     exit_code = 6
 
 
 class MissingTorchError(CheckpointError):
-    """A checkpoint cannot be used before the extra `torch`, which reads and converts it, is installed."""
+    """A checkpoint cannot be used until the extra `torch`, which reads and converts it, is installed."""
 
 
 class DeviceError(FitcliError):
-    """The device that was asked for is not here."""
+    """The requested device is not available."""
 
     exit_code = 7
 

@@ -11,12 +11,34 @@ from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 
-from fitcli.errors import FitcliError
+from fitcli.errors import FitcliError, Setting
 from fitcli.interrupt import heed
 from fitcli.report.terminal import printable
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+OPTIONS = {
+    Setting.ARCHITECTURE: "--architecture",
+    Setting.BATCH_SIZE: "--batch",
+    Setting.CACHE: "--cache",
+    Setting.CAMERA: "--camera",
+    Setting.CHANNEL_REDUCTION: "--channel-reduction",
+    Setting.CHECKPOINTS: "--checkpoints",
+    Setting.COPY: "--copy",
+    Setting.DEVICE: "--device",
+    Setting.DEVICES: "--devices",
+    Setting.FOLD: "--fold",
+    Setting.LIVE: "--live",
+    Setting.OUTPUT_FOLDER: "--to",
+    Setting.OVERWRITE: "--overwrite",
+    Setting.PRETRAINED: "--pretrained",
+    Setting.RESOLUTION: "--resolution",
+    Setting.RUN_FOLDER: "--run",
+    Setting.SESSIONS: "--sessions",
+    Setting.TRUST: "--trust-checkpoint",
+}
+"""The option that changes each setting, of whichever command has it."""
 
 
 def prepare_streams() -> None:
@@ -59,9 +81,10 @@ def print_log() -> None:
 
 
 def explain(error: Exception) -> str:
-    """The sentence for a failure."""
+    """The sentence for a failure, with the option that mends it where there is one."""
     if isinstance(error, FitcliError):
-        return printable(str(error))
+        option = f" ({OPTIONS[error.setting]})." if error.setting else ""
+        return printable(str(error).removesuffix("." if option else "") + option)
     kind = type(error).__name__
     reason = printable(" ".join(str(error).split()))
     return f"fitcli failed in a way it does not know ({kind}: {reason}); run it again with -v to see where."
