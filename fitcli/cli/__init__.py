@@ -16,6 +16,7 @@ from fitcli.cli.analyze import analyze
 from fitcli.cli.console import INTERRUPTED, complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
 from fitcli.cli.exercises import exercises
+from fitcli.cli.help import App
 from fitcli.cli.record import record
 from fitcli.cli.training import checkpoints, dataset
 from fitcli.cli.training.ablate import ablate
@@ -24,7 +25,7 @@ from fitcli.cli.training.train import train
 from fitcli.isolation import isolate_children
 from fitcli.version import __version__
 
-app = typer.Typer(
+app = App(
     name="fitcli",
     help="A coach in the terminal: names the exercise in a video, shows which muscle groups work, says what to change.",
     no_args_is_help=True,

@@ -31,7 +31,7 @@ def analyze(
     videos: Annotated[
         list[Path],
         typer.Argument(
-            parser=options.given_path, metavar="VIDEO", help="Video files, and folders of them.", show_default=False
+            parser=options.given_path, metavar="VIDEO...", help="Video files and folders of them.", show_default=False
         ),
     ],
     start: Annotated[
@@ -46,9 +46,9 @@ def analyze(
     verbose: options.Verbose = False,
     save_video: SaveVideo = None,
     report: Report = None,
-    voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
     overwrite: options.Overwrite = False,
+    voice: options.Spoken = None,
     lang: options.Lang = None,
     sessions: options.Sessions = None,
     no_save: options.NoSave = False,

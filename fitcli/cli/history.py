@@ -18,11 +18,12 @@ import typer
 from fitcli.catalog import catalog
 from fitcli.cli import history_files, history_pages, options
 from fitcli.cli.console import stdout
+from fitcli.cli.help import App
 from fitcli.history.progress import training_progress
 from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.report import past, terminal
 
-app = typer.Typer(invoke_without_command=True)
+app = App(invoke_without_command=True)
 
 _AGO = re.compile(r"(?P<number>\d+)\s*(?P<unit>[hdwmy])")
 _UNITS = {
@@ -50,7 +51,7 @@ Since = Annotated[
 @app.callback()
 def history(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N sessions.")] = 20,
     exercise: ExerciseName = None,
     since: Since = None,
     csv: Annotated[

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 ANSWER = "Answer"
+FILES = "Files to write"
 SESSION = "Session"
 ENGINE = "Engine"
 VOICE = "Voice"
@@ -94,19 +95,19 @@ Checkpoints = Annotated[
     typer.Option(
         parser=given_path,
         metavar="DIR",
-        help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or those that came with fitcli.",
+        help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or the shipped ones.",
         rich_help_panel=ENGINE,
     ),
 ]
 OnDevice = Annotated[
     Device,
-    typer.Option("--device", help="Where the networks run; auto takes the quicker device.", rich_help_panel=ENGINE),
+    typer.Option("--device", help="Device of the networks; auto takes the faster.", rich_help_panel=ENGINE),
 ]
 TrustCheckpoint = Annotated[
     bool,
     typer.Option(
         "--trust-checkpoint",
-        help="Load a checkpoint that holds more than plain numbers: it can run code of its own on this machine.",
+        help="Load checkpoints that can run code on this machine.",
         rich_help_panel=ENGINE,
     ),
 ]
@@ -114,7 +115,7 @@ ReferenceScores = Annotated[
     bool,
     typer.Option(
         "--reference-scores",
-        help="Read checkpoints of the reference system as it does: two seconds, muscles as shares of 100 %.",
+        help="Score as the reference system does: two seconds, muscles as shares of 100 %.",
         rich_help_panel=ENGINE,
     ),
 ]
@@ -129,34 +130,32 @@ Sessions = Annotated[
 ]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace files that exist under the names given for output; never an input."),
+    typer.Option("--overwrite", help="Replace existing output files; never an input.", rich_help_panel=FILES),
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Do not store the session.", rich_help_panel=SESSION)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.", rich_help_panel=ANSWER)]
-Top = Annotated[int, typer.Option(min=1, help="How many exercises to name.", rich_help_panel=ANSWER)]
+Top = Annotated[int, typer.Option(min=1, metavar="N", help="Exercises to name.", rich_help_panel=ANSWER)]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="One line a file, no bar, no speech.", rich_help_panel=ANSWER)
+    bool, typer.Option("--quiet", "-q", help="One line a file, no progress bar, no speech.", rich_help_panel=ANSWER)
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Show timings, checksums and windows too.", rich_help_panel=ANSWER)
+    bool, typer.Option("--verbose", "-v", help="Also show timings, checksums and windows.", rich_help_panel=ANSWER)
 ]
 Weight = Annotated[
     float | None,
     typer.Option(
         parser=_kilograms,
         metavar="60kg|135lb",
-        help="The weight you moved, stored with the session.",
+        help="Weight you moved, stored with the session.",
         rich_help_panel=SESSION,
     ),
 ]
-Note = Annotated[
-    str, typer.Option(metavar="TEXT", help="Anything to remember, stored with the session.", rich_help_panel=SESSION)
-]
+Note = Annotated[str, typer.Option(metavar="TEXT", help="Note, stored with the session.", rich_help_panel=SESSION)]
 Spoken = Annotated[
     bool | None,
     typer.Option(
         "--voice/--no-voice",
-        help="Read the advice aloud; by default for one file, in a terminal that has sound.",
+        help="Read the advice aloud; default: if it can be heard.",
         show_default=False,
         rich_help_panel=VOICE,
     ),
@@ -166,8 +165,8 @@ VoiceFile = Annotated[
     typer.Option(
         parser=given_output,
         metavar="WAV",
-        help="Write the speech to this file instead of playing it.",
-        rich_help_panel=VOICE,
+        help="Write the speech to a file instead of playing it.",
+        rich_help_panel=FILES,
     ),
 ]
 Lang = Annotated[

@@ -20,8 +20,6 @@ from fitcli.outputs import HTML, MP4, FileFormat, Identity, Output, claim, make_
 from fitcli.report.terminal import printable, short_path
 from fitcli.results.analysis import Analysis
 
-PANEL = "Pictures"
-
 
 @dataclass(frozen=True)
 class Target:
@@ -62,8 +60,8 @@ SaveVideo = Annotated[
         "--save-video",
         parser=Target.parse,
         metavar="MP4|DIR/",
-        help="Write the video with skeleton, repetitions, joint angle and muscles drawn on it.",
-        rich_help_panel=PANEL,
+        help="Draw skeleton, count and muscles on the video.",
+        rich_help_panel=options.FILES,
     ),
 ]
 Report = Annotated[
@@ -72,8 +70,8 @@ Report = Annotated[
         "--report",
         parser=Target.parse,
         metavar="HTML|DIR/",
-        help="Write everything as one page for a browser, with a picture from the video.",
-        rich_help_panel=PANEL,
+        help="Write the answer as a page for a browser.",
+        rich_help_panel=options.FILES,
     ),
 ]
 

@@ -37,22 +37,22 @@ def record(
         typer.Option(
             parser=options.given_name,
             metavar="CAMERA",
-            help="Number of a camera, /dev/video0, the address of a stream, or a video file that plays as a camera.",
+            help="Number, device, stream or video file.",
             rich_help_panel=_CAMERA,
         ),
     ] = "0",
     resolution: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Picture to ask the camera for; 1280x720 otherwise.", rich_help_panel=_CAMERA),
+        typer.Option(metavar="WxH", help="Resolution to request; 1280x720 by default.", rich_help_panel=_CAMERA),
     ] = None,
-    preview: Annotated[
-        bool, typer.Option(" /--no-preview", help="Show no preview window.", rich_help_panel=_CAMERA)
-    ] = True,
+    no_preview: Annotated[
+        bool, typer.Option("--no-preview", help="Do not open a preview window.", rich_help_panel=_CAMERA)
+    ] = False,
     mirror: Annotated[
         bool | None,
         typer.Option(
             "--mirror/--no-mirror",
-            help="Preview as in a mirror; by default for cameras, not for files and streams. The file never is.",
+            help="Mirror the preview; by default only for cameras.",
             show_default=False,
             rich_help_panel=_CAMERA,
         ),
@@ -61,8 +61,7 @@ def record(
         bool,
         typer.Option(
             "--live",
-            help="Count and coach while you train, set after set, until q or Ctrl-C. Without --keep-video nothing is "
-            "filmed.",
+            help="Count and coach while you train, until q or Ctrl-C.",
             rich_help_panel=_SET,
         ),
     ] = False,
@@ -78,7 +77,7 @@ def record(
             min=1,
             max=86_400,
             metavar="SECONDS",
-            help=f"How long to record; {DURATION_S:.0f} s otherwise, with --live no limit.",
+            help=f"{DURATION_S:.0f} by default, no limit with --live.",
             rich_help_panel=_SET,
         ),
     ] = None,
@@ -86,28 +85,27 @@ def record(
         int, typer.Option(min=0, max=60, metavar="SECONDS", help="Time to get ready.", rich_help_panel=_SET)
     ] = 3,
     loop: Annotated[
-        bool, typer.Option("--loop", help="Set after set, one session each, until Ctrl-C.", rich_help_panel=_SET)
+        bool, typer.Option("--loop", help="Record set after set, one session each, until Ctrl-C.", rich_help_panel=_SET)
     ] = False,
     rest: Annotated[
         int,
-        typer.Option(min=0, max=3600, metavar="SECONDS", help="Rest between sets with --loop.", rich_help_panel=_SET),
+        typer.Option(min=0, max=3600, metavar="SECONDS", help="Rest between sets.", rich_help_panel=_SET),
     ] = 60,
     keep_video: Annotated[
         Path | None,
         typer.Option(
             parser=options.given_output,
             metavar="MP4",
-            help="Keep the video in this file, which plays even if recording is cut short; otherwise it is deleted "
-            "once it is analysed.",
-            rich_help_panel=options.SESSION,
+            help="Keep the recorded video; it is deleted otherwise.",
+            rich_help_panel=options.FILES,
         ),
     ] = None,
     save_video: SaveVideo = None,
     report: Report = None,
-    beep: Annotated[bool, typer.Option(" /--no-beep", help="No tones.", rich_help_panel=options.VOICE)] = True,
-    voice: options.Spoken = None,
     voice_file: options.VoiceFile = None,
     overwrite: options.Overwrite = False,
+    no_beep: Annotated[bool, typer.Option("--no-beep", help="Play no tones.", rich_help_panel=options.VOICE)] = False,
+    voice: options.Spoken = None,
     weight: options.Weight = None,
     note: options.Note = "",
     lang: options.Lang = None,
@@ -121,10 +119,10 @@ def record(
     device: options.OnDevice = options.Device.auto,
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
-    """Record a set with the camera, say which exercise it is, which muscle groups work and what to change.
+    """Record a set with the camera; name the exercise, show which muscle groups work, say what to change.
 
-    The video is deleted once it is analysed, unless --keep-video names a file for it. With --live, repetitions are
-    counted aloud while you train, and no video is made at all.
+    The video is deleted after the analysis unless --keep-video names a file for it. With --live, nothing is filmed
+    without --keep-video.
     """
     if reps and not live:
         raise typer.BadParameter("repetitions are counted while you train: add --live.", param_hint="--reps")
@@ -137,14 +135,14 @@ def record(
     recorded = RecordOptions(
         camera=camera,
         resolution=resolution,
-        preview=preview,
+        preview=not no_preview,
         mirror=mirror,
         duration_s=duration or (math.inf if live else DURATION_S),
         countdown_s=countdown,
         rest_s=rest if loop else None,
         live=live,
         repetitions=reps,
-        beeps=beep,
+        beeps=not no_beep,
         files=files,
         presentation=Presentation(
             json=json,
