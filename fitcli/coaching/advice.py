@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fitcli.results.analysis import Analysis, MuscleScore, Status
-
-WORKS = 0.5
-"""Activation from which a muscle group counts as working: the networks' muscle head is trained as a yes-no question."""
+from fitcli.results.analysis import WORKS, Analysis, MuscleScore, Status
 
 CLEAR = 0.15
-"""Activation this far from `WORKS` is said plainly; nearer than that it is said with a "may"."""
+"""An activation at least this far from `WORKS` is stated plainly, a nearer one with a "may"."""
 
 SURE_OF_EXERCISE = 0.75
 """Below this probability of the exercise, advice that depends on it begins with an "if", and muscles are not judged."""
@@ -73,10 +70,8 @@ def muscle_advice(analysis: Analysis) -> list[str]:
     if len(analysis.performed) > 1:  # the muscles are those of all of them together, and fit the ideal of none
         return []
     targets = [muscle for muscle in analysis.muscles if muscle.ideal]
-    idle = sorted((muscle for muscle in targets if muscle.activation < WORKS), key=_activation)
-    extra = sorted(
-        (m for m in analysis.muscles if not m.ideal and m.activation >= WORKS), key=_activation, reverse=True
-    )
+    idle = sorted((muscle for muscle in targets if not muscle.works), key=_activation)
+    extra = sorted((m for m in analysis.muscles if not m.ideal and m.works), key=_activation, reverse=True)
     name = analysis.exercise.name
     if analysis.exercise.probability < SURE_OF_EXERCISE:
         # How much a muscle works is told by the exercise too, so a doubt about that one is no sign of idle muscles.

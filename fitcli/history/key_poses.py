@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # both bring numpy, which listing the history does without
-    from fitcli.pose.track import PoseTrack
-    from fitcli.results.analysis import Analysis
-    from fitcli.results.sets import ExerciseSet, Repetition
+from fitcli.results.analysis import Analysis
+from fitcli.results.sets import ExerciseSet, Repetition
+
+if TYPE_CHECKING:
+    from fitcli.pose.track import PoseTrack  # numpy, which listing the history does without
 
 START, TURN, BEST_SEEN = "start", "turn", "best seen"
 """Where in a movement: between repetitions, at the turn of one, or where none was counted, as in a hold."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from fitcli.catalog import catalog
-from fitcli.coaching.advice import WORKS
 from fitcli.history.store import Session
 
 WEEKS = 12
@@ -255,7 +254,7 @@ def _muscle(name: str, sessions: Iterable[Session], days: dict[int, date], today
     worked = [
         days[id(session)]
         for session in sessions
-        if any(muscle.name == name and muscle.activation >= WORKS for muscle in session.analysis.muscles)
+        if any(muscle.name == name and muscle.works for muscle in session.analysis.muscles)
     ]
     recent = [day for day in worked if (today - day).days < NEGLECTED_AFTER_DAYS]
     return MuscleTraining(name, len(recent), max(worked, default=None), neglected=not recent)

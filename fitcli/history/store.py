@@ -1,9 +1,8 @@
-"""The session store: one JSON file a session in one folder; nothing is ever overwritten or thrown away."""
+"""The session store: one JSON file a session in one folder; no file is ever overwritten or deleted."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -12,40 +11,38 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from fitcli.catalog import Classes, catalog
-from fitcli.errors import MissingInputError, StorageError
+from fitcli.errors import MissingInputError, Setting, StorageError
 from fitcli.history.key_poses import KeyPose, key_poses
-from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
+from fitcli.results.analysis import MALFORMED, Analysis
 from fitcli.version import __version__
-
-if TYPE_CHECKING:
-    from fitcli.results.sets import ExerciseSet
 
 SCHEMA, SCHEMA_WITHOUT_HOLDS = 3, 2
 """Versions of a session file: the newest, and that of a session without a hold, which earlier releases read as well.
 
-Fields may be added without raising it: readers give a missing one its default and leave an unknown one alone. It rises
-when a field changes its meaning or readers need a new one, as a set without repetitions does; `_MIGRATIONS` then brings
-older files forward while they are read. The files themselves stay as they were written."""
-
-_Kind = TypeVar("_Kind")
+Adding a field does not raise the version: readers give a missing field its default and ignore an unknown one. The
+version rises when a field changes its meaning, or when readers must know a new one, such as a set without repetitions.
+`_MIGRATIONS` then brings older files forward while they are read; the files themselves are not changed."""
 
 _DELETED = ".deleted"
-"""Folder inside the sessions' folder where deleted ones go: one folder a deletion, named by its moment."""
+"""Folder for deleted sessions, inside the sessions' folder: one folder a deletion, named by its time."""
 
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}\.\d{3}Z-[a-z0-9-]+-(?P<id>[0-9a-f]{8})\.json")
 
 
 @dataclass(frozen=True)
 class Session:
-    """One stored analysis, with what only the person knows: the weight moved, in kilograms, and a note.
+    """One stored analysis, with what only the person knows: the weight moved and a note.
 
-    `created` is local time with its UTC offset, `fitcli` the version that stored it. `analysis` is without its sets,
-    which `whole` adds; `score`, 0..100, is the mean of those that have one. Of the named exercise, `set_repetitions`
-    counts each set that has any, `set_holds_s` is how long each hold lasted, and `set_cadences_per_min` the pace of
-    each set that is measured by it. `fields` is what the file holds.
+    created: local time with its UTC offset.
+    fitcli: the version that stored the session.
+    analysis: without its sets, which `whole` adds.
+    score: mean of the sets' scores, 0..100; None if no set has one.
+    set_repetitions: repetitions of each set of the named exercise, holds excepted.
+    set_holds_s: seconds of each hold of the named exercise.
+    set_cadences_per_min: cadence of each set of the named exercise, if the exercise is measured by it.
+    fields: what the file holds.
     """
 
     id: str
@@ -62,34 +59,35 @@ class Session:
     fields: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """What the session's file holds, fields of a later version included."""
+        """What the session's file holds, including fields of later versions."""
         return self.fields
 
     def whole(self) -> Analysis:
-        """The analysis with its sets, as a report needs it; raises `StorageError` where they are damaged."""
+        """The analysis with its sets, as a report needs it; raises `StorageError` if they are damaged."""
         try:
-            return replace(self.analysis, sets=_sets(self.fields["analysis"].get("sets", ())))
-        except _DAMAGE as error:
+            return replace(self.analysis, sets=Analysis.from_json(self.fields["analysis"]).sets)
+        except MALFORMED as error:
             raise StorageError(f"The sets in {self.path} are damaged.") from error
 
     def key_poses(self) -> tuple[KeyPose, ...]:
-        """The poses that stand for the video, for a report without it; raises `StorageError` where they are damaged."""
+        """The poses that stand for the video in a report; raises `StorageError` if they are damaged."""
         try:
             return tuple(KeyPose.from_json(row) for row in _forward(self.fields)["poses"])
-        except _DAMAGE as error:
+        except MALFORMED as error:
             raise StorageError(f"The poses in {self.path} are damaged.") from error
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A session file that could not be read; `reason` is one sentence that says what became of it."""
+    """A session file that cannot be read; `reason` is one sentence about what happened to it."""
 
     path: Path
     reason: str
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:
-    """Where sessions live: `explicit`, else $FITCLI_SESSIONS, else ./sessions if there, else the user's data folder.
+    """The folder of sessions: `explicit`, else $FITCLI_SESSIONS, else ./sessions if it exists, else the user's data
+    folder.
 
     Raises `StorageError` for a user without a home folder.
     """
@@ -100,7 +98,7 @@ def sessions_folder(explicit: Path | None = None) -> Path:
     here = Path("sessions")
     if here.is_dir():
         return here
-    # Only here: most runs name a folder or stand beside one.
+    # Imported here because most runs need neither: they name a folder, or there is one in the current folder.
     from platformdirs import user_data_path
 
     from fitcli.cache import users_folder
@@ -109,7 +107,8 @@ def sessions_folder(explicit: Path | None = None) -> Path:
         return users_folder(lambda: user_data_path("fitcli", appauthor=False)) / "sessions"
     except OSError as error:
         raise StorageError(
-            "This user has no home folder for sessions: name a folder with --sessions, or set FITCLI_SESSIONS."
+            "This user has no home folder for sessions: set FITCLI_SESSIONS, or name a folder.",
+            setting=Setting.SESSIONS,
         ) from error
 
 
@@ -117,14 +116,14 @@ def sessions_folder(explicit: Path | None = None) -> Path:
 class SessionStore:
     """The sessions in one folder. Any number of processes may use it at once.
 
-    `skipped` fills while `sessions()` is read. Every method raises `StorageError` where the folder cannot be used.
+    `sessions()` adds to `skipped`. Every method raises `StorageError` if the folder cannot be used.
     """
 
     folder: Path
     skipped: list[Skipped] = field(default_factory=list)
 
     def save(self, analysis: Analysis, *, weight_kg: float | None = None, note: str = "") -> Session:
-        """Store an analysis and return the session; where that fails nothing half-written stays behind."""
+        """Store an analysis and return the session; a failure leaves no half-written file."""
         created = datetime.now().astimezone()
         identifier = secrets.token_hex(4)
         path = self.folder / _file_name(identifier, created, analysis)
@@ -136,16 +135,16 @@ class SessionStore:
             "weight_kg": weight_kg,
             "note": note,
             "analysis": analysis.to_json(),
-            # landmarks and no picture: enough to draw the movement again, and nobody is recognised
+            # Landmarks without a picture can be drawn again, and nobody is recognised by them.
             "poses": [pose.to_json() for pose in key_poses(analysis)],
         }
         self._write(path, fields)
         return _session(fields, path)
 
     def sessions(self) -> Iterator[Session]:
-        """Stored sessions, newest first, read one at a time, so that the newest twenty cost twenty files.
+        """Stored sessions, newest first, read one at a time: the newest twenty cost twenty files.
 
-        A damaged file is renamed to `*.unreadable` and never seen again; files of other programs are left alone.
+        A damaged file is renamed to `*.unreadable` and ignored from then on. Files of other programs are ignored.
         """
         for name in self._names():
             path = self.folder / name
@@ -157,18 +156,18 @@ class SessionStore:
                 self.skipped.append(Skipped(path, f"{path} cannot be read ({_reason(error)})."))
             except _NewerSchemaError:
                 self.skipped.append(Skipped(path, f"{path} was stored by a newer fitcli: update to see it."))
-            except _DAMAGE:
+            except MALFORMED:
                 self.skipped.append(_set_aside(path))
 
     def files(self) -> Iterator[Path]:
-        """Every file of the history, deleted and set aside ones included; none where there is no folder."""
+        """Every file of the history, including deleted and unreadable ones; none if the folder does not exist."""
         return (path for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else iter(())
 
     def find(self, start: str) -> Session:
-        """The one session whose id begins with `start`; raises `MissingInputError` where there is none, or several."""
+        """The one session whose id begins with `start`; raises `MissingInputError` if there is none, or several."""
         found = [name for name in self._names() if _identifier(name).startswith(start.strip().lower())]
         if not start.strip() or not found:
-            raise MissingInputError(f"No session's id begins with {start!r}: fitcli history lists them.")
+            raise MissingInputError(f"No session's id begins with {start!r}: `fitcli history` lists them.")
         if len(found) > 1:
             raise MissingInputError(f"The ids of {len(found)} sessions begin with {start!r}: give more of it.")
         path = self.folder / found[0]
@@ -176,19 +175,19 @@ class SessionStore:
             return _read(path)
         except _NewerSchemaError:
             raise StorageError(f"{path} was stored by a newer fitcli: update to see it.") from None
-        except _DAMAGE:
+        except MALFORMED:
             raise StorageError(f"{_set_aside(path).reason}") from None
         except OSError as error:
             raise StorageError(f"{path} cannot be read ({_reason(error)}): check its permissions.") from error
 
     def add(self, fields: dict[str, Any]) -> bool:
-        """Store a session that `Session.to_json` wrote down, here or elsewhere; False where it is here already.
+        """Store a session that `Session.to_json` wrote down; returns False if this folder has it already.
 
-        Raises `ValueError` for anything else.
+        Raises `ValueError` for anything that is not a session.
         """
         try:
             session = _session(fields, self.folder)
-        except (*_DAMAGE, _NewerSchemaError) as error:
+        except (*MALFORMED, _NewerSchemaError) as error:
             raise ValueError("no session of this version of fitcli") from error
         name = _file_name(session.id, session.created, session.analysis)
         if not _NAME.fullmatch(name):  # the id came from outside and becomes a file name
@@ -199,7 +198,7 @@ class SessionStore:
         return True
 
     def delete(self, sessions: Iterable[Session]) -> None:
-        """Put sessions aside together; `undo` brings them back."""
+        """Delete sessions together; `undo` restores them."""
         stamp = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").replace(":", "-")
         batch = self.folder / _DELETED / stamp
         try:
@@ -210,7 +209,7 @@ class SessionStore:
             raise StorageError(f"The sessions in {self.folder} cannot be deleted ({_reason(error)}).") from error
 
     def undo(self) -> int:
-        """Bring back what was deleted together last; returns how many sessions that were, 0 where nothing is left."""
+        """Restore the sessions that were deleted together last; returns their number, 0 if none is left."""
         try:
             deleted = sorted((self.folder / _DELETED).iterdir(), reverse=True)
             if not deleted:
@@ -235,8 +234,8 @@ class SessionStore:
             return []
         except OSError as error:
             raise StorageError(
-                f"The sessions in {self.folder} cannot be read ({_reason(error)}): check the folder, or choose another "
-                "with --sessions."
+                f"The sessions in {self.folder} cannot be read ({_reason(error)}): check the folder, or choose another.",
+                setting=Setting.SESSIONS,
             ) from error
 
     def _write(self, path: Path, fields: dict[str, Any]) -> None:
@@ -246,20 +245,17 @@ class SessionStore:
         except OSError as error:
             raise StorageError(
                 f"The session could not be saved in {self.folder} ({_reason(error)}): make room or permit writing "
-                "there, or choose another folder with --sessions."
+                "there, or choose another folder.",
+                setting=Setting.SESSIONS,
             ) from error
 
 
 class _NewerSchemaError(Exception):
-    """The file follows a schema that this version does not know; it is not damaged."""
-
-
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading a damaged session raises."""
+    """The file has the schema of a later version; it is not damaged."""
 
 
 def _file_name(identifier: str, created: datetime, analysis: Analysis) -> str:
-    # UTC, so that names sort by time whatever the clock and the traveller do
+    # In UTC names sort by time, whatever the time zone.
     stamp = created.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(":", "-")
     said = analysis.exercise.name if analysis.exercise else " or ".join(analysis.consistent_with) or analysis.status
     slug = re.sub(r"[^a-z0-9]+", "-", said).strip("-")
@@ -275,7 +271,7 @@ def _reason(error: OSError) -> str:
 
 
 def _write_durably(path: Path, text: str) -> None:
-    """Write under another name, force it to the disk, rename: readers, crashes and power cuts see all or nothing."""
+    """Write another file, flush it to the disk and rename it: readers, crashes and power cuts see all or nothing."""
     hidden = path.with_name(f".{path.name}.tmp")
     try:
         with hidden.open("x", encoding="utf-8") as file:
@@ -287,8 +283,8 @@ def _write_durably(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             hidden.unlink()
         raise
-    # The rename itself lives in the folder. Windows cannot open one and some network file systems refuse: there the
-    # session is written all the same.
+    # The rename is an entry of the folder, which is flushed too. Windows cannot open a folder and some network file
+    # systems refuse to flush one: the session is written all the same.
     with contextlib.suppress(OSError):
         descriptor = os.open(path.parent, os.O_RDONLY)
         try:
@@ -302,17 +298,17 @@ def _read(path: Path) -> Session:
 
 
 def _with_poses(fields: dict[str, Any]) -> dict[str, Any]:
-    """From 1 to 2: sessions keep key poses; those of before have none."""
+    """From 1 to 2: sessions keep key poses; older ones have none."""
     return {**fields, "poses": []}
 
 
-def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
-    """From 2 to 3: a set may be a hold; those of before have repetitions."""
+def _unchanged(fields: dict[str, Any]) -> dict[str, Any]:
+    """From 2 to 3: a set may be a hold; older sets have repetitions."""
     return fields
 
 
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses, 2: _as_it_is}
-"""What brings a session of that version to the next one."""
+_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_poses, 2: _unchanged}
+"""Brings a session of that version to the next one."""
 
 
 def _forward(fields: dict[str, Any]) -> dict[str, Any]:
@@ -330,8 +326,8 @@ def _session(written: dict[str, Any], path: Path) -> Session:
     fields = _forward(written)
     created = datetime.fromisoformat(fields["created"])
     weight = fields.get("weight_kg")
-    analysis = _analysis(fields["analysis"])
     sets = fields["analysis"].get("sets", ())
+    analysis = Analysis.from_json({**fields["analysis"], "sets": ()})  # most readers list sessions and need no set
     scores = [float(row["score"]) for row in sets if row.get("score") is not None]
     named = analysis.exercise.name if analysis.exercise else None
     done = [row for row in sets if named and row["exercise"] == named]
@@ -362,93 +358,3 @@ def _set_aside(path: Path) -> Skipped:
     except OSError:
         return Skipped(path, f"{path} is damaged.")
     return Skipped(path, f"{path} is damaged and was set aside as {aside.name}.")
-
-
-def _analysis(fields: dict[str, Any]) -> Analysis:
-    """The `Analysis` that `Analysis.to_json` wrote down, without its sets; raises one of `_DAMAGE` for another."""
-    named = fields["exercise"]
-    start_s, end_s = fields["analysed_s"]
-    took = fields["timings_s"]
-    return Analysis(
-        file=fields["file"],
-        status=Status(fields["status"]),
-        message=fields["message"],
-        duration_s=float(fields["duration_s"]),
-        start_s=float(start_s),
-        end_s=float(end_s),
-        exercise=ExerciseScore(named["name"], float(named["confidence"])) if named else None,
-        exercises=tuple(ExerciseScore(row["name"], float(row["probability"])) for row in fields["exercises"]),
-        muscles=tuple(MuscleScore(row["name"], float(row["activation"]), row["ideal"]) for row in fields["muscles"]),
-        repetitions=fields["repetitions"],
-        feedback=tuple(fields["feedback"]),
-        networks=tuple(
-            NetworkUse(
-                architecture=row["architecture"],
-                input=row["input"],
-                checkpoint=row["checkpoint"],
-                checkpoint_sha256=row["checkpoint_sha256"],
-                weight_exercise=row["weight_exercise"],
-                weight_muscle=row["weight_muscle"],
-            )
-            for row in fields["networks"]
-        ),
-        device=fields["device"],
-        device_reason=fields.get("device_reason") or "",
-        timings=Timings(took["decode"], took["pose"], took["network"], took["total"]),
-        windows=tuple(
-            WindowScore(
-                start_s=row["start_s"],
-                end_s=row["end_s"],
-                exercises=tuple(row["exercises"]),
-                other=row["other"],
-                muscles=tuple(row["muscles"]),
-                weight=row["weight"],
-            )
-            for row in fields.get("windows", ())
-        ),
-        consistent_with=tuple(fields.get("consistent_with", ())),
-        muscle_scores=fields.get("muscle_scores", "sigmoid"),
-        picture_stretch=float(fields.get("picture_stretch", 1.0)),
-        broken_off_s=None if fields.get("broken_off_s") is None else float(fields["broken_off_s"]),
-        classes=_classes(fields.get("classes")),
-    )
-
-
-def _classes(fields: dict[str, Any] | None) -> Classes:
-    """The order of the scores of each window; files of before 29 exercises were known mean the paper's."""
-    return Classes(tuple(fields["exercises"]), tuple(fields["muscles"])) if fields else catalog().paper
-
-
-def _sets(rows: Iterable[dict[str, Any]]) -> tuple[ExerciseSet, ...]:
-    """The sets that `ExerciseSet.to_json` wrote down."""
-    # The room brings numpy: a tenth of a second, which listing the history does without.
-    from fitcli.results.sets import CueFinding, Curve, ExerciseSet, Repetition, ScorePart, SetScore
-
-    return tuple(
-        ExerciseSet(
-            exercise=row["exercise"],
-            start_s=row["start_s"],
-            end_s=row["end_s"],
-            repetitions=tuple(_record(Repetition, repetition) for repetition in row["repetition_list"]),
-            partial=row["partial"],
-            signal=row["signal"],
-            method=row["method"],
-            side=row["side"],
-            view=row["view"],
-            curve=Curve(tuple(row["curve"]["times_s"]), tuple(row["curve"]["values"]), row["curve"]["unit"]),
-            cues=tuple(_record(CueFinding, cue) for cue in row["cues"]),
-            score=(
-                SetScore(row["score"], tuple(_record(ScorePart, part) for part in row["score_parts"]))
-                if row["score"] is not None
-                else None
-            ),
-            held_s=row.get("held_s"),
-        )
-        for row in rows
-    )
-
-
-def _record(kind: type[_Kind], row: dict[str, Any]) -> _Kind:
-    """A dataclass from the fields of that name: unknown ones are left alone, missing ones have their default."""
-    names = [each.name for each in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: row[name] for name in names if name in row})

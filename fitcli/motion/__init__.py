@@ -2,6 +2,6 @@
 
 from fitcli.motion.counting import count_repetitions
 from fitcli.motion.live import LiveCount, LiveCounter
-from fitcli.motion.sets import WindowLabel, chosen, find_sets
+from fitcli.motion.sets import WindowLabel, find_sets
 
-__all__ = ["LiveCount", "LiveCounter", "WindowLabel", "chosen", "count_repetitions", "find_sets"]
+__all__ = ["LiveCount", "LiveCounter", "WindowLabel", "count_repetitions", "find_sets"]

@@ -11,7 +11,7 @@ from fitcli.catalog import Exercise, catalog
 from fitcli.motion.body import RATE_HZ, Array, Body, resample
 from fitcli.motion.counting import Signal, build_set, choose_signal, rests_high
 from fitcli.motion.holding import JUDGED_EVERY_S, LONGEST_WOBBLE_S, find_holds
-from fitcli.motion.sets import REST_REPETITIONS, REST_S, chosen
+from fitcli.motion.sets import REST_REPETITIONS, REST_S
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
 from fitcli.results.sets import ExerciseSet
 from fitcli.video import GAP_S
@@ -183,7 +183,7 @@ class LiveCounter:
         if found is None:
             return None
         own = [i for i, r in enumerate(found.repetitions) if r.start_s >= self._set_start_s - SAME_SET_S]
-        return chosen(found, own) if own else None
+        return found.only(own) if own else None
 
     def _complete(self, signal: Signal, times_s: Array, ending: bool) -> list[tuple[float, float, float]]:
         """(start, turn, end) of the repetitions that are over, the one under way included if it is nearly back."""

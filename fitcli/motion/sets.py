@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -87,7 +87,7 @@ def _within(found: ExerciseSet, stretch: _Stretch, after_s: float) -> ExerciseSe
     ]
     if len(kept) == len(found.repetitions):
         return found
-    return chosen(found, kept) if kept else None
+    return found.only(kept) if kept else None
 
 
 def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
@@ -147,23 +147,7 @@ def _without_strays(found: ExerciseSet) -> ExerciseSet:
         else:
             break
     first = found.repetitions.index(repetitions[0])
-    return chosen(found, range(first, first + len(repetitions)))
-
-
-def chosen(found: ExerciseSet, indices: Sequence[int]) -> ExerciseSet:
-    """The set with only these of its repetitions, and what was measured in them."""
-    if len(indices) == len(found.repetitions):
-        return found
-    repetitions = tuple(found.repetitions[i] for i in indices)
-    measurements = tuple(replace(m, values=tuple(m.values[i] for i in indices)) for m in found.measurements)
-    return replace(
-        found,
-        repetitions=repetitions,
-        measurements=measurements,
-        start_s=repetitions[0].start_s,
-        end_s=repetitions[-1].end_s,
-        partial=0,
-    )
+    return found.only(range(first, first + len(repetitions)))
 
 
 def _stretches(body: Body, windows: Sequence[WindowLabel]) -> list[_Stretch]:

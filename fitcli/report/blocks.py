@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -15,9 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fitcli.report.body_map import Figure, Shape, body_map, colour, raster, skin
-
-if TYPE_CHECKING:  # brings numpy, which lists of the past do without
-    from fitcli.results.sets import ExerciseSet
+from fitcli.results.sets import ExerciseSet
 
 _GROUND = "unknown"
 COUNTED, UNCOUNTED = "green", "bright_black"

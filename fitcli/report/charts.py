@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # brings numpy, which the page of the history does without
-    from fitcli.results.sets import ExerciseSet
+from fitcli.results.sets import ExerciseSet
 
 MOST_POINTS = 600
 """More points than pixels only make a page heavy."""

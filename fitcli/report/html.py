@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli.catalog import catalog
-from fitcli.coaching.advice import WORKS
 from fitcli.history.key_poses import START, TURN, KeyPose
 from fitcli.history.progress import Reached, TrainingProgress, one_repetition_max_kg
 from fitcli.report.amounts import counts_repetitions, plural, seconds
@@ -23,12 +22,11 @@ from fitcli.report.body_svg import Shade, drawn_map
 from fitcli.report.charts import repetition_chart, trend_chart
 from fitcli.report.terminal import clock, kilograms, length, part_seen, percent, printable, title, undone_stretch
 from fitcli.results.analysis import Analysis, Status
+from fitcli.results.sets import CueFinding, ExerciseSet
 from fitcli.version import __version__
 
-if TYPE_CHECKING:  # Jinja2 is imported where a page is made; numpy comes with motion
-    from jinja2 import Template
-
-    from fitcli.results.sets import CueFinding, ExerciseSet
+if TYPE_CHECKING:
+    from jinja2 import Template  # imported where a page is rendered
 
 SYMMETRIC_VIEWS = ("front", "back")
 """Views in which left and right can be compared; from elsewhere one side hides the other."""
@@ -151,7 +149,7 @@ def _chip(number: int, unit: str) -> dict[str, str]:
 def _muscle_map(analysis: Analysis) -> Any:
     shares = {muscle.name: muscle.activation for muscle in analysis.muscles}
     targets = [muscle.name for muscle in analysis.muscles if muscle.ideal]
-    labelled = [m.name for m in analysis.muscles if m.ideal or m.activation >= WORKS]
+    labelled = [m.name for m in analysis.muscles if m.ideal or m.works]
     return drawn_map(
         shares, {name: percent(share) for name, share in shares.items()}, targets=targets, labelled=labelled
     )
@@ -160,7 +158,7 @@ def _muscle_map(analysis: Analysis) -> Any:
 def _muscles(analysis: Analysis) -> list[dict[str, Any]]:
     rows = []
     for muscle in sorted(analysis.muscles, key=lambda muscle: (not muscle.ideal, -muscle.activation)):
-        works, shade = muscle.activation >= WORKS, Shade.of(muscle.activation)
+        works, shade = muscle.works, Shade.of(muscle.activation)
         verdict, tone = "", ""
         if analysis.exercise is None:
             verdict = "works" if works else ""

@@ -9,7 +9,6 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.box import ROUNDED, SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -20,13 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fitcli.catalog import Catalog
-from fitcli.coaching.advice import WORKS
 from fitcli.report.amounts import plural, seconds, total
 from fitcli.report.blocks import BesideBodyMap, RepetitionCurve
-from fitcli.results.analysis import Analysis, MuscleScore, Status, WindowScore
-
-if TYPE_CHECKING:  # brings numpy, which lists of the past do without
-    from fitcli.results.sets import ExerciseSet
+from fitcli.results.analysis import WORKS, Analysis, MuscleScore, Status, WindowScore
+from fitcli.results.sets import ExerciseSet
 
 MAX_WIDTH = 100
 """Columns that a result takes at most: longer lines are harder to read, not richer."""
@@ -141,7 +137,7 @@ def clock(seconds: float) -> str:
 
 def working(analysis: Analysis) -> str:
     """The muscle groups that work, strongest first."""
-    active = [muscle for muscle in analysis.muscles if muscle.activation >= WORKS]
+    active = [muscle for muscle in analysis.muscles if muscle.works]
     return ", ".join(muscle.name for muscle in sorted(active, key=_activation, reverse=True))
 
 
@@ -287,12 +283,11 @@ def _amounts(sets: Sequence[ExerciseSet]) -> dict[str, list[str]]:
 
 
 def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
-    works = muscle.activation >= WORKS
     if not named:
-        return (TARGET if works else REST), ("works" if works else "")
+        return (TARGET, "works") if muscle.works else (REST, "")
     if muscle.ideal:
-        return (TARGET, "target, works") if works else (IDLE, "target, little used")
-    return (EXTRA, "extra, works too") if works else (REST, "")
+        return (TARGET, "target, works") if muscle.works else (IDLE, "target, little used")
+    return (EXTRA, "extra, works too") if muscle.works else (REST, "")
 
 
 def part_seen(analysis: Analysis) -> str:

@@ -1,8 +1,8 @@
-"""What fitcli says of one video, as plain values."""
+"""What fitcli says about one video, as plain values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,19 @@ from fitcli.catalog import Classes, catalog
 from fitcli.results.sets import ExerciseSet
 
 if TYPE_CHECKING:
-    from fitcli.pose.track import PoseTrack  # numpy
+    from fitcli.pose.track import PoseTrack  # numpy, which results do without
 
 SCHEMA = 1
-"""Version of the JSON fields of an `Analysis`; it rises when a field changes its meaning or goes."""
+"""Version of the JSON fields of an `Analysis`; it rises when a field changes its meaning or is removed."""
 
+WORKS = 0.5
+"""Activation from which a muscle group works: the networks' muscle head is trained on a yes-no question."""
 
 LIKELY = 0.5
-"""Probability of a set's exercise from which the video is said to show it, when it shows several."""
+"""Probability from which the exercise of a set counts as shown, in a video that shows several."""
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What `Analysis.from_json` and `ExerciseSet.from_json` raise for JSON that no `to_json` wrote."""
 
 
 class Status(StrEnum):
@@ -37,21 +42,29 @@ class ExerciseScore:
 
 @dataclass(frozen=True)
 class MuscleScore:
-    """A muscle group's predicted activation 0..1 (.5 and more: it works) and whether the exercise is meant to work it.
+    """A muscle group's predicted activation 0..1, and whether the exercise is meant to work it.
 
-    `ideal` is False for every muscle where no exercise is named.
+    `ideal` is False for every muscle if no exercise is named.
     """
 
     name: str
     activation: float
     ideal: bool
 
+    @property
+    def works(self) -> bool:
+        """Whether the muscle group works."""
+        return self.activation >= WORKS
+
 
 @dataclass(frozen=True)
 class WindowScore:
-    """What the ensemble said of one window; probabilities in the order of `Analysis.classes`, `other` = none of them.
+    """The ensemble's answer for one window of the video.
 
-    `exercises` is empty where no network has an exercise head.
+    exercises: probability of each exercise of `Analysis.classes`; empty if no network has an exercise head.
+    other: probability that the movement is none of them.
+    muscles: activation of each muscle group of `Analysis.classes`.
+    weight: how much the window counts in the answer for the video.
     """
 
     start_s: float
@@ -61,10 +74,33 @@ class WindowScore:
     muscles: tuple[float, ...]
     weight: float
 
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> WindowScore:
+        """The window that `to_json` wrote down."""
+        return cls(
+            start_s=row["start_s"],
+            end_s=row["end_s"],
+            exercises=tuple(row["exercises"]),
+            other=row["other"],
+            muscles=tuple(row["muscles"]),
+            weight=row["weight"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The window's object in the documented JSON."""
+        return {
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "exercises": [round(p, 4) for p in self.exercises],
+            "other": round(self.other, 4),
+            "muscles": [round(p, 4) for p in self.muscles],
+            "weight": round(self.weight, 4),
+        }
+
 
 @dataclass(frozen=True)
 class NetworkUse:
-    """One network of the ensemble: where it came from and its weight on each head, 0..1."""
+    """One network of the ensemble: its checkpoint, and its weight in each head, 0..1."""
 
     architecture: str
     input: str
@@ -73,33 +109,58 @@ class NetworkUse:
     weight_exercise: float
     weight_muscle: float
 
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> NetworkUse:
+        """The network that `to_json` wrote down."""
+        return cls(**{each.name: row[each.name] for each in fields(cls)})
+
+    def to_json(self) -> dict[str, Any]:
+        """The network's object in the documented JSON."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds of wall clock; decoding and pose overlap, so the parts may exceed the total."""
+    """Seconds of wall-clock time; decoding and pose overlap, so the parts may exceed the total."""
 
     decode_s: float = 0.0
     pose_s: float = 0.0
     network_s: float = 0.0
     total_s: float = 0.0
 
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Timings:
+        """The timings that `to_json` wrote down."""
+        return cls(row["decode"], row["pose"], row["network"], row["total"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The timings' object in the documented JSON."""
+        return {
+            "decode": round(self.decode_s, 3),
+            "pose": round(self.pose_s, 3),
+            "network": round(self.network_s, 3),
+            "total": round(self.total_s, 3),
+        }
+
 
 @dataclass(frozen=True)
 class Analysis:
     """Everything fitcli says about one video.
 
-    `duration_s` is the file's length: as its pictures have it where they were read to their end, else as the file says.
-    `start_s` and `end_s` are the times of the first and the last picture in the part that was analysed. `broken_off_s`
-    is where the pictures end if the file is cut off or damaged up to its end, None ordinarily. `exercise` is None
-    unless `status` is "ok"; `exercises` (all that the networks know, most probable first) and `muscles` (likewise, in
-    the catalogue's order) are empty only for "no_person" and "error". `classes` gives the order of the scores in
-    `windows`. Networks that know muscles alone leave `exercise` None and `exercises` empty, and `consistent_with`, else
-    empty, names the exercises whose ideal muscles fit best. `muscle_scores` is "softmax" where the muscles'
-    activations are shares of one whole, as the reference system shows them, else "sigmoid". `picture_stretch` is how
-    many times its true width the video shows its picture, which was undone before the person was followed; 1.0
-    ordinarily. `device_reason` says why the networks ran on `device`, and is empty where there was no choice.
-    `message` is one sentence for a person. `track` is what was followed, for
-    pictures and further measuring; it is not part of the JSON.
+    duration_s: length of the file: of its pictures if they were read to the end, else as the file states it.
+    start_s, end_s: times of the first and the last picture in the analysed part.
+    exercise: the answer; None unless `status` is "ok", and if the networks know muscles alone.
+    exercises: all that the networks know, the most probable first; empty for "no_person" and "error".
+    muscles: all that the networks know, in the catalogue's order; empty for "no_person" and "error".
+    classes: the order of the scores in `windows`.
+    consistent_with: the exercises whose ideal muscles fit best, if the networks know muscles alone; else empty.
+    muscle_scores: "softmax" if activations are shares of one whole, as the reference system shows them, else "sigmoid".
+    picture_stretch: how many times its true width the video shows its picture. The stretch was undone before the person
+        was followed; ordinarily 1.0.
+    broken_off_s: where the pictures end in a file that is cut off or damaged up to its end; ordinarily None.
+    device_reason: why the networks ran on `device`; empty if there was no choice.
+    message: one sentence for a person.
+    track: the person who was followed, for pictures and further measuring; not part of the JSON.
     """
 
     file: str
@@ -128,13 +189,13 @@ class Analysis:
 
     @property
     def performed(self) -> tuple[str, ...]:
-        """The exercises of the sets in their order, each once, as far as their own windows name them."""
+        """The exercises of the sets in order, each once; those that their own windows do not name are left out."""
         return tuple(
             dict.fromkeys(one.exercise for one in self.sets if one.exercise and self.probability_of(one) >= LIKELY)
         )
 
     def probability_of(self, done: ExerciseSet) -> float:
-        """How probable a set's exercise is, 0..1: the mean of the windows that it lies in; 0 where it has no name."""
+        """The probability 0..1 of a set's exercise: the mean over the windows that overlap it; 0 for an unnamed set."""
         if done.exercise not in self.classes.exercises:
             return 0.0
         number = self.classes.exercises.index(done.exercise)
@@ -144,6 +205,40 @@ class Analysis:
             if window.exercises and window.start_s < done.end_s and window.end_s > done.start_s
         ]
         return sum(inside) / len(inside) if inside else 0.0
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Analysis:
+        """The analysis that `to_json` wrote down; raises an error of `MALFORMED` for anything else.
+
+        Fields that files of earlier versions lack have their defaults. `track` is not part of the JSON.
+        """
+        named = row["exercise"]
+        start_s, end_s = row["analysed_s"]
+        broken_off_s = row.get("broken_off_s")
+        return cls(
+            file=row["file"],
+            status=Status(row["status"]),
+            message=row["message"],
+            duration_s=float(row["duration_s"]),
+            start_s=float(start_s),
+            end_s=float(end_s),
+            exercise=ExerciseScore(named["name"], float(named["confidence"])) if named else None,
+            exercises=tuple(ExerciseScore(e["name"], float(e["probability"])) for e in row["exercises"]),
+            muscles=tuple(MuscleScore(m["name"], float(m["activation"]), m["ideal"]) for m in row["muscles"]),
+            repetitions=row["repetitions"],
+            sets=tuple(ExerciseSet.from_json(each) for each in row.get("sets", ())),
+            feedback=tuple(row["feedback"]),
+            networks=tuple(NetworkUse.from_json(each) for each in row["networks"]),
+            device=row["device"],
+            device_reason=row.get("device_reason") or "",
+            timings=Timings.from_json(row["timings_s"]),
+            windows=tuple(WindowScore.from_json(each) for each in row.get("windows", ())),
+            consistent_with=tuple(row.get("consistent_with", ())),
+            muscle_scores=row.get("muscle_scores", "sigmoid"),
+            picture_stretch=float(row.get("picture_stretch", 1.0)),
+            broken_off_s=None if broken_off_s is None else float(broken_off_s),
+            classes=_classes(row.get("classes")),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object of `fitcli analyze --json`."""
@@ -162,38 +257,18 @@ class Analysis:
             "repetitions": self.repetitions,
             "sets": [s.to_json() for s in self.sets],
             "feedback": list(self.feedback),
-            "networks": [
-                {
-                    "architecture": n.architecture,
-                    "input": n.input,
-                    "checkpoint": n.checkpoint,
-                    "checkpoint_sha256": n.checkpoint_sha256,
-                    "weight_exercise": n.weight_exercise,
-                    "weight_muscle": n.weight_muscle,
-                }
-                for n in self.networks
-            ],
+            "networks": [network.to_json() for network in self.networks],
             "device": self.device,
             "device_reason": self.device_reason or None,
-            "timings_s": {
-                "decode": round(self.timings.decode_s, 3),
-                "pose": round(self.timings.pose_s, 3),
-                "network": round(self.timings.network_s, 3),
-                "total": round(self.timings.total_s, 3),
-            },
+            "timings_s": self.timings.to_json(),
             "analysed_s": [round(self.start_s, 3), round(self.end_s, 3)],
             "broken_off_s": None if self.broken_off_s is None else round(self.broken_off_s, 3),
             "picture_stretch": round(self.picture_stretch, 3),
             "classes": {"exercises": list(self.classes.exercises), "muscles": list(self.classes.muscles)},
-            "windows": [
-                {
-                    "start_s": round(w.start_s, 3),
-                    "end_s": round(w.end_s, 3),
-                    "exercises": [round(p, 4) for p in w.exercises],
-                    "other": round(w.other, 4),
-                    "muscles": [round(p, 4) for p in w.muscles],
-                    "weight": round(w.weight, 4),
-                }
-                for w in self.windows
-            ],
+            "windows": [window.to_json() for window in self.windows],
         }
+
+
+def _classes(row: dict[str, Any] | None) -> Classes:
+    """The order of the scores in each window; files of versions that knew the paper's classes alone do not say."""
+    return Classes(tuple(row["exercises"]), tuple(row["muscles"])) if row else catalog().paper

@@ -1,26 +1,38 @@
-"""What `motion` says of a video: sets, their repetitions, and what was measured in them."""
+"""What `motion` finds in a video, as plain values: sets, their repetitions, and what was measured in them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
-import numpy as np
+import dataclasses
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from statistics import fmean, median
+from typing import Any, TypeVar
 
 from fitcli.catalog import catalog
 
 LEAST_SHOWN_DEG = 20.0
+"""Smallest range of angles that a curve is drawn over, so that a hold looks still."""
+
 LEAST_FOR_CADENCE = 3
-"""Repetitions from which their pace is told: two are no rhythm."""
+"""Fewest repetitions that have a cadence: two are no rhythm."""
+
+LEAST_FOR_DRIFT = 4
+"""Fewest repetitions that show a trend: it cannot be told from chance in fewer."""
+
+STATISTICS_FIELDS = {"cadence_per_min", "tempo", "range_of_motion_deg", "difference_deg", "drift"}
+"""Fields of a set's JSON object that `SetStatistics` reads."""
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The repetition signal, sampled evenly, for redrawing: `values` in `unit` ("deg", "torso", "deviation").
+    """The repetition signal, sampled evenly, so that it can be drawn: `values` in `unit`.
 
-    "torso" is a length as a share of the distance shoulders to hips, "deviation" standard deviations of the set's own
-    principal movement.
+    The unit is "deg", "torso" (a length as a share of the distance from shoulders to hips) or "deviation" (standard
+    deviations of the set's own principal movement).
     """
 
     times_s: tuple[float, ...]
@@ -29,24 +41,28 @@ class Curve:
 
     @property
     def shown(self) -> tuple[float, float]:
-        """Lowest and highest value to draw: at least `LEAST_SHOWN_DEG` apart, so that a hold looks still."""
+        """Lowest and highest value to draw; angles are at least `LEAST_SHOWN_DEG` apart."""
         low, high = min(self.values), max(self.values)
         spare = max(0.0, LEAST_SHOWN_DEG - (high - low)) / 2 if self.unit == "deg" else 0.0
         return low - spare, high + spare
 
     def at(self, time_s: float) -> float:
-        """The value at that time, interpolated."""
-        return float(np.interp(time_s, self.times_s, self.values))
+        """The value at that time, interpolated linearly; outside of the curve, its nearest end."""
+        after = bisect_left(self.times_s, time_s)
+        if after in (0, len(self.times_s)):
+            return self.values[0 if after == 0 else -1]
+        begin_s, end_s = self.times_s[after - 1 : after + 1]
+        low, high = self.values[after - 1 : after + 1]
+        return low + (high - low) * (time_s - begin_s) / (end_s - begin_s)
 
 
 @dataclass(frozen=True)
 class Repetition:
-    """One complete repetition: out of the rest position to the turn, and back.
+    """One complete repetition: from the rest position to the turn, and back.
 
     `eccentric_s` is the time that the working muscle lengthens under load, `concentric_s` the time that it shortens;
-    pauses at either end belong to neither. `range_of_motion_deg` is None where the signal is no joint angle;
-    `left_deg` and `right_deg` are the two sides' own ranges, None where a side cannot be seen or the joint is the
-    trunk's.
+    pauses at either end belong to neither. `range_of_motion_deg` is None unless the signal is a joint angle. `left_deg`
+    and `right_deg` are the ranges of each side, None for a side that cannot be seen and for a joint of the trunk.
     """
 
     start_s: float
@@ -66,9 +82,10 @@ class Repetition:
 
 @dataclass(frozen=True)
 class CueMeasurement:
-    """One cue's measure in every repetition of a set; None where it could not be seen well enough.
+    """One cue's measure in every repetition of a set.
 
-    `cue` is the cue's name in the catalogue, `values` has one entry a repetition in the measure's own unit.
+    `cue` is the cue's name in the catalogue. `values` has one entry a repetition, in the measure's own unit; None where
+    the measure could not be seen well enough.
     """
 
     cue: str
@@ -77,10 +94,10 @@ class CueMeasurement:
 
 @dataclass(frozen=True)
 class CueFinding:
-    """A cue as judged: `share` 0..1 of the judged repetitions broke it, `fired` where that is worth saying.
+    """A judged cue: `share` 0..1 of the judged repetitions broke it, and `fired` says whether that is worth saying.
 
-    `value` is the median of the measure over the repetitions that were judged (the ones that broke it, when it fired)
-    and `threshold` the limit it is held against, both in `unit`.
+    `value` is the median of the measure over the judged repetitions (over those that broke the cue if it fired), and
+    `threshold` is the limit that it is compared with; both are in `unit`.
     """
 
     cue: str
@@ -105,23 +122,83 @@ class ScorePart:
 
 @dataclass(frozen=True)
 class SetScore:
-    """A set's score 0..100: the weighted mean of its parts, which are all shown."""
+    """A set's score 0..100: the weighted mean of its parts."""
 
     total: int
     parts: tuple[ScorePart, ...]
 
 
 @dataclass(frozen=True)
-class ExerciseSet:
-    """A run of repetitions of one exercise without a rest between, or a position held.
+class SetStatistics:
+    """What the repetitions of a set amount to.
 
-    `exercise` is None where nobody named it. `held_s` is how long a position was held, None for repetitions; a hold has
-    no repetitions, and its `measurements` are of every two seconds. `start_s`..`end_s` runs from the first movement of
-    the first repetition to the end of the last, half ones included; `partial` counts the half repetitions at the edges.
-    `signal` is what was followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the
+    cadence_per_min: repetitions a minute from the first to the last, None for exercises that are not measured by it.
+    eccentric_s, concentric_s: median seconds of lengthening and shortening a repetition; 0 without a repetition.
+    range_of_motion_deg: median range of motion, None unless the signal is a joint angle.
+    difference_deg: median of the left range of motion minus the right, None where one side is not seen.
+    range_drift, duration_drift: how the range of motion and the duration of a repetition changed from the first to the
+        last third, as a share: -.2 means a fifth smaller; None under `LEAST_FOR_DRIFT` repetitions.
+    """
+
+    cadence_per_min: float | None
+    eccentric_s: float
+    concentric_s: float
+    range_of_motion_deg: float | None
+    difference_deg: float | None
+    range_drift: float | None
+    duration_drift: float | None
+
+    @classmethod
+    def of(cls, repetitions: Sequence[Repetition], exercise: str | None) -> SetStatistics:
+        """The statistics of a set of that exercise."""
+        lasted_s = repetitions[-1].end_s - repetitions[0].start_s if repetitions else 0.0
+        ranges_deg = [r.range_of_motion_deg for r in repetitions]
+        return cls(
+            cadence_per_min=cadence_per_min(exercise, len(repetitions), lasted_s),
+            eccentric_s=_median([r.eccentric_s for r in repetitions]) or 0.0,
+            concentric_s=_median([r.concentric_s for r in repetitions]) or 0.0,
+            range_of_motion_deg=_median(ranges_deg),
+            difference_deg=_median([r.difference_deg for r in repetitions]),
+            range_drift=_drift(ranges_deg),
+            duration_drift=_drift([r.end_s - r.start_s for r in repetitions]),
+        )
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> SetStatistics:
+        """The statistics in a set's JSON object."""
+        return cls(
+            cadence_per_min=row["cadence_per_min"],
+            eccentric_s=row["tempo"]["eccentric_s"],
+            concentric_s=row["tempo"]["concentric_s"],
+            range_of_motion_deg=row["range_of_motion_deg"],
+            difference_deg=row["difference_deg"],
+            range_drift=row["drift"]["range"],
+            duration_drift=row["drift"]["duration"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The statistics' fields of a set's JSON object."""
+        return {
+            "cadence_per_min": _rounded(self.cadence_per_min, 1),
+            "tempo": {"eccentric_s": round(self.eccentric_s, 2), "concentric_s": round(self.concentric_s, 2)},
+            "range_of_motion_deg": _rounded(self.range_of_motion_deg, 1),
+            "difference_deg": _rounded(self.difference_deg, 1),
+            "drift": {"range": _rounded(self.range_drift, 3), "duration": _rounded(self.duration_drift, 3)},
+        }
+
+
+@dataclass(frozen=True)
+class ExerciseSet:
+    """A run of repetitions of one exercise without a rest between, or a held position.
+
+    `exercise` is None for an unnamed movement. `held_s` is how long a position was held, None for repetitions; a hold
+    has no repetitions, and its `measurements` are of every two seconds. `start_s`..`end_s` runs from the first movement
+    of the first repetition to the end of the last, half ones included; `partial` counts the half repetitions at the
+    edges. `signal` is what was followed ("elbow angle", "principal movement") and `method` how: "joint angle" for the
     catalogue's own signal of an exercise, "periodicity" for the general method, "held position". `side` is "left",
-    "right" or "both", `view` the camera's: "front", "back", "side", "three-quarter" or "unknown". `cues` and `score`
-    are empty until `coach` fills them.
+    "right" or "both"; `view` is the camera's: "front", "back", "side", "three-quarter" or "unknown". `cues` and `score`
+    are empty until `coaching` fills them. `stored_statistics` are those of a set that was read from JSON, whose
+    repetitions are rounded; None for any other.
     """
 
     exercise: str | None
@@ -138,6 +215,22 @@ class ExerciseSet:
     cues: tuple[CueFinding, ...] = ()
     score: SetScore | None = None
     held_s: float | None = None
+    stored_statistics: SetStatistics | None = field(default=None, repr=False, compare=False)
+
+    def only(self, indices: Sequence[int]) -> ExerciseSet:
+        """The set with only these of its repetitions, and what was measured in them."""
+        if len(indices) == len(self.repetitions):
+            return self
+        repetitions = tuple(self.repetitions[i] for i in indices)
+        return replace(
+            self,
+            repetitions=repetitions,
+            measurements=tuple(replace(m, values=tuple(m.values[i] for i in indices)) for m in self.measurements),
+            start_s=repetitions[0].start_s,
+            end_s=repetitions[-1].end_s,
+            partial=0,
+            stored_statistics=None,
+        )
 
     @property
     def counted_s(self) -> tuple[tuple[float, float], ...]:
@@ -146,44 +239,73 @@ class ExerciseSet:
             return ((self.start_s, self.end_s),)
         return tuple((repetition.start_s, repetition.end_s) for repetition in self.repetitions)
 
+    @cached_property
+    def statistics(self) -> SetStatistics:
+        """What the repetitions amount to."""
+        return self.stored_statistics or SetStatistics.of(self.repetitions, self.exercise)
+
     @property
     def cadence_per_min(self) -> float | None:
-        """Repetitions a minute from the first to the last, None for exercises that are not measured by it."""
-        lasted_s = self.repetitions[-1].end_s - self.repetitions[0].start_s if self.repetitions else 0.0
-        return cadence_per_min(self.exercise, len(self.repetitions), lasted_s)
+        """As in `SetStatistics`."""
+        return self.statistics.cadence_per_min
 
     @property
     def eccentric_s(self) -> float:
-        """Median seconds of lengthening a repetition; 0 without one."""
-        return _median([r.eccentric_s for r in self.repetitions]) or 0.0
+        """As in `SetStatistics`."""
+        return self.statistics.eccentric_s
 
     @property
     def concentric_s(self) -> float:
-        """Median seconds of shortening a repetition; 0 without one."""
-        return _median([r.concentric_s for r in self.repetitions]) or 0.0
+        """As in `SetStatistics`."""
+        return self.statistics.concentric_s
 
     @property
     def range_of_motion_deg(self) -> float | None:
-        """Median range of motion, None where the signal is no joint angle."""
-        return _median([r.range_of_motion_deg for r in self.repetitions])
+        """As in `SetStatistics`."""
+        return self.statistics.range_of_motion_deg
 
     @property
     def difference_deg(self) -> float | None:
-        """Median left-minus-right range of motion, None where one side is not seen."""
-        return _median([r.difference_deg for r in self.repetitions])
+        """As in `SetStatistics`."""
+        return self.statistics.difference_deg
 
     @property
     def range_drift(self) -> float | None:
-        """How the range of motion changed from the first to the last third, as a share: -.2 means a fifth smaller.
-
-        None under four repetitions, where a trend cannot be told from chance.
-        """
-        return _drift([r.range_of_motion_deg for r in self.repetitions])
+        """As in `SetStatistics`."""
+        return self.statistics.range_drift
 
     @property
     def duration_drift(self) -> float | None:
-        """How a repetition's duration changed from the first to the last third, as a share: .3 means 30 % slower."""
-        return _drift([r.end_s - r.start_s for r in self.repetitions])
+        """As in `SetStatistics`."""
+        return self.statistics.duration_drift
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> ExerciseSet:
+        """The set that `to_json` wrote down; raises an error of `MALFORMED` for anything else.
+
+        Fields that files of earlier versions lack have their defaults. `measurements` are not part of the JSON.
+        """
+        return cls(
+            exercise=row["exercise"],
+            start_s=row["start_s"],
+            end_s=row["end_s"],
+            repetitions=tuple(_from_fields(Repetition, repetition) for repetition in row["repetition_list"]),
+            partial=row["partial"],
+            signal=row["signal"],
+            method=row["method"],
+            side=row["side"],
+            view=row["view"],
+            curve=Curve(tuple(row["curve"]["times_s"]), tuple(row["curve"]["values"]), row["curve"]["unit"]),
+            cues=tuple(_from_fields(CueFinding, cue) for cue in row["cues"]),
+            score=(
+                SetScore(row["score"], tuple(_from_fields(ScorePart, part) for part in row["score_parts"]))
+                if row["score"] is not None
+                else None
+            ),
+            held_s=row.get("held_s"),
+            # Files of earlier versions hold fewer of them: there they follow from the repetitions.
+            stored_statistics=SetStatistics.from_json(row) if row.keys() >= STATISTICS_FIELDS else None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The set's object in the documented JSON."""
@@ -194,12 +316,8 @@ class ExerciseSet:
             "repetitions": len(self.repetitions),
             "partial": self.partial,
             "held_s": _rounded(self.held_s, 1),
-            "cadence_per_min": _rounded(self.cadence_per_min, 1),
-            "tempo": {"eccentric_s": round(self.eccentric_s, 2), "concentric_s": round(self.concentric_s, 2)},
-            "range_of_motion_deg": _rounded(self.range_of_motion_deg, 1),
-            "difference_deg": _rounded(self.difference_deg, 1),
-            "drift": {"range": _rounded(self.range_drift, 3), "duration": _rounded(self.duration_drift, 3)},
-            "score": self.score and self.score.total,
+            **self.statistics.to_json(),
+            "score": None if self.score is None else self.score.total,
             "score_parts": [
                 {"name": p.name, "points": round(p.points), "weight": round(p.weight, 3), "reason": p.reason}
                 for p in (self.score.parts if self.score else ())
@@ -243,7 +361,7 @@ class ExerciseSet:
 
 
 def cadence_per_min(exercise: str | None, repetitions: int, lasted_s: float) -> float | None:
-    """Repetitions a minute, None for an exercise that is not measured by them, and for too few to be a rhythm."""
+    """Repetitions a minute; None for an exercise that is not measured by them and for too few to be a rhythm."""
     paced = exercise in _paced() and repetitions >= LEAST_FOR_CADENCE and lasted_s > 0
     return 60 * repetitions / lasted_s if paced else None
 
@@ -257,16 +375,22 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _median(values: list[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return float(np.median(known)) if known else None
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
-def _drift(values: list[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    third = len(known) // 3
-    if len(known) < 4:
+def _drift(values: Sequence[float | None]) -> float | None:
+    """The mean of the last third compared with that of the first, as a share of it."""
+    known = [value for value in values if value is not None]
+    if len(known) < LEAST_FOR_DRIFT:
         return None
-    third = max(1, third)
-    first, last = float(np.mean(known[:third])), float(np.mean(known[-third:]))
+    third = len(known) // 3
+    first, last = fmean(known[:third]), fmean(known[-third:])
     return (last - first) / first if first > 0 else None
+
+
+def _from_fields(kind: type[_Value], row: dict[str, Any]) -> _Value:
+    """A dataclass from the fields of that name: unknown ones are ignored, missing ones have their defaults."""
+    names = [each.name for each in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: row[name] for name in names if name in row})

@@ -492,7 +492,7 @@ else:
 
 def test_a_folder_that_cannot_be_one_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="--sessions"):
+    with pytest.raises(StorageError, match="choose another"):
         SessionStore(tmp_path / "file" / "sessions").save(analysis())
     done = fitcli("history", "--sessions", "file", cwd=tmp_path)
     assert done.returncode == StorageError.exit_code
