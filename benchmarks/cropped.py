@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.progress import track as progress
 from rich.table import Table
 
-from fitcli.analysis import watch
 from fitcli.network.ensemble import Ensemble
 from fitcli.network.folders import checkpoint_folder
+from fitcli.pose.follow import follow
 from fitcli.pose.track import PoseTrack
 from fitcli.training.evaluation.evaluate import ScoredClip, labels_of, measure, score_windows
 from fitcli.video import VideoWriter, frames
@@ -92,11 +92,11 @@ def main(
         with table.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
         for row in progress(rows, f"Following people in {videos.name}"):
-            whole = watch(videos / row["file"])
+            whole = follow(videos / row["file"]).track
             cut = Cut(whole, keep)
             with tempfile.TemporaryDirectory() as temporary:
                 cut.copy(videos / row["file"], Path(temporary) / "cropped.mp4")
-                cropped = watch(Path(temporary) / "cropped.mp4")
+                cropped = follow(Path(temporary) / "cropped.mp4").track
             seen.append(guesses(whole, cropped, cut))
             named = labels_of(row["class"])
             for networks, ensemble in ensembles.items():

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from record import HEIGHT, RATE_HZ, WIDTH, enlarged
 
-from fitcli.analysis import load_ensemble
+from fitcli.analysis import Coach
 from fitcli.camera import Camera
 from fitcli.live import screen
 from fitcli.live.coach import Recogniser
@@ -59,7 +59,7 @@ def make_film(source: Path, target: Path, ends_s: list[float], rounds: int) -> l
 
 def measure(film: Path, ends_s: list[float]) -> dict[str, Any]:
     """One live session: its announcements against the truth."""
-    with Recogniser(load_ensemble) as recogniser, Camera(str(film)) as camera, PoseWatcher(camera) as watcher:
+    with Recogniser(Coach().networks) as recogniser, Camera(str(film)) as camera, PoseWatcher(camera) as watcher:
         session = LiveSession(camera, watcher)
         for _ in session.get_into_picture():
             pass

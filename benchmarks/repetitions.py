@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+import fitcli
 from fitcli.catalog import catalog
 from fitcli.motion import count_repetitions, find_sets
 from fitcli.training.pose.sequences import load_sequences
@@ -50,8 +51,7 @@ def repetitions(found: object) -> int:
 
 def real(shared: Path) -> tuple[list[Count], list[Count]]:
     """The hand-counted clips, through the whole program and with the true name."""
-    from fitcli.analysis import analyze_video
-
+    coach = fitcli.load()
     whole, named = [], []
     with (shared / "poses" / "clips.tsv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["repetitions"]]
@@ -59,7 +59,7 @@ def real(shared: Path) -> tuple[list[Count], list[Count]]:
         path = shared / "clips" / "dev" / f"{row['id']}.mp4"
         if not path.exists():
             continue
-        analysis = analyze_video(path, end_s=COUNTED_S)
+        analysis = coach.analyze(path, end_s=COUNTED_S)
         truth, exercise = int(row["repetitions"]), row["exercise"]
         whole.append(Count(exercise, truth, analysis.repetitions or 0, row["id"]))
         assert analysis.track is not None

@@ -1,16 +1,20 @@
-"""A coach in the terminal, and the same as a library: `fitcli.analyze("squat.mp4")` returns an `Analysis`."""
+"""A coach in the terminal and a library.
+
+`fitcli.analyze("squat.mp4")` returns an `Analysis`. For several videos, `coach = fitcli.load()` loads the networks once
+and `coach.analyze(path)` uses them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitcli.version import __version__
 
 if TYPE_CHECKING:
+    from fitcli.analysis import Coach
     from fitcli.catalog import Catalog, Exercise, catalog
     from fitcli.errors import FitcliError
     from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Analysis",
     "Catalog",
+    "Coach",
     "Exercise",
     "ExerciseScore",
     "FitcliError",
@@ -30,6 +35,7 @@ __all__ = [
     "__version__",
     "analyze",
     "catalog",
+    "load",
 ]
 
 _HOMES = {
@@ -38,15 +44,37 @@ _HOMES = {
         "fitcli.results.analysis",
     ),
     **dict.fromkeys(("Catalog", "Exercise", "catalog"), "fitcli.catalog"),
+    "Coach": "fitcli.analysis",
     "FitcliError": "fitcli.errors",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Names are fetched when first used (PEP 562), so that `import fitcli` and `fitcli --help` stay instant.
+    # Names are imported when first used (PEP 562), so that `import fitcli` and `fitcli --help` stay instant.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def load(
+    *,
+    checkpoints: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    trust_checkpoint: bool = False,
+    announce: Callable[[str], None] | None = None,
+) -> Coach:
+    """Load the networks and the pose model once, for any number of videos and threads.
+
+    checkpoints: another folder of networks than the shipped one. device: "auto", "cpu" or "cuda". trust_checkpoint:
+    lets a checkpoint run code of its own. announce: called with a sentence before a long wait, such as converting a
+    network for the first time.
+    Raises a `FitcliError` whose one sentence says what is wrong with the checkpoints or the device.
+    """
+    from fitcli.analysis import Coach
+
+    coach = Coach(checkpoints=checkpoints, device=device, trust_checkpoint=trust_checkpoint, announce=announce)
+    coach.load()
+    return coach
 
 
 def analyze(
@@ -64,28 +92,18 @@ def analyze(
 ) -> Analysis:
     """Watch one video file and say which exercise it shows, which muscle groups work and what to change.
 
-    `device` is "auto", "cpu" or "cuda"; `start_s`..`end_s` cuts out a part, in seconds; `checkpoints` names another
-    folder of networks and `trust_checkpoint` lets one run code of its own; `reference_scores` reads networks on RGB as
-    the reference system does; `batch_s` is the seconds of video in all, where you analyse several files: "auto" chooses
-    the device by it; `progress` hears the share done, 0..1, `announce` a sentence before a long wait. Nothing is
-    stored or spoken. Raises a `FitcliError` that says in one sentence what is wrong with the file, the checkpoints or
-    the device.
-    """
-    # Both rooms load the engines, which takes a good part of a second.
-    from fitcli.analysis import analyze_video
-    from fitcli.coaching.advice import coach
+    The same as `load` with the keywords that it has and `Coach.analyze` with the others, but the file is checked before
+    anything is loaded. For several files, `load` once.
 
-    return coach(
-        analyze_video(
-            Path(path),
-            checkpoints=None if checkpoints is None else Path(checkpoints),
-            device=device,
-            start_s=start_s,
-            end_s=end_s,
-            trust_checkpoint=trust_checkpoint,
-            reference_scores=reference_scores,
-            batch_s=batch_s,
-            progress=progress,
-            announce=announce,
-        )
+    start_s, end_s: the part to analyse, in seconds. reference_scores: read networks on RGB as the reference system
+    does: the first two seconds, and muscles as shares of one whole (softmax). batch_s: seconds of video in all the
+    files that are analysed one after the other, by which "auto" chooses the device; by default this part's.
+    progress: called with the share of the work that is done, 0..1. Nothing is stored or spoken.
+    Raises a `FitcliError` whose one sentence says what is wrong with the file, the checkpoints or the device.
+    """
+    from fitcli.analysis import Coach
+
+    coach = Coach(checkpoints=checkpoints, device=device, trust_checkpoint=trust_checkpoint, announce=announce)
+    return coach.analyze(
+        path, start_s=start_s, end_s=end_s, reference_scores=reference_scores, batch_s=batch_s, progress=progress
     )

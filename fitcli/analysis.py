@@ -1,222 +1,346 @@
-"""The pipeline: a video in, one immutable `Analysis` out."""
+"""The pipeline: a video in, one immutable `Analysis` out.
+
+`Coach.analyze` reads from top to bottom: the file is decoded and its person followed (`pose`), the networks answer for
+each window (`network`), the answers become a verdict and sets (`motion`), and advice is added (`coaching`).
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fitcli import interrupt
 from fitcli.catalog import Classes, catalog
 from fitcli.errors import CheckpointError, InvalidVideoError
-from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings, WindowScore
+from fitcli.results.analysis import (
+    WORKS,
+    Analysis,
+    ExerciseScore,
+    MuscleScore,
+    NetworkUse,
+    Status,
+    Timings,
+    WindowScore,
+)
 
-if TYPE_CHECKING:
-    from fitcli.network.ensemble import Ensemble, Reading
+if TYPE_CHECKING:  # numpy and the engines: a third of a second, which the functions that need them pay
+    from fitcli.motion import WindowLabel
+    from fitcli.network.device import Choice
+    from fitcli.network.ensemble import Ensemble, Reading, Windows
+    from fitcli.network.ir import Announce
+    from fitcli.network.scores import WindowScores
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
-    from fitcli.results.sets import ExerciseSet
-    from fitcli.video import Frame, Image, Listener, Watched
+    from fitcli.video import Image, Listener, VideoFile
 
-
-POSE_RATE_HZ = 15.0
-"""Frames a second that are looked at: the rate of the sequences that the networks were trained on."""
+_Loaded = TypeVar("_Loaded")
 
 LEAST_FOUND = 0.05
 """Share of the frames that must show somebody."""
 
-WELL_FOUND = 0.98
-"""Mean presence of the person over all frames from which the picture is taken to have its true shape."""
-
+LEAST_FOUND_FRAMES = 2
+"""Frames that must show somebody, in the shortest of videos."""
 
 Progress = Callable[[float], None]
-"""Called with the share of the work done, 0..1, a few times a second; a stretched video is followed twice, and the
-share then begins again."""
-
-Announce = Callable[[str], None]
-"""Called with one sentence before something that takes long, such as converting a network for the first time."""
+"""Called with the share of the work that is done, 0..1, a few times a second. The share begins again for a stretched
+video, which is followed twice."""
 
 
-def analyze_video(
-    path: Path,
-    *,
-    checkpoints: Path | None = None,
-    device: str = "auto",
-    start_s: float | None = None,
-    end_s: float | None = None,
-    trust_checkpoint: bool = False,
-    reference_scores: bool = False,
-    batch_s: float | None = None,
-    progress: Progress | None = None,
-    announce: Announce | None = None,
-) -> Analysis:
-    """Watch one video file and say which exercise it shows and which muscle groups work.
+@dataclass(frozen=True)
+class Options:
+    """Which part of a video is analysed, and how; as in `Coach.analyze`."""
 
-    reference_scores: read networks on RGB as the reference system does: the first two seconds, and muscles as shares of
-    one whole (softmax) instead of each for itself. batch_s: seconds of video in all the files that are analysed one
-    after the other, by which "auto" chooses the device; by default this part's. announce: hears one sentence before
-    something that takes long.
-    Raises a `FitcliError` for a file that cannot be read or is no video, a bad checkpoint, or a missing device.
+    start_s: float | None = None
+    end_s: float | None = None
+    reference_scores: bool = False
+    batch_s: float | None = None
+
+    def read_s(self, duration_s: float) -> float:
+        """Seconds of video that the networks read, of a video of that length."""
+        return part_s(duration_s, self.start_s, self.end_s, reference_scores=self.reference_scores)
+
+
+class Coach:
+    """The networks and the pose model, loaded once for any number of videos.
+
+    Nothing is loaded before it is needed; `load` does it at once. Several threads may share a coach: it analyses one
+    video at a time, and each call waits for its turn.
     """
-    # Imported here: the engines take a third of a second, and listing the history needs none of them.
-    from fitcli.network.ensemble import Reading
-    from fitcli.video import probe
 
-    began = time.perf_counter()
-    video = probe(path)
-    if batch_s is None:
-        batch_s = part_s(video.duration_s, start_s, end_s, reference_scores=reference_scores)
-    # Compiling releases the interpreter: the hybrid and BlazePose get ready side by side.
-    beside = ThreadPoolExecutor(2, thread_name_prefix="load")
-    loading = beside.submit(_loaded, checkpoints, device, trust_checkpoint, batch_s, announce)
-    compiling = beside.submit(_blazepose)
-    beside.shutdown(wait=False)  # Ctrl-C does not wait for them
-    interrupt.result(compiling)
-    ensemble, device_reason = interrupt.result(loading)
-    first, last = start_s or 0.0, min(end_s or video.duration_s, video.duration_s)
-    reading = Reading(ensemble, reference=reference_scores)
-    # Networks on pictures hear of the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
-    looking = _Looking(reading)
-    listener = looking.listener if ensemble.reads_pictures else None
-    followed = _follow(
-        path,
-        start_s=start_s,
-        end_s=end_s,
-        listener=listener,
-        progress=progress and (lambda time_s: progress(min(1.0, (time_s - first) / max(last - first, 1e-6)))),
-    )
-    watched = followed.watched
-    answer = _answer(path, followed.person, reading, breaks_off=watched.broken_off)
-    return replace(
-        answer,
-        duration_s=video.duration_s if watched.length_s is None else watched.length_s,
-        start_s=watched.first_s or 0.0,
-        end_s=watched.last_s or 0.0,
-        broken_off_s=watched.length_s if watched.broken_off else None,
-        networks=_networks(ensemble),
-        device=ensemble.device,
-        device_reason=device_reason,
-        timings=replace(
-            answer.timings,
-            decode_s=followed.decode_s - looking.elapsed_s,
-            pose_s=followed.pose_s,
-            network_s=answer.timings.network_s + looking.elapsed_s,
-            total_s=time.perf_counter() - began,
-        ),
-        picture_stretch=followed.stretch,
-        track=followed.person,
-    )
+    def __init__(
+        self,
+        *,
+        checkpoints: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        trust_checkpoint: bool = False,
+        announce: Announce | None = None,
+    ) -> None:
+        """Parameters as in `fitcli.load`."""
+        self._checkpoints = None if checkpoints is None else Path(checkpoints)
+        self._device = device
+        self._trust = trust_checkpoint
+        self._announce = announce
+        self._ensembles: dict[str, Ensemble] = {}
+        self._loading = threading.Lock()
+        self._analysing = threading.Lock()
 
+    def load(self) -> None:
+        """Load the networks and the pose model now.
 
-def analyze_track(
-    person: PoseTrack,
-    name: str,
-    *,
-    checkpoints: Path | None = None,
-    device: str = "auto",
-    trust_checkpoint: bool = False,
-) -> Analysis:
-    """What `analyze_video` says, of a person who was followed already, as a live camera does; `name` stands for a file.
+        If "auto" depends on the length of a video, as it does on a machine with a GPU, the networks are loaded with the
+        first one. Raises a `FitcliError` for a bad checkpoint or a missing device.
+        """
+        from fitcli.network.device import Machine
 
-    Raises a `FitcliError` for a track that is too short, a bad checkpoint, or a missing device.
-    """
-    from fitcli.network.ensemble import Reading
+        if self._device == "auto" and Machine.here().offers_cuda:
+            self._choose(None)
+            interrupt.result(_beside(lambda: self._blazepose))
+        else:
+            self._ready(None)
 
-    began = time.perf_counter()
-    ensemble, device_reason = _loaded(checkpoints, device, trust_checkpoint)
-    if ensemble.reads_pictures:
-        raise CheckpointError(
-            f"The networks in {ensemble.folder} read pictures: record first, then `fitcli analyze` the video."
+    def networks(self) -> Ensemble:
+        """The networks, on the device for a camera; raises a `FitcliError` for a bad checkpoint or a missing device."""
+        return self._ensemble(self._choose(None).device)
+
+    def analyze(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        reference_scores: bool = False,
+        batch_s: float | None = None,
+        progress: Progress | None = None,
+    ) -> Analysis:
+        """Watch one video file and say which exercise it shows, which muscle groups work and what to change.
+
+        Parameters as in `fitcli.analyze`. Raises a `FitcliError` for a file that cannot be read or is no video, a bad
+        checkpoint, or a missing device.
+        """
+        from fitcli.coaching.advice import with_advice
+
+        options = Options(start_s, end_s, reference_scores, batch_s)
+        with self._one_at_a_time():
+            return with_advice(self._analyze(Path(path), options, progress))
+
+    def analyze_track(self, track: PoseTrack, *, name: str) -> Analysis:
+        """What `analyze` says, about a person who was followed already, as a live camera does.
+
+        name: stands for the name of a file. Raises a `FitcliError` for a track that is too short, for networks that
+        read pictures, a bad checkpoint, or a missing device.
+        """
+        from fitcli.coaching.advice import with_advice
+        from fitcli.network.ensemble import Reading
+
+        began = time.perf_counter()
+        choice = self._choose(None)
+        ensemble = self._ensemble(choice.device)
+        if ensemble.reads_pictures:
+            raise CheckpointError(
+                f"The networks in {ensemble.folder} read pictures: record first, then `fitcli analyze` the video."
+            )
+        with self._one_at_a_time():
+            answer = _answer(name, track, Reading(ensemble))
+        first_s, last_s = (float(track.times_s[i]) for i in (0, -1))
+        answer = replace(answer, duration_s=last_s - first_s, start_s=first_s, end_s=last_s, track=track)
+        answer = _on(ensemble, choice, answer)
+        answer = replace(answer, timings=replace(answer.timings, total_s=time.perf_counter() - began))
+        return with_advice(answer)
+
+    def _analyze(self, path: Path, options: Options, progress: Progress | None) -> Analysis:
+        from fitcli.network.ensemble import Reading
+        from fitcli.pose.follow import follow
+        from fitcli.video import probe
+
+        began = time.perf_counter()
+        video = probe(path)
+        ensemble, choice = self._ready(options.read_s(video.duration_s) if options.batch_s is None else options.batch_s)
+        reading = Reading(ensemble, reference=options.reference_scores)
+        # Networks on pictures hear the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
+        pictures = PictureListener(reading)
+        followed = follow(
+            path,
+            self._blazepose,
+            start_s=options.start_s,
+            end_s=options.end_s,
+            listener=pictures.listener,
+            on_time=progress and _shares(video, options, progress),
         )
-    answer = _answer(Path(name), person, Reading(ensemble))
-    first, last = (float(person.times_s[i]) for i in (0, -1))
-    return replace(
-        answer,
-        file=name,
-        duration_s=last - first,
-        start_s=first,
-        end_s=last,
-        networks=_networks(ensemble),
-        device=ensemble.device,
-        device_reason=device_reason,
-        timings=replace(answer.timings, total_s=time.perf_counter() - began),
-        track=person,
-    )
+        watched = followed.watched
+        answer = _answer(str(path), followed.track, reading, breaks_off=watched.broken_off)
+        timings = Timings(
+            decode_s=followed.decode_s - pictures.elapsed_s,
+            pose_s=followed.pose_s,
+            network_s=answer.timings.network_s + pictures.elapsed_s,
+            total_s=time.perf_counter() - began,
+        )
+        return replace(
+            _on(ensemble, choice, answer),
+            duration_s=video.duration_s if watched.length_s is None else watched.length_s,
+            start_s=watched.first_s or 0.0,
+            end_s=watched.last_s or 0.0,
+            broken_off_s=watched.length_s if watched.broken_off else None,
+            timings=timings,
+            picture_stretch=followed.stretch,
+            track=followed.track,
+        )
 
+    def _ready(self, length_s: float | None) -> tuple[Ensemble, Choice]:
+        """The networks for `length_s` seconds of video, loaded beside the pose model: compiling frees the interpreter.
 
-def load_ensemble(*, checkpoints: Path | None = None, device: str = "auto", trust_checkpoint: bool = False) -> Ensemble:
-    """The networks for a camera, loaded once; raises a `FitcliError` for a bad checkpoint or a missing device."""
-    return _loaded(checkpoints, device, trust_checkpoint)[0]
+        length_s: None for a camera.
+        """
+
+        def networks() -> tuple[Ensemble, Choice]:
+            choice = self._choose(length_s)
+            return self._ensemble(choice.device), choice
+
+        loading, compiling = _beside(networks), _beside(lambda: self._blazepose)
+        interrupt.result(compiling)
+        return interrupt.result(loading)
+
+    def _choose(self, length_s: float | None) -> Choice:
+        from fitcli.network.ensemble import device_for
+
+        return device_for(self._folder, self._device, length_s=length_s, trust=self._trust)
+
+    def _ensemble(self, device: str) -> Ensemble:
+        from fitcli.network.ensemble import Ensemble
+
+        with self._loading:
+            if device not in self._ensembles:
+                self._ensembles[device] = Ensemble(self._folder, device, trust=self._trust, announce=self._announce)
+            return self._ensembles[device]
+
+    @property
+    def _folder(self) -> Path:
+        from fitcli.network.folders import checkpoint_folder
+
+        return checkpoint_folder(self._checkpoints)
+
+    @cached_property
+    def _blazepose(self) -> BlazePose:
+        from fitcli.pose.blazepose import BlazePose
+        from fitcli.pose.tracker import cores
+
+        return BlazePose(streams=cores())
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        while not self._analysing.acquire(timeout=interrupt.LOOK_EVERY_S):
+            interrupt.heed()
+        try:
+            yield
+        finally:
+            self._analysing.release()
 
 
 def part_s(
     duration_s: float, start_s: float | None = None, end_s: float | None = None, *, reference_scores: bool = False
 ) -> float:
-    """Seconds of a video that its networks read, of the part from `start_s` to `end_s`."""
+    """Seconds of video that the networks read, of the part from `start_s` to `end_s` of a video."""
     from fitcli.network.reference import WINDOW_S
 
     length_s = max(0.0, min(end_s or duration_s, duration_s) - (start_s or 0.0))
     return min(length_s, WINDOW_S) if reference_scores else length_s
 
 
-def watch(path: Path, reading: Reading | None = None) -> PoseTrack:
-    """Follow the person in a whole video file, as `analyze_video` does; a `reading` sees its pictures on the way."""
-    return _follow(path, listener=_Looking(reading).listener if reading and reading.wants_frames else None).person
+class PictureListener:
+    """Hands full-size frames to the networks that read pictures, and adds up the time that they take.
+
+    `listener` is None if no network reads pictures.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.elapsed_s = 0.0
+
+    @property
+    def listener(self) -> Listener | None:
+        from fitcli.network.rgb_clips import SOURCE_RATE_HZ
+        from fitcli.video import Listener
+
+        return Listener(self._hear, SOURCE_RATE_HZ) if self._reading.ensemble.reads_pictures else None
+
+    def _hear(self, time_s: float, render: Callable[[], Image]) -> None:
+        from fitcli.video import Frame
+
+        if self._reading.wants_frames:
+            began = time.perf_counter()
+            self._reading.take(Frame(time_s, render()))
+            self.elapsed_s += time.perf_counter() - began
 
 
 @dataclass(frozen=True)
-class _Followed:
-    """The person of a video, what was seen of the file, how many times its true width the picture is shown, and the
-    seconds that it took."""
+class _Verdict:
+    """What the pooled scores say about the whole video; fields as in `Analysis`.
 
-    person: PoseTrack
-    watched: Watched
-    stretch: float
-    decode_s: float
-    pose_s: float
-
-
-def _follow(
-    path: Path,
-    *,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    listener: Listener | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> _Followed:
-    """Follow the person in a video, and once more in its true shape where the picture turns out to be stretched.
-
-    listener: hears the frames of the first time only, as the file shows them. progress: called with each frame's time,
-    which begins again where the video is followed again.
+    counted_as: the exercise that repetitions are counted as if no network names one; None if the muscles fit several.
     """
-    from fitcli.pose.shape import Spread, picture_stretch
-    from fitcli.pose.tracker import track
-    from fitcli.video import Watched, frames
 
-    model = _blazepose()
-    began = time.perf_counter()
-    watched = Watched()
-    decoding = _Stopwatch(
-        frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, listener=listener, watched=watched)
-    )
-    spread = Spread()
-    person = track(_reported(spread.through(decoding), progress), model=model)
-    decode_s, stretch = decoding.elapsed_s, 1.0
-    if len(person) and float(person.presence.mean()) < WELL_FOUND:
-        stretch = picture_stretch(spread.frames, model)
-    if stretch != 1:
-        decoding = _Stopwatch(frames(path, rate_hz=POSE_RATE_HZ, start_s=start_s, end_s=end_s, stretch=stretch))
-        person = track(_reported(decoding, progress), model=model)
-        decode_s += decoding.elapsed_s
-    return _Followed(person, watched, stretch, decode_s, time.perf_counter() - began - decode_s)
+    status: Status
+    message: str
+    exercises: tuple[ExerciseScore, ...] = ()
+    consistent_with: tuple[str, ...] = ()
+    counted_as: str | None = None
+
+    @property
+    def exercise(self) -> ExerciseScore | None:
+        return self.exercises[0] if self.exercises and self.status is Status.OK else None
 
 
-def _answer(path: Path, person: PoseTrack, reading: Reading, *, breaks_off: bool = False) -> Analysis:
+def _answer(file: str, person: PoseTrack, reading: Reading, *, breaks_off: bool = False) -> Analysis:
+    """What the networks and the movement say about a person, before it is known where and when they were filmed."""
+    from fitcli.motion import find_sets
     from fitcli.network.scores import window_weights
+
+    _check_length(file, person, breaks_off)
+    if person.found * len(person) < max(LEAST_FOUND_FRAMES, LEAST_FOUND * len(person)):
+        return Analysis(file, Status.NO_PERSON, "Nobody was found in this video: is the whole body in the picture?")
+    began = time.perf_counter()
+    ensemble = reading.ensemble
+    read = reading.score(person)
+    weights = window_weights(person, read.starts_s, read.window_s)
+    pooled = read.scores.pooled(weights, ensemble.config.agreement)
+    network_s = time.perf_counter() - began
+    windows = _windows(read, weights, person)
+    verdict = _verdict(pooled, reading)
+    classes = ensemble.classes
+    ideal = classes.muscles_of(verdict.exercise.name) if verdict.exercise else ()
+    other_from = ensemble.config.other_from
+    sets = find_sets(person, [_label(window, classes, verdict.counted_as, other_from) for window in windows])
+    answer = Analysis(
+        file,
+        verdict.status,
+        verdict.message,
+        exercise=verdict.exercise,
+        exercises=verdict.exercises,
+        muscles=tuple(
+            MuscleScore(name, float(activation), name in ideal)
+            for name, activation in zip(classes.muscles, pooled.muscle[0], strict=True)
+        ),
+        repetitions=sum(len(each.repetitions) for each in sets),
+        sets=sets,
+        timings=Timings(network_s=network_s),
+        windows=windows,
+        consistent_with=verdict.consistent_with,
+        classes=classes,
+        muscle_scores="softmax" if reading.reference and ensemble.has_muscle_head else "sigmoid",
+    )
+    if verdict.exercise and len(answer.performed) > 1:
+        return replace(answer, message=f"This shows {', then '.join(answer.performed)}.")
+    return answer
+
+
+def _check_length(file: str, person: PoseTrack, breaks_off: bool) -> None:
     from fitcli.video import SHORTEST_S
 
     stretches = person.stretches()
@@ -224,85 +348,69 @@ def _answer(path: Path, person: PoseTrack, reading: Reading, *, breaks_off: bool
     if length_s < SHORTEST_S:
         at_once = " without a gap" if len(stretches) > 1 else ", then the file breaks off" if breaks_off else ""
         raise InvalidVideoError(
-            f"{path} shows only {length_s:.1f} s{at_once}: fitcli needs at least {SHORTEST_S:g} s to see a movement."
+            f"{file} shows only {length_s:.1f} s{at_once}: fitcli needs at least {SHORTEST_S:g} s to see a movement."
         )
-    if person.found * len(person) < max(2, LEAST_FOUND * len(person)):
-        return Analysis(
-            str(path), Status.NO_PERSON, "Nobody was found in this video: is the whole body in the picture?"
-        )
-    began = time.perf_counter()
-    ensemble = reading.ensemble
-    classes = ensemble.classes
-    read = reading.score(person)
-    weights = window_weights(person, read.starts_s, read.window_s)
-    pooled = read.scores.pooled(weights, ensemble.config.agreement)
-    network_s = time.perf_counter() - began
-    windows = tuple(
+
+
+def _windows(read: Windows, weights: FloatArray, person: PoseTrack) -> tuple[WindowScore, ...]:
+    """The windows as plain values; a window ends with the video, and where the track has a gap."""
+    last_s = float(person.times_s[-1])
+    return tuple(
         WindowScore(
-            start,
-            min(start + read.window_s, person.gap_after(start), float(person.times_s[-1])),
-            tuple(read.scores.exercise[i].tolist()),
-            float(read.scores.other[i]),
-            tuple(read.scores.muscle[i].tolist()),
-            float(weights[i]),
+            start_s=start_s,
+            end_s=min(start_s + read.window_s, person.gap_after(start_s), last_s),
+            exercises=tuple(read.scores.exercise[i].tolist()),
+            other=float(read.scores.other[i]),
+            muscles=tuple(read.scores.muscle[i].tolist()),
+            weight=float(weights[i]),
         )
-        for i, start in enumerate(read.starts_s)
+        for i, start_s in enumerate(read.starts_s)
     )
-    ranked: list[ExerciseScore] = []
-    consistent: tuple[str, ...] = ()
-    exact = False
-    if ensemble.names_exercises:
-        ranked = sorted(
-            (ExerciseScore(name, float(p)) for name, p in zip(classes.exercises, pooled.exercise[0], strict=True)),
-            key=lambda score: -score.probability,
-        )
-        status, message = _verdict(ranked, float(pooled.other[0]), ensemble)
+
+
+def _verdict(pooled: WindowScores, reading: Reading) -> _Verdict:
+    """The verdict of one row of scores."""
+    if not reading.ensemble.names_exercises:
+        return _verdict_of_muscles(pooled, reading)
+    names, config = reading.ensemble.classes.exercises, reading.ensemble.config
+    scores = [ExerciseScore(name, float(p)) for name, p in zip(names, pooled.exercise[0], strict=True)]
+    ranked = tuple(sorted(scores, key=lambda score: -score.probability))
+    best = f"{ranked[0].name} ({_percent(ranked[0].probability)})"
+    if float(pooled.other[0]) >= config.other_from:
+        message = f"This looks like none of the exercises I know; the nearest is {best}."
+        return _Verdict(Status.UNCERTAIN, message, ranked)
+    if ranked[0].probability < config.certain_from:
+        likely = ", then ".join(f"{score.name} ({_percent(score.probability)})" for score in ranked[:2])
+        return _Verdict(Status.UNCERTAIN, f"Not sure: it looks most like {likely}.", ranked)
+    return _Verdict(Status.OK, f"This is {best}.", ranked)
+
+
+def _percent(probability: float) -> str:
+    return f"{min(round(100 * probability), 99)}%"  # certainty is never claimed
+
+
+def _verdict_of_muscles(pooled: WindowScores, reading: Reading) -> _Verdict:
+    """The verdict of networks without an exercise head."""
+    fitting, exact = _fitting(pooled.muscle[0], reading.ensemble.classes, shares=reading.reference)
+    listed = ", ".join(fitting)
+    if reading.reference:
+        message = f"As the reference system reads it, two seconds in shares of 100 %, consistent with: {listed}."
+    elif exact:
+        message = f"The muscles that work are consistent with: {listed}."
     else:
-        consistent, exact = _fitting(pooled.muscle[0], classes, shares=reading.reference)
-        listed = ", ".join(consistent)
-        status = Status.OK
-        if reading.reference:
-            message = f"As the reference system reads it, two seconds in shares of 100 %, consistent with: {listed}."
-        elif exact:
-            message = f"The muscles that work are consistent with: {listed}."
-        else:
-            message = f"No exercise works exactly these muscles; the nearest: {listed}."
-    named = ranked[0] if ranked and status is Status.OK else None
-    ideal = classes.muscles_of(named.name) if named else ()
-    # Muscles alone say how to count only where they are just those of a single exercise.
-    by_muscles = consistent[0] if exact and len(consistent) == 1 else None
-    sets = _sets(person, windows, classes, by_muscles, ensemble.config.other_from)
-    answer = Analysis(
-        str(path),
-        status,
-        message,
-        exercise=named,
-        exercises=tuple(ranked),
-        muscles=tuple(
-            MuscleScore(name, float(a), name in ideal)
-            for name, a in zip(classes.muscles, pooled.muscle[0], strict=True)
-        ),
-        repetitions=sum(len(s.repetitions) for s in sets),
-        sets=sets,
-        timings=Timings(network_s=network_s),
-        windows=windows,
-        consistent_with=consistent,
-        classes=classes,
-        muscle_scores="softmax" if reading.reference and ensemble.has_muscle_head else "sigmoid",
-    )
-    if named and len(answer.performed) > 1:
-        return replace(answer, message=f"This shows {', then '.join(answer.performed)}.")
-    return answer
+        message = f"No exercise works exactly these muscles; the nearest: {listed}."
+    counted_as = fitting[0] if exact and len(fitting) == 1 else None
+    return _Verdict(Status.OK, message, consistent_with=fitting, counted_as=counted_as)
 
 
 def _fitting(activations: FloatArray, classes: Classes, *, shares: bool) -> tuple[tuple[str, ...], bool]:
-    """The exercises whose ideal muscles fit these activations (M,) best, and whether they are just those that work.
+    """The exercises whose ideal muscles fit these activations (M,) best, and whether exactly those muscles work.
 
-    Several, because several exercises work the same muscles: 12 distinct sets of them stand for the paper's 16. Muscles
-    of the paper's list are held against its exercises.
+    There may be several, because several exercises work the same muscles: the paper's 16 exercises have 12 distinct
+    sets of them. Muscles of the paper's list are compared with the paper's exercises.
 
-    Best is the set of muscles under which the activations are most probable; for `shares` of one whole, which a
-    softmax gives, the one nearest to equal shares of it.
+    The best set of muscles is the one under which the activations are most probable. For `shares` of one whole, which a
+    softmax gives, it is the one nearest to equal shares.
     """
     import numpy as np
 
@@ -319,54 +427,27 @@ def _fitting(activations: FloatArray, classes: Classes, *, shares: bool) -> tupl
     nearest = int(fit.argmax())
     alike = (ideal == ideal[nearest]).all(1)
     names = tuple(name for name, same in zip(candidates, alike, strict=True) if same)
-    return names, bool(((activations >= 0.5) == ideal[nearest]).all())
+    return names, bool(((activations >= WORKS) == ideal[nearest]).all())
 
 
-def _verdict(ranked: list[ExerciseScore], other: float, ensemble: Ensemble) -> tuple[Status, str]:
-    best = ranked[0]
-    config = ensemble.config
-    if other >= config.other_from:
-        return (
-            Status.UNCERTAIN,
-            f"This looks like none of the exercises I know; the nearest is {best.name} ({_percent(best.probability)}).",
-        )
-    if best.probability < config.certain_from:
-        likely = ", then ".join(f"{score.name} ({_percent(score.probability)})" for score in ranked[:2])
-        return Status.UNCERTAIN, f"Not sure: it looks most like {likely}."
-    return Status.OK, f"This is {best.name} ({_percent(best.probability)})."
+def _label(window: WindowScore, classes: Classes, counted_as: str | None, other_from: float) -> WindowLabel:
+    """The exercise that repetitions in this window are counted as."""
+    from fitcli.motion import WindowLabel
+
+    if not window.exercises:
+        return WindowLabel(window.start_s, window.end_s, counted_as, 1.0)
+    # The prior odds are those at which a whole video counts as none of the exercises, not those of users' videos.
+    odds = window.other * (1 - other_from) / max((1 - window.other) * other_from, 1e-6)
+    if odds > 1:
+        return WindowLabel(window.start_s, window.end_s, None, odds / (1 + odds))
+    probability = max(window.exercises)
+    name = classes.exercises[window.exercises.index(probability)]
+    return WindowLabel(window.start_s, window.end_s, name, probability)
 
 
-def _percent(probability: float) -> str:
-    return f"{min(round(100 * probability), 99)}%"  # nothing is told as certain
-
-
-def _sets(
-    person: PoseTrack,
-    windows: tuple[WindowScore, ...],
-    classes: Classes,
-    by_muscles: str | None,
-    other_from: float,
-) -> tuple[ExerciseSet, ...]:
-    from fitcli.motion import WindowLabel, find_sets
-
-    names = classes.exercises
-    labels = []
-    for window in windows:
-        if not window.exercises:
-            labels.append(WindowLabel(window.start_s, window.end_s, by_muscles, 1.0))
-            continue
-        best = max(range(len(names)), key=window.exercises.__getitem__)
-        # Even odds where a whole video would be called none of the exercises, whatever users' videos mostly show.
-        odds = window.other * (1 - other_from) / max((1 - window.other) * other_from, 1e-6)
-        if odds > 1:
-            labels.append(WindowLabel(window.start_s, window.end_s, None, odds / (1 + odds)))
-        else:
-            labels.append(WindowLabel(window.start_s, window.end_s, names[best], window.exercises[best]))
-    return find_sets(person, labels)
-
-
-def _networks(ensemble: Ensemble) -> tuple[NetworkUse, ...]:
-    return tuple(
+def _on(ensemble: Ensemble, choice: Choice, answer: Analysis) -> Analysis:
+    """The answer with the networks that gave it, and the device that they ran on."""
+    networks = tuple(
         NetworkUse(
             architecture=runtime.spec.architecture,
             input=runtime.spec.input,
@@ -377,83 +458,19 @@ def _networks(ensemble: Ensemble) -> tuple[NetworkUse, ...]:
         )
         for member, runtime in zip(ensemble.config.members, ensemble.runtimes, strict=True)
     )
+    return replace(answer, networks=networks, device=ensemble.device, device_reason=choice.reason)
 
 
-def _loaded(
-    checkpoints: Path | None,
-    device: str,
-    trust: bool,
-    length_s: float | None = None,
-    announce: Announce | None = None,
-) -> tuple[Ensemble, str]:
-    """The networks for `length_s` seconds of video, None for a camera, and why they run where they do."""
-    from fitcli.network.ensemble import device_for
-    from fitcli.network.folders import checkpoint_folder
-
-    folder = checkpoint_folder(checkpoints)
-    choice = device_for(folder, device, length_s=length_s, trust=trust)
-    return _ensemble(folder, choice.device, trust, announce), choice.reason
+def _shares(video: VideoFile, options: Options, progress: Progress) -> Callable[[float], None]:
+    """Turns the time of each frame into the share of the part that is done."""
+    first_s = options.start_s or 0.0
+    last_s = min(options.end_s or video.duration_s, video.duration_s)
+    return lambda time_s: progress(min(1.0, (time_s - first_s) / max(last_s - first_s, 1e-6)))
 
 
-@cache
-def _ensemble(folder: Path, device: str, trust: bool, announce: Announce | None = None) -> Ensemble:
-    # Kept for the next file of a batch: compiling the networks costs as much as a short clip.
-    from fitcli.network.ensemble import Ensemble
-
-    return Ensemble(folder, device, trust=trust, announce=announce)
-
-
-@cache
-def _blazepose() -> BlazePose:
-    from fitcli.pose.blazepose import BlazePose
-    from fitcli.pose.tracker import cores
-
-    return BlazePose(streams=cores())
-
-
-class _Looking:
-    """Hands full-size frames to the networks that read pictures, and adds up the time that this takes."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self.elapsed_s = 0.0
-
-    @property
-    def listener(self) -> Listener:
-        from fitcli.network.rgb_clips import SOURCE_RATE_HZ
-        from fitcli.video import Listener
-
-        return Listener(self._hear, SOURCE_RATE_HZ)
-
-    def _hear(self, time_s: float, render: Callable[[], Image]) -> None:
-        from fitcli.video import Frame
-
-        if self._reading.wants_frames:
-            began = time.perf_counter()
-            self._reading.take(Frame(time_s, render()))
-            self.elapsed_s += time.perf_counter() - began
-
-
-class _Stopwatch:
-    """Iterates over frames and adds up the time that making them took."""
-
-    def __init__(self, frames: Iterator[Frame]) -> None:
-        self._frames = frames
-        self.elapsed_s = 0.0
-
-    def __iter__(self) -> Iterator[Frame]:
-        return self
-
-    def __next__(self) -> Frame:
-        began = time.perf_counter()
-        try:
-            return next(self._frames)
-        finally:
-            self.elapsed_s += time.perf_counter() - began
-
-
-def _reported(frames: Iterable[Frame], progress: Callable[[float], None] | None) -> Iterator[Frame]:
-    for frame in frames:
-        yield frame
-        if progress:
-            progress(frame.time_s)
+def _beside(load: Callable[[], _Loaded]) -> Future[_Loaded]:
+    """Load something on a thread of its own, which Ctrl-C does not wait for."""
+    beside = ThreadPoolExecutor(1, thread_name_prefix="load")
+    loading = beside.submit(load)
+    beside.shutdown(wait=False)
+    return loading

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-import fitcli
+from fitcli.analysis import Coach
 from fitcli.batch.files import batch_files, length_s
 from fitcli.batch.jobs import Batch, Outcome
 from fitcli.batch.table import summary
@@ -69,9 +69,8 @@ def analyze(
         report=report,
         voice_file=voice_file,
         overwrite=overwrite,
-        checkpoints=checkpoints,
+        coach=Coach(checkpoints=checkpoints, device=device.value, trust_checkpoint=trust_checkpoint, announce=tell),
         device=device,
-        trust_checkpoint=trust_checkpoint,
         reference_scores=reference_scores,
         presentation=Presentation(
             json=json,
@@ -100,9 +99,8 @@ class _AnalyzeOptions:
     report: Target | None
     voice_file: Path | None
     overwrite: bool
-    checkpoints: Path | None
+    coach: Coach
     device: options.Device
-    trust_checkpoint: bool
     reference_scores: bool
     presentation: Presentation
 
@@ -145,17 +143,13 @@ def _analysis_function(analysed: _AnalyzeOptions, batch: Batch) -> Callable[[int
         name = printable(path.name)
         label = name if len(batch.files) == 1 else f"{number}/{len(batch.files)} {name}"
         with progress(label, shown=shown) as on_progress:
-            return fitcli.analyze(
+            return analysed.coach.analyze(
                 path,
-                checkpoints=analysed.checkpoints,
-                device=analysed.device.value,
                 start_s=analysed.start_s,
                 end_s=analysed.end_s,
-                trust_checkpoint=analysed.trust_checkpoint,
                 reference_scores=analysed.reference_scores,
                 batch_s=batch_s,
                 progress=on_progress,
-                announce=tell,
             )
 
     return analyse

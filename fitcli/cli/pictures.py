@@ -174,7 +174,7 @@ def _draw_report(
     from fitcli.report.html import Remembered, report_page  # Jinja2
 
     with interruptible():
-        poses = key_poses(analysis)
+        poses = session.key_poses() if session else key_poses(analysis)
         moment = picture_moment(poses)
         picture = None
         if source and moment:

@@ -14,12 +14,12 @@ from typing import Annotated
 
 import typer
 
+from fitcli.analysis import Coach
 from fitcli.cli import options
 from fitcli.cli.console import INTERRUPTED, exit_code
 from fitcli.cli.console import note as tell
 from fitcli.cli.pictures import Report, SaveVideo
 from fitcli.cli.present import Presentation
-from fitcli.cli.set_answers import Engine
 from fitcli.cli.set_files import NamedFiles
 from fitcli.cli.sets import RecordOptions, Sets
 from fitcli.outputs import identities
@@ -156,7 +156,7 @@ def record(
             voice=voice,
             lang=lang,
         ),
-        engine=Engine(checkpoints, device.value, trust_checkpoint),
+        coach=Coach(checkpoints=checkpoints, device=device.value, trust_checkpoint=trust_checkpoint),
     )
     try:
         with _termination_interrupts(), Sets(recorded) as sets:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import fitcli
+from fitcli.analysis import Coach, Progress
 from fitcli.cli.console import complain, note
 from fitcli.cli.present import Presentation, present, speak
 from fitcli.cli.set_files import SetFiles
@@ -16,11 +16,9 @@ from fitcli.errors import FitcliError, InvalidVideoError
 from fitcli.outputs import Output
 
 if TYPE_CHECKING:  # these load numpy and the audio library, which `fitcli --help` does without
-    from fitcli.analysis import Progress
     from fitcli.camera import Recording
     from fitcli.cli.stage import Stage
     from fitcli.live.coach import SetSummary
-    from fitcli.network.ensemble import Ensemble
     from fitcli.pose.track import PoseTrack
     from fitcli.results.analysis import Analysis
     from fitcli.voice import Voice
@@ -29,55 +27,18 @@ SHORTEST_S = 1.0
 """Shorter recordings were stopped by mistake and are not analysed."""
 
 
-@dataclass(frozen=True)
-class Engine:
-    """The networks of a folder, on a device."""
-
-    checkpoints: Path | None
-    device: str
-    trust_checkpoint: bool
-
-    def of_video(self, path: Path, progress: Progress) -> Analysis:
-        return fitcli.analyze(
-            path,
-            checkpoints=self.checkpoints,
-            device=self.device,
-            trust_checkpoint=self.trust_checkpoint,
-            progress=progress,
-        )
-
-    def of_track(self, track: PoseTrack, name: str) -> Analysis:
-        from fitcli.analysis import analyze_track  # the engines
-        from fitcli.coaching.advice import coach
-
-        return coach(
-            analyze_track(
-                track,
-                name,
-                checkpoints=self.checkpoints,
-                device=self.device,
-                trust_checkpoint=self.trust_checkpoint,
-            )
-        )
-
-    def networks(self) -> Ensemble:
-        from fitcli.analysis import load_ensemble  # the engines
-
-        return load_ensemble(checkpoints=self.checkpoints, device=self.device, trust_checkpoint=self.trust_checkpoint)
-
-
 class Answers:
     """Analyses the sets of one camera and presents the answers.
 
-    voice: the voice that played the sounds of the set, None for silence. `interrupted` tells whether Ctrl-C has ended
-    an answer's speech.
+    voice: the voice that played the sounds of the set, None for silence. `interrupted` is whether Ctrl-C ended the
+    speech of an answer.
     """
 
     def __init__(
-        self, engine: Engine, presentation: Presentation, stage: Stage, camera: str, voice: Voice | None
+        self, coach: Coach, presentation: Presentation, stage: Stage, camera: str, voice: Voice | None
     ) -> None:
         self.interrupted = False
-        self._engine = engine
+        self._coach = coach
         self._presentation = presentation
         self._stage = stage
         self._camera = camera
@@ -90,7 +51,7 @@ class Answers:
         name = str(recording.path) if files.video else self._camera
 
         def analyse(progress: Progress) -> Analysis:
-            return self._engine.of_video(recording.path, progress)
+            return self._coach.analyze(recording.path, progress=progress)
 
         try:
             return self._answer(recording.duration_s, name, analyse, recording.path, files)
@@ -104,7 +65,9 @@ class Answers:
         if self._detailed:
             _report_live(duration_s, len(track), summaries)
         name = str(video) if video else self._camera
-        return self._answer(duration_s, name, lambda progress: self._engine.of_track(track, name), video, files)
+        return self._answer(
+            duration_s, name, lambda progress: self._coach.analyze_track(track, name=name), video, files
+        )
 
     @property
     def _detailed(self) -> bool:

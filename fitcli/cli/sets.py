@@ -13,9 +13,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from fitcli.analysis import Coach
 from fitcli.cli.console import note
 from fitcli.cli.present import Presentation
-from fitcli.cli.set_answers import Answers, Engine
+from fitcli.cli.set_answers import Answers
 from fitcli.cli.set_files import NamedFiles, recording_folder
 from fitcli.outputs import Output
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:  # these load numpy and the audio library, which `fitcli --hel
 class RecordOptions:
     """The options of `fitcli record`.
 
-    duration_s: length of a set, infinity without a limit. rest_s: None for a single set. mirror: None mirrors the
-    preview of cameras only. repetitions: ends a live set, None without a limit.
+    mirror: None mirrors the preview of cameras only. duration_s: length of a set, infinity without a limit. rest_s:
+    None for a single set. repetitions: ends a live set, None without a limit. coach: answers each set.
     """
 
     camera: str
@@ -44,7 +45,7 @@ class RecordOptions:
     beeps: bool
     files: NamedFiles
     presentation: Presentation
-    engine: Engine
+    coach: Coach
 
 
 class Sets:
@@ -75,9 +76,7 @@ class Sets:
             voice = _open_voice(options)
             if voice:
                 opened.enter_context(voice)
-            self._recogniser = (
-                camera_opened.enter_context(Recogniser(options.engine.networks)) if options.live else None
-            )
+            self._recogniser = camera_opened.enter_context(Recogniser(options.coach.networks)) if options.live else None
             self._camera = camera_opened.enter_context(Camera(options.camera, size))
             watcher = camera_opened.enter_context(PoseWatcher(self._camera))
             self._session = LiveSession(self._camera, watcher)
@@ -96,7 +95,7 @@ class Sets:
                     sounds=sounds,
                 )
             )
-            self._answers = Answers(options.engine, self._presentation, self._stage, self._camera.name, voice)
+            self._answers = Answers(options.coach, self._presentation, self._stage, self._camera.name, voice)
             self._opened, self._camera_opened = opened.pop_all(), camera_opened
         return self
 
@@ -132,14 +131,14 @@ class Sets:
         with self._ctrl_c_ends_step():
             if not self._get_ready():
                 return []
-            coach = self._session.new_coach(self._recogniser)
+            live_coach = self._session.new_coach(self._recogniser)
             files = options.files.of_set(1)
             path = files.video.make_room() if files.video else None
-            self._stage.play(self._session.live(coach, options.duration_s, options.repetitions, path))
+            self._stage.play(self._session.live(live_coach, options.duration_s, options.repetitions, path))
             self._stage.end_recording()
-        summaries = coach.finish()
+        summaries = live_coach.finish()
         self._camera_opened.close()
-        return [self._answers.coached(coach.track(), summaries, path, files)]
+        return [self._answers.coached(live_coach.track(), summaries, path, files)]
 
     @property
     def _ended(self) -> bool:

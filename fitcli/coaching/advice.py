@@ -34,7 +34,7 @@ LET_IT_WORK = {
 """What to change so that a muscle group that should work does: common gym instruction, one clause for each."""
 
 
-def coach(analysis: Analysis) -> Analysis:
+def with_advice(analysis: Analysis) -> Analysis:
     """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
     from fitcli.coaching.form import advice, judge  # numpy, which listing the history need not wait for
     from fitcli.coaching.framing import usual_advice

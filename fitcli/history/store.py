@@ -234,7 +234,8 @@ class SessionStore:
             return []
         except OSError as error:
             raise StorageError(
-                f"The sessions in {self.folder} cannot be read ({_reason(error)}): check the folder, or choose another.",
+                f"The sessions in {self.folder} cannot be read ({_reason(error)}): check that folder, or choose "
+                "another.",
                 setting=Setting.SESSIONS,
             ) from error
 

@@ -18,7 +18,7 @@ import pytest
 from support.cli import ROOT, SAMPLE, fitcli
 from support.terminal import NO_DISPLAY, Terminal, stored
 
-from fitcli.analysis import load_ensemble
+from fitcli.analysis import Coach
 from fitcli.live.coach import CUE_EVERY_S, NAMED_EVERY_S, Coaching, LiveCoach, Recogniser
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import PoseTrack
@@ -67,7 +67,7 @@ def test_each_repetition_is_announced_within_half_a_second_of_its_end(sample: di
 
 def test_the_exercise_is_recognised_while_it_is_done():
     person = track(frames(SAMPLE))
-    with Recogniser(load_ensemble) as recogniser:
+    with Recogniser(Coach().networks) as recogniser:
         coach = LiveCoach(person.frame_width, person.frame_height, recogniser)
         states = [coaching for _, coaching in coached(coach, person)]
         deadline_s = time.monotonic() + 60
@@ -229,7 +229,7 @@ def test_nothing_is_named_before_it_was_seen_for_a_while():
     asked = []
 
     def load() -> Any:
-        return load_ensemble()
+        return Coach().networks()
 
     with Recogniser(load) as recogniser:
         recogniser.follow(lambda last_s: asked.append(last_s) or _nobody())  # type: ignore[func-returns-value]

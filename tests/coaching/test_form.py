@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fitcli.catalog import catalog
-from fitcli.coaching.advice import coach
+from fitcli.coaching.advice import with_advice
 from fitcli.coaching.form import advice, judge
 from fitcli.motion import count_repetitions
 from fitcli.motion.body import resample
@@ -353,7 +353,7 @@ def test_form_is_judged_only_where_the_exercise_is_known(
     scores = tuple(probability if e.name == "squat" else 0.0 for e in catalog().exercises)
     window = WindowScore(0.0, 60.0, scores, 1 - probability, (0.0,) * 11, 1.0)
     muscles = tuple(MuscleScore(name, 0.9, name in ("quads", "glutes", "hamstrings")) for name in catalog().muscles[:4])
-    told = coach(
+    told = with_advice(
         Analysis(
             "squat.mp4",
             Status.OK,
@@ -383,7 +383,7 @@ def test_a_doubtful_answer_says_what_is_out_of_the_picture(status: Status, proba
     for name, landmarks in (("whole", inside), ("cut", outside)):
         track = replace(whole, landmarks=landmarks, presence=np.ones_like(whole.presence))
         analysis = Analysis("squat.mp4", status, "", exercise=exercise, muscles=muscles, track=track)
-        told[name] = coach(analysis).feedback
+        told[name] = with_advice(analysis).feedback
     advice = "Step back: your feet are out of the picture."
     assert (advice in told["cut"]) == (probability != 0.95)
     assert [sentence for sentence in told["cut"] if sentence != advice] == list(told["whole"])

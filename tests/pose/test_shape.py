@@ -17,9 +17,9 @@ from support.cli import ROOT, SAMPLE, fitcli
 from support.films import MakeVideo, picture
 
 import fitcli as library
-from fitcli.analysis import WELL_FOUND, watch
 from fitcli.history.store import SessionStore
 from fitcli.pose.blazepose import BlazePose
+from fitcli.pose.follow import WELL_FOUND, follow
 from fitcli.pose.shape import LOOKS, Spread, picture_stretch
 from fitcli.report.skeleton import JOINT_LANDMARKS, VISIBLE
 from fitcli.video import Frame, Image, VideoWriter, frames, probe
@@ -145,7 +145,7 @@ def test_people_in_their_true_shape_are_let_be(model: BlazePose, make_video: Mak
 @pytest.mark.parametrize("name", ["1722a832cc949cae", "a349a02d01b8a248", "c037d217fbed59f5"])
 def test_real_videos_that_were_stretched_are_followed_in_their_true_shape(name: str) -> None:
     """Upright ones, of a barbell curl, a bench press and dips, that their publisher forced into 3:2."""
-    track = watch(CLIPS / "dev" / f"{name}.mp4")
+    track = follow(CLIPS / "dev" / f"{name}.mp4").track
 
     assert track.frame_width / track.frame_height == pytest.approx(UPRIGHT, rel=0.02)
     assert track.found > 0.9
@@ -158,7 +158,7 @@ def test_real_videos_that_were_stretched_are_followed_in_their_true_shape(name: 
 def test_real_videos_of_people_who_are_hard_to_find_keep_their_shape(path: str) -> None:
     """Some of them are found better in a narrower picture all the same."""
     (video,) = CLIPS.glob(f"{path}*.mp4")
-    track, file = watch(video), probe(video)
+    track, file = follow(video).track, probe(video)
 
     assert float(track.presence.mean()) < WELL_FOUND  # so that their shape was looked at
     assert track.frame_width / track.frame_height == pytest.approx(file.width / file.height, rel=0.01)

@@ -17,7 +17,7 @@ from rich.text import Text
 from fitcli.batch.jobs import Outcome
 from fitcli.batch.table import summary
 from fitcli.catalog import catalog
-from fitcli.coaching.advice import coach
+from fitcli.coaching.advice import with_advice
 from fitcli.errors import FitcliError
 from fitcli.report import terminal
 from fitcli.report.body_map import heat
@@ -32,7 +32,7 @@ def analysis(activations: dict[str, float], name: str = "squat", probability: fl
     ideal = catalog().exercise(name).muscles
     muscles = tuple(MuscleScore(each, activations.get(each, 0.03), each in ideal) for each in catalog().muscles)
     network = NetworkUse("slowfast", "pose", "checkpoints/slowfast.ckpt", "ab" * 32, 0.25, 0.75)
-    return coach(
+    return with_advice(
         Analysis(
             "videos/legs.mp4",
             Status.OK,
@@ -51,7 +51,7 @@ def analysis(activations: dict[str, float], name: str = "squat", probability: fl
 
 
 LEGS = analysis({"quads": 0.97, "glutes": 0.8, "hamstrings": 0.2, "shoulders": 0.7})
-UNCERTAIN = coach(
+UNCERTAIN = with_advice(
     replace(
         LEGS,
         status=Status.UNCERTAIN,
@@ -60,7 +60,7 @@ UNCERTAIN = coach(
         muscles=tuple(replace(muscle, ideal=False) for muscle in LEGS.muscles),
     )
 )
-NOBODY = coach(Analysis("room.mp4", Status.NO_PERSON, "No person was found in the video.", 3.0, 0.0, 3.0))
+NOBODY = with_advice(Analysis("room.mp4", Status.NO_PERSON, "No person was found in the video.", 3.0, 0.0, 3.0))
 
 
 def shown(renderable: RenderableType, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:

@@ -313,13 +313,17 @@ def scored(
         return
     if fold:
         raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
-    from fitcli.analysis import watch
+    from fitcli.analysis import PictureListener
+    from fitcli.pose.blazepose import BlazePose
+    from fitcli.pose.follow import follow
+    from fitcli.pose.tracker import cores
 
+    model = BlazePose(streams=cores())
     videos = _videos(folder, labels)
     for i, (path, name, group) in enumerate(videos, 1):
         try:
             reading = Reading(ensemble)
-            person = watch(path, reading)
+            person = follow(path, model, listener=PictureListener(reading).listener).track
             read = reading.read(person)
             weights = window_weights(person, read.starts_s, read.window_s)
             # Where nobody was followed, networks that read pictures still have something to say.
