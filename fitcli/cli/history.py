@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv as csvlib
 import json as jsonlib
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,11 +15,13 @@ from typing import Annotated
 import typer
 
 from fitcli.catalog import catalog
-from fitcli.cli import history_files, history_pages, options
+from fitcli.cli import history_files, options
 from fitcli.cli.console import stdout
 from fitcli.cli.help import App
+from fitcli.cli.pictures import Pictures, tell_pictures
 from fitcli.history.progress import training_progress
 from fitcli.history.store import Session, SessionStore, sessions_folder
+from fitcli.outputs import HTML, Output, claim, identities
 from fitcli.report import past, terminal
 
 app = App(invoke_without_command=True)
@@ -33,11 +34,6 @@ _UNITS = {
     "m": timedelta(days=30),
     "y": timedelta(days=365),
 }
-
-_COLUMNS = (
-    "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
-    "file", "note", "held_s", "cadence_per_min",
-)  # fmt: skip
 
 ExerciseName = Annotated[
     str | None, typer.Option("--exercise", metavar="NAME", help="Only this exercise; other names for it count too.")
@@ -71,7 +67,7 @@ def history(
         for session in chosen:
             sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
     elif csv:
-        _write_csv(chosen)
+        history_files.print_csv(chosen)
     elif chosen:
         console.print(past.history(chosen, wide=console.width >= terminal.MAX_WIDTH))
     elif exercise or since:
@@ -149,13 +145,16 @@ def chart(
     """Draw the last weeks, the muscles of the last seven days and the scores."""
     now = datetime.now().astimezone()
     store = SessionStore(sessions_folder(sessions))
-    page = history_pages.claim_page(html, store, overwrite=overwrite) if html else None
+    page = _claim_page(html, store, overwrite=overwrite) if html else None
     summed = training_progress(_chosen(store, exercise, since), now)
     history_files.tell_skipped(store)
     if not summed.sessions:
         _say_empty(store)
     elif page:
-        history_pages.write_progress(summed, now, page)
+        from fitcli.report.html import progress_page  # Jinja2
+
+        page.write_text(progress_page(summed, now))
+        tell_pictures(Pictures(report=page))
     else:
         stdout().print(past.chart(summed))
 
@@ -171,8 +170,14 @@ def report(
 ) -> None:
     """Write a stored session as a page for a browser, without its video."""
     store = SessionStore(sessions_folder(sessions))
-    page = history_pages.claim_page(to, store, overwrite=overwrite)
-    history_pages.write_report(store.find(session_id), page)
+    page = _claim_page(to, store, overwrite=overwrite)
+    session = store.find(session_id)
+
+    from fitcli.report.html import Remembered, report_page  # Jinja2
+
+    remembered = Remembered(session.created, session.fitcli, session.id, session.weight_kg, session.note)
+    page.write_text(report_page(session.whole(), remembered, poses=session.key_poses()))
+    tell_pictures(Pictures(report=page))
 
 
 app.command("export")(history_files.export)
@@ -181,35 +186,14 @@ app.command()(history_files.delete)
 app.command()(history_files.undo)
 
 
+def _claim_page(to: Path, store: SessionStore, *, overwrite: bool) -> Output:
+    """The page to write; raises `StorageError` if it may not be written, for example over a file of the history."""
+    return claim(to, HTML, overwrite=overwrite, inputs=identities(store.files()))
+
+
 def _say_empty(store: SessionStore) -> None:
     folder = terminal.short_path(store.folder)
     stdout().print(f"No session is stored in {folder} yet. To store the first: fitcli analyze VIDEO", soft_wrap=True)
-
-
-def _write_csv(sessions: Iterable[Session]) -> None:
-    table = csvlib.writer(sys.stdout, lineterminator="\n")
-    table.writerow(_COLUMNS)
-    for session in sessions:
-        analysis = session.analysis
-        named = analysis.exercise
-        table.writerow(
-            (
-                session.id,
-                session.created.isoformat(timespec="seconds"),
-                analysis.status.value,
-                named.name if named else "",
-                f"{named.probability:.4f}" if named else "",
-                analysis.repetitions,
-                past.score(session.score),
-                session.weight_kg,
-                terminal.working(analysis),
-                f"{analysis.duration_s:.3f}",
-                analysis.file,
-                session.note,
-                max(session.set_holds_s, default=""),
-                max(session.set_cadences_per_min, default=""),
-            )
-        )
 
 
 def _chosen(store: SessionStore, exercise: str | None, since: str | None) -> Iterator[Session]:

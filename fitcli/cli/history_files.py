@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +17,46 @@ from fitcli.cli.options import STREAM
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.outputs import JSON_LINES, claim, identities
-from fitcli.report import terminal
+from fitcli.report import past, terminal
 from fitcli.report.amounts import plural
+
+_COLUMNS = (
+    "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
+    "file", "note", "held_s", "cadence_per_min",
+)  # fmt: skip
 
 
 def tell_skipped(store: SessionStore) -> None:
     """One line on stderr for each session file that could not be read."""
     for skipped in store.skipped:
         note(terminal.printable(skipped.reason), style="yellow")
+
+
+def print_csv(sessions: Iterable[Session]) -> None:
+    """Print sessions as a table for spreadsheets, one row each."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for session in sessions:
+        analysis = session.analysis
+        named = analysis.exercise
+        table.writerow(
+            (
+                session.id,
+                session.created.isoformat(timespec="seconds"),
+                analysis.status.value,
+                named.name if named else "",
+                f"{named.probability:.4f}" if named else "",
+                analysis.repetitions,
+                past.score(session.score),
+                session.weight_kg,
+                terminal.working(analysis),
+                f"{analysis.duration_s:.3f}",
+                analysis.file,
+                session.note,
+                max(session.set_holds_s, default=""),
+                max(session.set_cadences_per_min, default=""),
+            )
+        )
 
 
 def export(
