@@ -1,4 +1,4 @@
-"""`fitcli history`: the stored sessions, one of them, and what they add up to."""
+"""`fitcli history`: the stored sessions, single ones, and their statistics."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _UNITS = {
 }
 
 ExerciseName = Annotated[
-    str | None, typer.Option("--exercise", metavar="NAME", help="Only this exercise; other names for it count too.")
+    str | None, typer.Option("--exercise", metavar="NAME", help="Only this exercise; its other names work too.")
 ]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="WHEN", help="Only from then on: 12h, 3d, 2w, 6m, 1y or a date such as 2026-11-01."),
+    typer.Option(metavar="WHEN", help="Only since then: 12h, 3d, 2w, 6m, 1y or a date such as 2026-11-01."),
 ]
 
 
@@ -56,12 +56,12 @@ def history(
     json: options.Json = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Show what was trained: the stored sessions, newest first."""
+    """List the stored sessions, newest first."""
     if context.invoked_subcommand:
         return
     store = SessionStore(sessions_folder(sessions))
     chosen = list(islice(_chosen(store, exercise, since), limit))
-    history_files.tell_skipped(store)
+    history_files.report_skipped(store)
     console = stdout()
     if json:
         for session in chosen:
@@ -78,13 +78,13 @@ def history(
 
 @app.command()
 def show(
-    session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a session, or its beginning.")],
     json: options.Json = False,
     top: options.Top = 3,
     verbose: options.Verbose = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Show a stored session as it was shown when it was new."""
+    """Show a stored session as it was shown at first."""
     session = SessionStore(sessions_folder(sessions)).find(session_id)
     if json:
         sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
@@ -102,10 +102,10 @@ def stats(
     json: options.Json = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Add the history up: streaks, best sets, scores, muscles trained and neglected."""
+    """Show streaks, best sets, scores, and which muscles were trained or neglected."""
     store = SessionStore(sessions_folder(sessions))
     summed = training_progress(_chosen(store, exercise, since), datetime.now().astimezone())
-    history_files.tell_skipped(store)
+    history_files.report_skipped(store)
     if json:
         fields = asdict(summed)
         fields["best"] = [
@@ -142,12 +142,12 @@ def chart(
     overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Draw the last weeks, the muscles of the last seven days and the scores."""
+    """Draw charts of the last weeks, the muscles of the last seven days, and the scores."""
     now = datetime.now().astimezone()
     store = SessionStore(sessions_folder(sessions))
     page = _claim_page(html, store, overwrite=overwrite) if html else None
     summed = training_progress(_chosen(store, exercise, since), now)
-    history_files.tell_skipped(store)
+    history_files.report_skipped(store)
     if not summed.sessions:
         _say_empty(store)
     elif page:
@@ -161,7 +161,7 @@ def chart(
 
 @app.command()
 def report(
-    session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a session, or its beginning.")],
     to: Annotated[
         Path, typer.Argument(parser=options.given_output, metavar="HTML", help="The page to write.", show_default=False)
     ],
@@ -216,7 +216,7 @@ def _exercise_name(given: str | None) -> str | None:
 
 
 def _moment(since: str) -> datetime:
-    """The moment that "2w" (ago) or "2026-11-01" (its first moment here) stands for."""
+    """The time of "2w" (two weeks ago) or "2026-11-01" (the start of that day in local time)."""
     now = datetime.now().astimezone()
     try:
         if ago := _AGO.fullmatch(since.strip().lower()):

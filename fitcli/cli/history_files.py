@@ -1,4 +1,4 @@
-"""`fitcli history export, import, delete, undo`: sessions moved out, in, away and back."""
+"""`fitcli history export`, `import`, `delete` and `undo`, and the table of `fitcli history --csv`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def tell_skipped(store: SessionStore) -> None:
-    """One line on stderr for each session file that could not be read."""
+def report_skipped(store: SessionStore) -> None:
+    """Print one line on stderr for each session file that could not be read."""
     for skipped in store.skipped:
         note(terminal.printable(skipped.reason), style="yellow")
 
@@ -69,13 +69,13 @@ def export(
     overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Write all sessions as JSON Lines, oldest first: a backup, or the way to another machine."""
+    """Write all sessions as JSON Lines, oldest first, as a backup or for another machine."""
     store = SessionStore(sessions_folder(sessions))
     output = None
     if to is not None and to != STREAM:
         output = claim(to, JSON_LINES, overwrite=overwrite, inputs=identities(store.files()))
     lines = [json.dumps(session.to_json()) + "\n" for session in store.sessions()][::-1]
-    tell_skipped(store)
+    report_skipped(store)
     if output is None:
         _print(lines)
         return
@@ -89,13 +89,13 @@ def import_(
         typer.Argument(
             parser=options.given_file_or_stream,
             metavar="FILE",
-            help="What fitcli history export wrote; - is stdin.",
+            help="File that fitcli history export wrote; - is stdin.",
             show_default=False,
         ),
     ],
     sessions: options.Sessions = None,
 ) -> None:
-    """Add sessions from an export; those that are here already stay as they are."""
+    """Add the sessions of an export; existing ones stay as they are."""
     store = SessionStore(sessions_folder(sessions))
     name = "stdin" if source == STREAM else str(source)
     try:
@@ -120,7 +120,7 @@ def import_(
 
 
 def _print(lines: list[str]) -> None:
-    """Write to stdout, now and not at the end of the program, where nobody could be told that it failed."""
+    """Write to stdout and flush: an error at the end of the program could not be reported any more."""
     try:
         sys.stdout.writelines(lines)
         sys.stdout.flush()
@@ -131,11 +131,11 @@ def _print(lines: list[str]) -> None:
 
 
 def delete(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids in the history, or their beginnings.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of sessions, or their beginnings.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Delete sessions; fitcli history undo brings them back."""
+    """Delete sessions; fitcli history undo restores them."""
     store = SessionStore(sessions_folder(sessions))
     chosen: dict[str, Session] = {session.id: session for session in map(store.find, ids)}
     count = plural(len(chosen), "session")
@@ -149,6 +149,6 @@ def delete(
 
 
 def undo(sessions: options.Sessions = None) -> None:
-    """Bring back what was deleted last."""
+    """Restore the sessions that were deleted last."""
     restored = SessionStore(sessions_folder(sessions)).undo()
     stdout().print(f"{plural(restored, 'session')} brought back." if restored else "Nothing was deleted.")

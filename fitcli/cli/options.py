@@ -1,4 +1,4 @@
-"""Options that several commands share, so that each has one name, one meaning and one help text."""
+"""Options shared by several commands, so that each has one name, one meaning and one help text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WEIGHT = re.compile(r"(?P<number>\d+(?:[.,]\d+)?)\s*(?P<unit>kgs?|lbs?)?", re.I
 
 
 def _kilograms(given: str) -> float:
-    """The kilograms in "60kg", "135 lb" or "60"; a `typer.BadParameter` for what no person lifts."""
+    """The kilograms in "60kg", "135 lb" or "60"; raises `typer.BadParameter` for a weight that nobody lifts."""
     written = _WEIGHT.fullmatch(given.strip())
     if not written:
         raise typer.BadParameter(f"{given!r} is no weight: write it as 60kg or 135lb.")
@@ -35,10 +35,10 @@ def _kilograms(given: str) -> float:
 
 
 def given_name(given: str) -> str:
-    """What stands for a camera or a file, as it was given; a `typer.BadParameter` where it is empty.
+    """The name of a camera or a file, unchanged; raises `typer.BadParameter` for an empty one.
 
-    An empty argument is mostly an unset variable of the shell, and `Path("")` is the current folder. Every parameter
-    that names a file, a folder or a camera has this parser or one of those below.
+    An empty argument is usually an unset shell variable, and `Path("")` is the current folder. Every parameter that
+    names a file, a folder or a camera has this parser or one of those below.
     """
     if not given:
         raise typer.BadParameter("it is empty: give a name.")
@@ -46,14 +46,14 @@ def given_name(given: str) -> str:
 
 
 def given_path(given: str | Path) -> Path:
-    """The path of a file or folder; a `typer.BadParameter` for an empty one."""
+    """The path of a file or folder; raises `typer.BadParameter` for an empty one."""
     if not str(given):
         raise typer.BadParameter("it is empty: give a name, or . for the current folder.")
     return Path(given)
 
 
 def given_output(given: str | Path) -> Path:
-    """The path of a file to write; a `typer.BadParameter` for one that ends as folders do."""
+    """The path of an output file; raises `typer.BadParameter` for a path that ends in a separator."""
     path = given_path(given)
     if str(given).endswith(separators()):
         raise typer.BadParameter(f"{given} is a folder: name a file.")
@@ -61,7 +61,7 @@ def given_output(given: str | Path) -> Path:
 
 
 STREAM = Path("-")
-"""Stands for stdout where something is written and for stdin where something is read; a file of that name is ./-."""
+"""Means stdout for outputs and stdin for inputs; a file of that name is ./-."""
 
 
 def given_file_or_stream(given: str | Path) -> Path:
@@ -71,7 +71,7 @@ def given_file_or_stream(given: str | Path) -> Path:
 
 
 def separators() -> tuple[str, ...]:
-    """What a path ends in that means a folder."""
+    """The path separators of this system; a path that ends in one means a folder."""
     return tuple(filter(None, (os.sep, os.altsep)))
 
 
@@ -81,7 +81,7 @@ for _parser, _shown in (
     (given_output, "path"),
     (given_file_or_stream, "path"),
 ):
-    _parser.__name__ = _shown  # what --help shows as the type
+    _parser.__name__ = _shown  # the type that --help shows
 
 
 class Device(StrEnum):

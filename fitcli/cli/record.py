@@ -1,4 +1,4 @@
-"""`fitcli record`: a set in front of the camera, coached live or not, then the same answer as `fitcli analyze`."""
+"""`fitcli record`: a set in front of the camera, coached live or not, then an answer like that of `fitcli analyze`."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def record(
     if reps and not live:
         raise typer.BadParameter("repetitions are counted while you train: add --live.", param_hint="--reps")
     if live and loop:
-        raise typer.BadParameter("--live goes on from set to set by itself: leave --loop out.", param_hint="--loop")
+        raise typer.BadParameter("--live continues from set to set by itself: leave out --loop.", param_hint="--loop")
     if live and save_video and not keep_video:
         raise typer.BadParameter("--live makes no video to draw on: add --keep-video FILE.", param_hint="--save-video")
     files = NamedFiles(keep_video, save_video, report, voice_file, overwrite, identities([Path(camera)]))
