@@ -21,6 +21,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	[ ! -x $(BIN)/hadolint ] || $(BIN)/hadolint Dockerfile
 
 # build.txt: what builds fitcli. run.txt: what it runs with. dev.txt: everything, PyTorch and the tools included.
@@ -33,7 +34,7 @@ lock: | $(BIN)/python
 	  --constraints requirements/build.txt --constraints requirements/run.txt --output-file requirements/dev.txt
 
 clean:
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache $(VENV)
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache $(VENV)
 
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || { echo "fitcli needs Python 3.11 or newer, and there is no $(PYTHON) here: install it, or say which one to use: make PYTHON=/path/to/python3" >&2; exit 1; }

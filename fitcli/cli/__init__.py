@@ -1,4 +1,4 @@
-"""The command line: one file a command, each thin. What a command needs to work is imported when it runs."""
+"""The command line: one thin file a command. A command imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fitcli.cli.analyze import analyze
 from fitcli.cli.console import INTERRUPTED, complain, prepare_streams, print_log
 from fitcli.cli.doctor import doctor
 from fitcli.cli.exercises import exercises
+from fitcli.cli.help import App
 from fitcli.cli.record import record
 from fitcli.cli.training import checkpoints, dataset, train
 from fitcli.cli.training.ablate import ablate
@@ -23,7 +24,7 @@ from fitcli.cli.training.evaluate import evaluate
 from fitcli.isolation import isolate_children
 from fitcli.version import __version__
 
-app = typer.Typer(
+app = App(
     name="fitcli",
     help="A coach in the terminal: names the exercise in a video, shows which muscle groups work, says what to change.",
     no_args_is_help=True,
@@ -65,29 +66,29 @@ def main() -> None:
     if verbose:
         print_log()
     if not (verbose or sys.warnoptions):
-        warnings.simplefilter("ignore")  # libraries warn their developers; users get sentences they can act on
+        warnings.simplefilter("ignore")  # warnings address developers; users get sentences that they can act on
     try:
         app(prog_name="fitcli")
     except SystemExit as ended:
         _leave(ended.code)
         raise
-    except Exception as error:  # the one place where whatever a command let through becomes a sentence
+    except Exception as error:  # whatever a command did not handle becomes a sentence here
         sys.exit(complain(error, verbose=verbose))
 
 
 def _leave(code: object) -> None:
-    """End the process at once if nothing is left to do: taking OpenVINO apart takes a tenth of a second and more.
+    """End the process at once if nothing is left to do: unloading OpenVINO takes a tenth of a second or more.
 
-    Returns where an ordinary end is called for.
+    Returns if the process must end in the ordinary way.
     """
     workers = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
-    # After Ctrl-C what they work on, such as compiling a network, is wanted no more.
+    # After Ctrl-C, nobody needs the result of their work, such as a compiled network.
     if "openvino" not in sys.modules or not isinstance(code, int | None) or (workers and code != INTERRUPTED):
         return
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except (OSError, ValueError):  # a pipe that nobody reads any more: Python says so in its own way
+    except (OSError, ValueError):  # nobody reads the pipe any more: Python reports it
         return
     os._exit(code or 0)

@@ -1,4 +1,4 @@
-"""The two streams, and the one place where a failure becomes a sentence and an exit code."""
+"""The two streams, and the one place that turns an error into a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fitcli.interrupt import heed
 from fitcli.report.terminal import printable
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+"""Exit code after Ctrl-C: 128 + SIGINT, the convention of shells."""
 
 OPTIONS = {
     Setting.ARCHITECTURE: "--architecture",
@@ -42,28 +42,28 @@ OPTIONS = {
 
 
 def prepare_streams() -> None:
-    """Let characters that the terminal's encoding lacks come out as escapes instead of ending the program."""
+    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def stdout() -> Console:
-    """Where results go."""
+    """The stream for results."""
     return Console(highlight=False, markup=False)
 
 
 def stderr() -> Console:
-    """Where progress and everything that is no result goes."""
+    """The stream for progress and everything else that is not a result."""
     return Console(stderr=True, highlight=False, markup=False)
 
 
 _under_bar: list[Console] = []
-"""The console of the progress bar that is shown: what it prints goes above the bar, anything else into it."""
+"""The console of the visible progress bar. Only what this console prints appears above the bar, not across it."""
 
 
 def note(sentence: str, style: str = "bright_black") -> None:
-    """One line on stderr; the terminal wraps it, so that a search in a log finds it whole."""
+    """Print one line on stderr. The terminal wraps it, so that a search in a log finds the whole sentence."""
     (_under_bar[-1] if _under_bar else stderr()).print(sentence, style=style, soft_wrap=True)
 
 
@@ -73,7 +73,7 @@ class _Notes(logging.Handler):
 
 
 def print_log() -> None:
-    """Print what fitcli logs, one line each on stderr: what a user needs to know only where something is odd."""
+    """Print fitcli's log on stderr, one line a record: details that help a user only when something goes wrong."""
     log = logging.getLogger("fitcli")
     log.addHandler(_Notes())
     log.setLevel(logging.INFO)
@@ -81,7 +81,7 @@ def print_log() -> None:
 
 
 def explain(error: Exception) -> str:
-    """The sentence for a failure, with the option that mends it where there is one."""
+    """The sentence for an error, with the option that fixes it if there is one."""
     if isinstance(error, FitcliError):
         option = f" ({OPTIONS[error.setting]})." if error.setting else ""
         return printable(str(error).removesuffix("." if option else "") + option)
@@ -91,7 +91,7 @@ def explain(error: Exception) -> str:
 
 
 def complain(error: Exception, *, verbose: bool) -> int:
-    """Tell a failure on stderr, with its traceback if it is an unknown one and `verbose`; returns the exit code."""
+    """Report an error on stderr, with a traceback if it is unexpected and `verbose`; returns the exit code."""
     if verbose and not isinstance(error, FitcliError):
         traceback.print_exception(error)
     note(explain(error), style="red")
@@ -99,14 +99,14 @@ def complain(error: Exception, *, verbose: bool) -> int:
 
 
 def exit_code(codes: Iterable[int]) -> int:
-    """The exit code of a batch: 0 if all went well, the failures' own code if they share one, else 1."""
+    """The exit code of a batch: 0 without failures, the failures' code if they share one, otherwise 1."""
     failures = set(codes) - {0}
     return failures.pop() if len(failures) == 1 else int(bool(failures))
 
 
 @contextmanager
 def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
-    """A progress bar on stderr for as long as the block runs, only on a terminal; call what it gives with 0..1."""
+    """A progress bar on stderr while the block runs, on terminals only; gives a function to call with 0..1."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -119,7 +119,7 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
         *columns,
         console=stderr(),
         transient=True,
-        # not Rich's own idea of a terminal: FORCE_COLOR asks for colours in a log, not for a moving bar
+        # Rich would count FORCE_COLOR as a terminal, but it asks for colours in a log, not for a moving bar.
         disable=not (shown and sys.stderr.isatty()),
         refresh_per_second=5,
         redirect_stdout=False,
@@ -128,35 +128,35 @@ def progress(label: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
         task = bar.add_task(label, total=1.0)
         _under_bar.append(bar.console)
 
-        def report(share: float) -> None:
+        def update(share: float) -> None:
             heed()
             bar.update(task, completed=share)
 
         try:
-            yield report
+            yield update
         finally:
             _under_bar.pop()
 
 
 @contextmanager
 def stages(*, shown: bool) -> Iterator[Callable[[str, float], None]]:
-    """As `progress`, for work of several stages: call what it gives with a stage's name and its share 0..1.
+    """Progress bars for work in stages; gives a function to call with the name of a stage and its share 0..1.
 
-    The bar goes when a stage is done, so that what follows may draw its own.
+    The bar disappears when its stage is done, so that later work can draw its own.
     """
     with ExitStack() as bars:
         label = ""
-        report: Callable[[float], None] | None = None
+        update: Callable[[float], None] | None = None
 
-        def tell(stage: str, share: float) -> None:
-            nonlocal label, report
+        def advance(stage: str, share: float) -> None:
+            nonlocal label, update
             if stage != label:
                 bars.close()
-                label, report = stage, bars.enter_context(progress(stage, shown=shown))
-            if report:
-                report(share)
+                label, update = stage, bars.enter_context(progress(stage, shown=shown))
+            if update:
+                update(share)
             if share >= 1:
                 bars.close()
-                label, report = "", None
+                label, update = "", None
 
-        yield tell
+        yield advance

@@ -1,4 +1,4 @@
-"""`fitcli doctor`: what works on this machine, and the command that mends what does not."""
+"""`fitcli doctor`: what works on this machine, and the commands that fix the rest."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def doctor(
     sessions: options.Sessions = None,
     checkpoints: options.Checkpoints = None,
 ) -> None:
-    """Show what works on this machine, and the command that mends what does not.
+    """Show what works on this machine, and the commands that fix the rest.
 
-    The exit code is 0 only if fitcli analyze works; cameras, sound and displays are for other commands.
+    The exit code is 0 if fitcli analyze works; only other commands need cameras, sound and displays.
     """
     console = stderr()
     with console.status("Trying every part ...") if console.is_terminal else console:
@@ -47,7 +47,7 @@ def doctor(
 
 
 def _show(checks: list[Check]) -> None:
-    """Print a table; each command is one line of its own, which a terminal copies whole however long it is."""
+    """Print a table. Every command stands on one line of its own, so that it can be copied whole."""
     console = stdout()
     widths = [max(len(cell) for cell in column) for column in zip(*map(_cells, checks), ("Part", ""), strict=True)]
     console.print(_row(("Part", "", "Found"), widths), style="bold", end="")
@@ -64,7 +64,7 @@ def _cells(check: Check) -> tuple[str, str]:
 
 
 def _row(cells: tuple[str, str, str], widths: list[int], style: str = "") -> Table:
-    """One row of the table, in columns as wide as those of every other row."""
+    """One row of the table, with the column widths of all rows."""
     row = Table.grid(padding=(0, 2))
     for width in widths:
         row.add_column(width=width, no_wrap=True)

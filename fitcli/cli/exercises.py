@@ -1,4 +1,4 @@
-"""`fitcli exercises`: the catalogue."""
+"""`fitcli exercises`: the exercises of the catalogue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fitcli.report import terminal
 
 
 def exercises(checkpoints: options.Checkpoints = None, json: options.Json = False) -> None:
-    """List the exercises of the catalogue, and the muscle groups they are meant to work."""
+    """List the exercises that fitcli knows and the muscle groups that they work."""
     from fitcli.network.ensemble import known_classes  # numpy
     from fitcli.network.folders import checkpoint_folder
 
@@ -24,7 +24,7 @@ def exercises(checkpoints: options.Checkpoints = None, json: options.Json = Fals
     except CheckpointError:
         if checkpoints:
             raise
-        classes = None  # the catalogue is the same without networks
+        classes = None  # the catalogue does not depend on networks
     if json:
         for exercise in known.exercises:
             fields = {

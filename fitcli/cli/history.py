@@ -1,12 +1,11 @@
-"""`fitcli history`: the stored sessions, one of them, and what they add up to."""
+"""`fitcli history`: the stored sessions, single ones, and their statistics."""
 
 from __future__ import annotations
 
-import csv as csvlib
 import json as jsonlib
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,13 +15,16 @@ from typing import Annotated
 import typer
 
 from fitcli.catalog import catalog
-from fitcli.cli import history_files, history_pages, options
+from fitcli.cli import history_files, options
 from fitcli.cli.console import stdout
+from fitcli.cli.help import App
+from fitcli.cli.pictures import Pictures, tell_pictures
 from fitcli.history.progress import training_progress
 from fitcli.history.store import Session, SessionStore, sessions_folder
+from fitcli.outputs import HTML, Output, claim, identities
 from fitcli.report import past, terminal
 
-app = typer.Typer(invoke_without_command=True)
+app = App(invoke_without_command=True)
 
 _AGO = re.compile(r"(?P<number>\d+)\s*(?P<unit>[hdwmy])")
 _UNITS = {
@@ -33,24 +35,19 @@ _UNITS = {
     "y": timedelta(days=365),
 }
 
-_COLUMNS = (
-    "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
-    "file", "note", "held_s", "cadence_per_min",
-)  # fmt: skip
-
 ExerciseName = Annotated[
-    str | None, typer.Option("--exercise", metavar="NAME", help="Only this exercise; other names for it count too.")
+    str | None, typer.Option("--exercise", metavar="NAME", help="Only this exercise; its other names work too.")
 ]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="WHEN", help="Only from then on: 12h, 3d, 2w, 6m, 1y or a date such as 2026-11-01."),
+    typer.Option(metavar="WHEN", help="Only since then: 12h, 3d, 2w, 6m, 1y or a date such as 2026-11-01."),
 ]
 
 
 @app.callback()
 def history(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most this many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N sessions.")] = 20,
     exercise: ExerciseName = None,
     since: Since = None,
     csv: Annotated[
@@ -59,18 +56,18 @@ def history(
     json: options.Json = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Show what was trained: the stored sessions, newest first."""
+    """List the stored sessions, newest first."""
     if context.invoked_subcommand:
         return
     store = SessionStore(sessions_folder(sessions))
     chosen = list(islice(_chosen(store, exercise, since), limit))
-    history_files.tell_skipped(store)
+    history_files.report_skipped(store)
     console = stdout()
     if json:
         for session in chosen:
             sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
     elif csv:
-        _write_csv(chosen)
+        history_files.print_csv(chosen)
     elif chosen:
         console.print(past.history(chosen, wide=console.width >= terminal.MAX_WIDTH))
     elif exercise or since:
@@ -81,13 +78,13 @@ def history(
 
 @app.command()
 def show(
-    session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a session, or its beginning.")],
     json: options.Json = False,
     top: options.Top = 3,
     verbose: options.Verbose = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Show a stored session as it was shown when it was new."""
+    """Show a stored session as it was shown at first."""
     session = SessionStore(sessions_folder(sessions)).find(session_id)
     if json:
         sys.stdout.write(jsonlib.dumps(session.to_json()) + "\n")
@@ -105,10 +102,10 @@ def stats(
     json: options.Json = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Add the history up: streaks, best sets, scores, muscles trained and neglected."""
+    """Show streaks, best sets, scores, and which muscles were trained or neglected."""
     store = SessionStore(sessions_folder(sessions))
     summed = training_progress(_chosen(store, exercise, since), datetime.now().astimezone())
-    history_files.tell_skipped(store)
+    history_files.report_skipped(store)
     if json:
         fields = asdict(summed)
         fields["best"] = [
@@ -145,23 +142,26 @@ def chart(
     overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Draw the last weeks, the muscles of the last seven days and the scores."""
+    """Draw charts of the last weeks, the muscles of the last seven days, and the scores."""
     now = datetime.now().astimezone()
     store = SessionStore(sessions_folder(sessions))
-    page = history_pages.claim_page(html, store, overwrite=overwrite) if html else None
+    page = _claim_page(html, store, overwrite=overwrite) if html else None
     summed = training_progress(_chosen(store, exercise, since), now)
-    history_files.tell_skipped(store)
+    history_files.report_skipped(store)
     if not summed.sessions:
         _say_empty(store)
     elif page:
-        history_pages.write_progress(summed, now, page)
+        from fitcli.report.html import progress_page  # Jinja2
+
+        page.write_text(progress_page(summed, now))
+        tell_pictures(Pictures(report=page))
     else:
         stdout().print(past.chart(summed))
 
 
 @app.command()
 def report(
-    session_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the history, or its beginning.")],
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a session, or its beginning.")],
     to: Annotated[
         Path, typer.Argument(parser=options.given_output, metavar="HTML", help="The page to write.", show_default=False)
     ],
@@ -170,8 +170,14 @@ def report(
 ) -> None:
     """Write a stored session as a page for a browser, without its video."""
     store = SessionStore(sessions_folder(sessions))
-    page = history_pages.claim_page(to, store, overwrite=overwrite)
-    history_pages.write_report(store.find(session_id), page)
+    page = _claim_page(to, store, overwrite=overwrite)
+    session = store.find(session_id)
+
+    from fitcli.report.html import Remembered, report_page  # Jinja2
+
+    remembered = Remembered(session.created, session.fitcli, session.id, session.weight_kg, session.note)
+    page.write_text(report_page(session.whole(), remembered, poses=session.key_poses()))
+    tell_pictures(Pictures(report=page))
 
 
 app.command("export")(history_files.export)
@@ -180,35 +186,14 @@ app.command()(history_files.delete)
 app.command()(history_files.undo)
 
 
+def _claim_page(to: Path, store: SessionStore, *, overwrite: bool) -> Output:
+    """The page to write; raises `StorageError` if it may not be written, for example over a file of the history."""
+    return claim(to, HTML, overwrite=overwrite, inputs=identities(store.files()))
+
+
 def _say_empty(store: SessionStore) -> None:
     folder = terminal.short_path(store.folder)
     stdout().print(f"No session is stored in {folder} yet. To store the first: fitcli analyze VIDEO", soft_wrap=True)
-
-
-def _write_csv(sessions: Iterable[Session]) -> None:
-    table = csvlib.writer(sys.stdout, lineterminator="\n")
-    table.writerow(_COLUMNS)
-    for session in sessions:
-        analysis = session.analysis
-        named = analysis.exercise
-        table.writerow(
-            (
-                session.id,
-                session.created.isoformat(timespec="seconds"),
-                analysis.status.value,
-                named.name if named else "",
-                f"{named.probability:.4f}" if named else "",
-                analysis.repetitions,
-                past.score(session.score),
-                session.weight_kg,
-                terminal.working(analysis),
-                f"{analysis.duration_s:.3f}",
-                analysis.file,
-                session.note,
-                max(session.set_holds_s, default=""),
-                max(session.set_cadences_per_min, default=""),
-            )
-        )
 
 
 def _chosen(store: SessionStore, exercise: str | None, since: str | None) -> Iterator[Session]:
@@ -231,7 +216,7 @@ def _exercise_name(given: str | None) -> str | None:
 
 
 def _moment(since: str) -> datetime:
-    """The moment that "2w" (ago) or "2026-11-01" (its first moment here) stands for."""
+    """The time of "2w" (two weeks ago) or "2026-11-01" (the start of that day in local time)."""
     now = datetime.now().astimezone()
     try:
         if ago := _AGO.fullmatch(since.strip().lower()):

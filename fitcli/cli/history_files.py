@@ -1,9 +1,11 @@
-"""`fitcli history export, import, delete, undo`: sessions moved out, in, away and back."""
+"""`fitcli history export`, `import`, `delete` and `undo`, and the table of `fitcli history --csv`."""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +17,46 @@ from fitcli.cli.options import STREAM
 from fitcli.errors import MissingInputError, StorageError
 from fitcli.history.store import Session, SessionStore, sessions_folder
 from fitcli.outputs import JSON_LINES, claim, identities
-from fitcli.report import terminal
+from fitcli.report import past, terminal
 from fitcli.report.amounts import plural
 
+_COLUMNS = (
+    "id", "created", "status", "exercise", "confidence", "repetitions", "score", "weight_kg", "muscles", "duration_s",
+    "file", "note", "held_s", "cadence_per_min",
+)  # fmt: skip
 
-def tell_skipped(store: SessionStore) -> None:
-    """One line on stderr for each session file that could not be read."""
+
+def report_skipped(store: SessionStore) -> None:
+    """Print one line on stderr for each session file that could not be read."""
     for skipped in store.skipped:
         note(terminal.printable(skipped.reason), style="yellow")
+
+
+def print_csv(sessions: Iterable[Session]) -> None:
+    """Print sessions as a table for spreadsheets, one row each."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for session in sessions:
+        analysis = session.analysis
+        named = analysis.exercise
+        table.writerow(
+            (
+                session.id,
+                session.created.isoformat(timespec="seconds"),
+                analysis.status.value,
+                named.name if named else "",
+                f"{named.probability:.4f}" if named else "",
+                analysis.repetitions,
+                past.score(session.score),
+                session.weight_kg,
+                terminal.working(analysis),
+                f"{analysis.duration_s:.3f}",
+                analysis.file,
+                session.note,
+                max(session.set_holds_s, default=""),
+                max(session.set_cadences_per_min, default=""),
+            )
+        )
 
 
 def export(
@@ -35,13 +69,13 @@ def export(
     overwrite: options.Overwrite = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Write all sessions as JSON Lines, oldest first: a backup, or the way to another machine."""
+    """Write all sessions as JSON Lines, oldest first, as a backup or for another machine."""
     store = SessionStore(sessions_folder(sessions))
     output = None
     if to is not None and to != STREAM:
         output = claim(to, JSON_LINES, overwrite=overwrite, inputs=identities(store.files()))
     lines = [json.dumps(session.to_json()) + "\n" for session in store.sessions()][::-1]
-    tell_skipped(store)
+    report_skipped(store)
     if output is None:
         _print(lines)
         return
@@ -55,13 +89,13 @@ def import_(
         typer.Argument(
             parser=options.given_file_or_stream,
             metavar="FILE",
-            help="What fitcli history export wrote; - is stdin.",
+            help="File that fitcli history export wrote; - is stdin.",
             show_default=False,
         ),
     ],
     sessions: options.Sessions = None,
 ) -> None:
-    """Add sessions from an export; those that are here already stay as they are."""
+    """Add the sessions of an export; existing ones stay as they are."""
     store = SessionStore(sessions_folder(sessions))
     name = "stdin" if source == STREAM else str(source)
     try:
@@ -86,7 +120,7 @@ def import_(
 
 
 def _print(lines: list[str]) -> None:
-    """Write to stdout, now and not at the end of the program, where nobody could be told that it failed."""
+    """Write to stdout and flush: an error at the end of the program could not be reported any more."""
     try:
         sys.stdout.writelines(lines)
         sys.stdout.flush()
@@ -97,11 +131,11 @@ def _print(lines: list[str]) -> None:
 
 
 def delete(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids in the history, or their beginnings.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of sessions, or their beginnings.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     sessions: options.Sessions = None,
 ) -> None:
-    """Delete sessions; fitcli history undo brings them back."""
+    """Delete sessions; fitcli history undo restores them."""
     store = SessionStore(sessions_folder(sessions))
     chosen: dict[str, Session] = {session.id: session for session in map(store.find, ids)}
     count = plural(len(chosen), "session")
@@ -115,6 +149,6 @@ def delete(
 
 
 def undo(sessions: options.Sessions = None) -> None:
-    """Bring back what was deleted last."""
+    """Restore the sessions that were deleted last."""
     restored = SessionStore(sessions_folder(sessions)).undo()
     stdout().print(f"{plural(restored, 'session')} brought back." if restored else "Nothing was deleted.")

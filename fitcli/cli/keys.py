@@ -1,4 +1,4 @@
-"""Keys pressed in the terminal, read without waiting and without Enter."""
+"""Reads keys from the terminal without waiting and without Enter."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 class Keys:
-    """A context manager; `pressed` gives the next key ("q", "enter"), None where none was or stdin is no terminal.
+    """Reads single keys while its block runs. Ctrl-C keeps its meaning.
 
-    Ctrl-C stays what it is. A process in the background leaves the terminal alone: touching it would suspend it.
+    A process in the background does not touch the terminal, which would suspend it.
     """
 
     def __init__(self) -> None:
@@ -19,6 +19,7 @@ class Keys:
         self._usable = False
 
     def pressed(self) -> str | None:
+        """The next key, such as "q" or "enter"; None without one or without a terminal."""
         if not self._usable:
             return None
         if sys.platform == "win32":
@@ -33,7 +34,7 @@ class Keys:
     def __enter__(self) -> Keys:
         try:
             self._usable = sys.stdin.isatty()
-        except (AttributeError, ValueError):  # no stdin, or a closed one
+        except (AttributeError, ValueError):  # stdin is missing or closed
             return self
         if self._usable and sys.platform != "win32":
             import termios

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that each has one name, one meaning and one help text."""
+"""Options shared by several commands, so that each has one name, one meaning and one help text."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 ANSWER = "Answer"
+FILES = "Files to write"
 SESSION = "Session"
 ENGINE = "Engine"
 VOICE = "Voice"
@@ -22,7 +23,7 @@ _WEIGHT = re.compile(r"(?P<number>\d+(?:[.,]\d+)?)\s*(?P<unit>kgs?|lbs?)?", re.I
 
 
 def _kilograms(given: str) -> float:
-    """The kilograms in "60kg", "135 lb" or "60"; a `typer.BadParameter` for what no person lifts."""
+    """The kilograms in "60kg", "135 lb" or "60"; raises `typer.BadParameter` for a weight that nobody lifts."""
     written = _WEIGHT.fullmatch(given.strip())
     if not written:
         raise typer.BadParameter(f"{given!r} is no weight: write it as 60kg or 135lb.")
@@ -34,10 +35,10 @@ def _kilograms(given: str) -> float:
 
 
 def given_name(given: str) -> str:
-    """What stands for a camera or a file, as it was given; a `typer.BadParameter` where it is empty.
+    """The name of a camera or a file, unchanged; raises `typer.BadParameter` for an empty one.
 
-    An empty argument is mostly an unset variable of the shell, and `Path("")` is the current folder. Every parameter
-    that names a file, a folder or a camera has this parser or one of those below.
+    An empty argument is usually an unset shell variable, and `Path("")` is the current folder. Every parameter that
+    names a file, a folder or a camera has this parser or one of those below.
     """
     if not given:
         raise typer.BadParameter("it is empty: give a name.")
@@ -45,14 +46,14 @@ def given_name(given: str) -> str:
 
 
 def given_path(given: str | Path) -> Path:
-    """The path of a file or folder; a `typer.BadParameter` for an empty one."""
+    """The path of a file or folder; raises `typer.BadParameter` for an empty one."""
     if not str(given):
         raise typer.BadParameter("it is empty: give a name, or . for the current folder.")
     return Path(given)
 
 
 def given_output(given: str | Path) -> Path:
-    """The path of a file to write; a `typer.BadParameter` for one that ends as folders do."""
+    """The path of an output file; raises `typer.BadParameter` for a path that ends in a separator."""
     path = given_path(given)
     if str(given).endswith(separators()):
         raise typer.BadParameter(f"{given} is a folder: name a file.")
@@ -60,7 +61,7 @@ def given_output(given: str | Path) -> Path:
 
 
 STREAM = Path("-")
-"""Stands for stdout where something is written and for stdin where something is read; a file of that name is ./-."""
+"""Means stdout for outputs and stdin for inputs; a file of that name is ./-."""
 
 
 def given_file_or_stream(given: str | Path) -> Path:
@@ -70,7 +71,7 @@ def given_file_or_stream(given: str | Path) -> Path:
 
 
 def separators() -> tuple[str, ...]:
-    """What a path ends in that means a folder."""
+    """The path separators of this system; a path that ends in one means a folder."""
     return tuple(filter(None, (os.sep, os.altsep)))
 
 
@@ -80,7 +81,7 @@ for _parser, _shown in (
     (given_output, "path"),
     (given_file_or_stream, "path"),
 ):
-    _parser.__name__ = _shown  # what --help shows as the type
+    _parser.__name__ = _shown  # the type that --help shows
 
 
 class Device(StrEnum):
@@ -94,19 +95,19 @@ Checkpoints = Annotated[
     typer.Option(
         parser=given_path,
         metavar="DIR",
-        help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or those that came with fitcli.",
+        help="Folder of networks; otherwise $FITCLI_CHECKPOINTS, ./checkpoints or the shipped ones.",
         rich_help_panel=ENGINE,
     ),
 ]
 OnDevice = Annotated[
     Device,
-    typer.Option("--device", help="Where the networks run; auto takes the quicker device.", rich_help_panel=ENGINE),
+    typer.Option("--device", help="Device of the networks; auto takes the faster.", rich_help_panel=ENGINE),
 ]
 TrustCheckpoint = Annotated[
     bool,
     typer.Option(
         "--trust-checkpoint",
-        help="Load a checkpoint that holds more than plain numbers: it can run code of its own on this machine.",
+        help="Load checkpoints that can run code on this machine.",
         rich_help_panel=ENGINE,
     ),
 ]
@@ -114,7 +115,7 @@ ReferenceScores = Annotated[
     bool,
     typer.Option(
         "--reference-scores",
-        help="Read checkpoints of the reference system as it does: two seconds, muscles as shares of 100 %.",
+        help="Score as the reference system does: two seconds, muscles as shares of 100 %.",
         rich_help_panel=ENGINE,
     ),
 ]
@@ -129,34 +130,32 @@ Sessions = Annotated[
 ]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace files that exist under the names given for output; never an input."),
+    typer.Option("--overwrite", help="Replace existing output files; never an input.", rich_help_panel=FILES),
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Do not store the session.", rich_help_panel=SESSION)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.", rich_help_panel=ANSWER)]
-Top = Annotated[int, typer.Option(min=1, help="How many exercises to name.", rich_help_panel=ANSWER)]
+Top = Annotated[int, typer.Option(min=1, metavar="N", help="Exercises to name.", rich_help_panel=ANSWER)]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="One line a file, no bar, no speech.", rich_help_panel=ANSWER)
+    bool, typer.Option("--quiet", "-q", help="One line a file, no progress bar, no speech.", rich_help_panel=ANSWER)
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Show timings, checksums and windows too.", rich_help_panel=ANSWER)
+    bool, typer.Option("--verbose", "-v", help="Also show timings, checksums and windows.", rich_help_panel=ANSWER)
 ]
 Weight = Annotated[
     float | None,
     typer.Option(
         parser=_kilograms,
         metavar="60kg|135lb",
-        help="The weight you moved, stored with the session.",
+        help="Weight you moved, stored with the session.",
         rich_help_panel=SESSION,
     ),
 ]
-Note = Annotated[
-    str, typer.Option(metavar="TEXT", help="Anything to remember, stored with the session.", rich_help_panel=SESSION)
-]
+Note = Annotated[str, typer.Option(metavar="TEXT", help="Note, stored with the session.", rich_help_panel=SESSION)]
 Spoken = Annotated[
     bool | None,
     typer.Option(
         "--voice/--no-voice",
-        help="Read the advice aloud; by default for one file, in a terminal that has sound.",
+        help="Read the advice aloud; default: if it can be heard.",
         show_default=False,
         rich_help_panel=VOICE,
     ),
@@ -166,8 +165,8 @@ VoiceFile = Annotated[
     typer.Option(
         parser=given_output,
         metavar="WAV",
-        help="Write the speech to this file instead of playing it.",
-        rich_help_panel=VOICE,
+        help="Write the speech to a file instead of playing it.",
+        rich_help_panel=FILES,
     ),
 ]
 Lang = Annotated[

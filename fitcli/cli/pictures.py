@@ -1,4 +1,4 @@
-"""`--save-video` and `--report`: where pictures go, checked before anything is analysed, and how they come about."""
+"""`--save-video` and `--report`: their files, checked before anything is analysed, and how they are written."""
 
 from __future__ import annotations
 
@@ -20,24 +20,22 @@ from fitcli.outputs import HTML, MP4, FileFormat, Identity, Output, claim, make_
 from fitcli.report.terminal import printable, short_path
 from fitcli.results.analysis import Analysis
 
-PANEL = "Pictures"
-
 
 @dataclass(frozen=True)
 class Target:
-    """What was written after an option: a file, or a folder for one file a video."""
+    """The value of such an option: one file, or a folder that gets one file a video."""
 
     path: Path
     folder: bool
 
     @classmethod
     def parse(cls, written: str) -> Target:
-        """A path that ends in a slash, or an existing folder, stands for a folder."""
+        """A path that ends in a separator or names an existing folder is a folder."""
         path = options.given_path(written)
         return cls(path, written.endswith(options.separators()) or path.is_dir())
 
     def files(self, sources: Sequence[Path], format: FileFormat, option: str) -> list[Path]:
-        """One file for each source; two sources of one name get squat.mp4 and squat-2.mp4."""
+        """One file for each source; two sources with the same name get squat.mp4 and squat-2.mp4."""
         if not self.folder:
             if len(sources) > 1:
                 raise typer.BadParameter(
@@ -62,8 +60,8 @@ SaveVideo = Annotated[
         "--save-video",
         parser=Target.parse,
         metavar="MP4|DIR/",
-        help="Write the video with skeleton, repetitions, joint angle and muscles drawn on it.",
-        rich_help_panel=PANEL,
+        help="Draw skeleton, count and muscles on the video.",
+        rich_help_panel=options.FILES,
     ),
 ]
 Report = Annotated[
@@ -72,15 +70,15 @@ Report = Annotated[
         "--report",
         parser=Target.parse,
         metavar="HTML|DIR/",
-        help="Write everything as one page for a browser, with a picture from the video.",
-        rich_help_panel=PANEL,
+        help="Write the answer as a page for a browser.",
+        rich_help_panel=options.FILES,
     ),
 ]
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The files that one analysis is drawn into; None where nobody asked."""
+    """The files that show one analysis; None for those that were not requested."""
 
     video: Output | None = None
     report: Output | None = None
@@ -97,10 +95,10 @@ def plan_pictures(
     overwrite: bool = False,
     inputs: frozenset[Identity] = frozenset(),
 ) -> list[Pictures]:
-    """The pictures of each source, all of them free to be written.
+    """The pictures of each source, all of which can be written.
 
-    `sources` name the files of a folder, `inputs` are the files that are read. Raises
-    `typer.BadParameter` for several sources of one file, and what `outputs.claim` raises.
+    sources: they give the files in a folder their names. inputs: the files that the command reads. Raises
+    `typer.BadParameter` if several sources would share one file, and whatever `outputs.claim` raises.
     """
 
     def claimed(target: Target | None, format: FileFormat, option: str) -> list[Output] | list[None]:
@@ -126,10 +124,10 @@ def draw_pictures(
     shown: bool = True,
     verbose: bool = False,
 ) -> tuple[Pictures, int]:
-    """Write what was asked for; returns what was written, and the exit code that this leaves.
+    """Write the pictures; returns those that were written, and the exit code.
 
-    `source` is the video while there is one; without it a report has no photograph and no video is written. What fails
-    is told on stderr and does not keep the rest from being written. `shown` draws a progress bar.
+    source: the video; without it, a report has no photograph and no video can be written. shown: whether to show a
+    progress bar. An error is reported on stderr, and the other files are still written.
     """
     code = 0
     written = {"video": pictures.video, "report": pictures.report}
@@ -148,7 +146,7 @@ def draw_pictures(
 
 
 def tell_pictures(written: Pictures) -> None:
-    """Say where the pictures are."""
+    """Print the paths of the pictures."""
     for name, output in (("video", written.video), ("report", written.report)):
         if output:
             stdout().print(f"{name} written to {short_path(output.path)}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What becomes of an analysis, however it came about: it is stored, printed and spoken."""
+"""Stores, prints, draws and speaks an analysis, for every command that makes one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fitcli.results.analysis import Analysis, Status
 
 @dataclass(frozen=True)
 class Presentation:
-    """How answers are given: the options that every command with an answer shares."""
+    """How answers are presented: the options that every command with an answer shares."""
 
     json: bool = False
     quiet: bool = False
@@ -37,10 +37,10 @@ class Presentation:
 def present(
     analysis: Analysis, how: Presentation, pictures: Pictures = NO_PICTURES, *, source: Path | None = None
 ) -> int:
-    """Store, print and draw one analysis; returns the exit code that this leaves, not 0 where something failed.
+    """Store, print and draw one analysis; returns the exit code, which is not 0 if something failed.
 
-    The answer is printed even then. A video without a person is no session. `pictures` are drawn from `source`, the
-    video while it is there; `plan_pictures` says which.
+    The answer is printed in any case. A video without a person is not stored. pictures: see `plan_pictures`. source:
+    the video they are drawn from, None if there is none.
     """
     session: Session | None = None
     code = 0
@@ -74,14 +74,14 @@ def present(
     else:
         saved = terminal.short_path(session.path) if session else "" if how.save else "not stored (--no-save)"
         stdout().print(terminal.result(analysis, top=how.top, saved=saved, verbose=how.verbose))
-    written = draw()  # after the answer, which nobody wants to wait for
+    written = draw()  # drawing takes long: the answer comes first
     if not how.quiet:
         tell_pictures(written)
     return code
 
 
 def print_json(analysis: Analysis, session: Session | None, pictures: Pictures = NO_PICTURES) -> None:
-    """One line of JSON on stdout: the analysis and the files it is in. Written at once, for who reads along."""
+    """Print one line of JSON: the analysis and the paths of its files. It is flushed, for programs that read along."""
     files = {
         "session": session and session.path,
         "annotated_video": pictures.video and pictures.video.path,
@@ -92,19 +92,19 @@ def print_json(analysis: Analysis, session: Session | None, pictures: Pictures =
     sys.stdout.flush()
 
 
-def _told(analysis: Analysis) -> list[str]:
-    """What was done, as a sentence to hear: "Squat, 8 repetitions.", "Plank, held for 34 s."."""
+def _summary(analysis: Analysis) -> list[str]:
+    """What was done, as a sentence to speak: "Squat, 8 repetitions.", "Plank, held for 34 s."."""
     named = f"{terminal.title(analysis).capitalize()}, {total(analysis)}."
     return [named] if analysis.exercise and analysis.sets else []
 
 
 def speak(analyses: Iterable[Analysis], how: Presentation, file: Output | None = None) -> int:
-    """Read aloud what was done and the advice, or write it to the WAV `file`; returns the exit code that this leaves.
+    """Read a summary and the advice aloud, or write the speech to the WAV `file`; returns the exit code.
 
-    Sound that is missing costs one dim line; a file that was asked for and is not there is a failure.
+    Missing sound is reported in one dim line and is not an error. A file that cannot be written is one.
     """
     answers = list(analyses)
-    text = " ".join(sentence for analysis in answers for sentence in (*_told(analysis), *analysis.feedback))
+    text = " ".join(sentence for analysis in answers for sentence in (*_summary(analysis), *analysis.feedback))
     wanted = how.voice
     if how.json:
         wanted = False
@@ -114,7 +114,7 @@ def speak(analyses: Iterable[Analysis], how: Presentation, file: Output | None =
         note(f"{file.path} is not written: there is no advice to read.")
     if not text or (wanted is False and not file):
         return 0
-    from fitcli import voice  # numpy and the audio side, for those who listen
+    from fitcli import voice  # numpy and the audio library
 
     if file:
         try:

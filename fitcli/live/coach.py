@@ -37,6 +37,8 @@ CUE_EVERY_S = 5.0
 """Least time between two form cues: more than one thing at a time cannot be changed."""
 SAME_CUE_EVERY_S = 20.0
 """Least time before the same cue is given again."""
+HELD_EVERY_S = 10
+"""A hold is announced every ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,14 @@ class Coaching:
     finished: tuple[SetSummary, ...] = ()
     held_s: float | None = None
     cadence_per_min: float | None = None
+
+
+def reached_ten_seconds(coaching: Coaching, before_s: float | None) -> bool:
+    """Whether a hold has reached the next ten seconds since it had lasted `before_s`."""
+    if coaching.held_s is None:
+        return False
+    before = 0.0 if before_s is None or before_s > coaching.held_s else before_s
+    return int(coaching.held_s // HELD_EVERY_S) > int(before // HELD_EVERY_S)
 
 
 class Recogniser:

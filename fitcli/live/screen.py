@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.panel import Panel
 from rich.text import Text
 
-from fitcli.live.coach import Coaching, SetSummary
+from fitcli.live.coach import Coaching, SetSummary, reached_ten_seconds
 from fitcli.live.session import LiveState, Step
 from fitcli.report.amounts import amount, pace, plural, seconds
 from fitcli.report.skeleton import draw_skeleton, font
@@ -184,6 +185,47 @@ def set_line(summary: SetSummary) -> str:
     done = plural(summary.repetitions, "repetition") + (f" of {summary.exercise}" if summary.exercise else "")
     tempo = f", {pace(summary.cadence_per_min)}" if summary.cadence_per_min is not None else ""
     return f"Set {summary.number}: {done}{tempo}."
+
+
+class PlainLines:
+    """The states of a session as lines of text, each given once, for a terminal without room for the panel."""
+
+    def __init__(self) -> None:
+        self._latest = ""
+        self._counted = 0
+        self._held_s: float | None = None
+        self._cue_number = 0
+        self._finished: tuple[SetSummary, ...] = ()
+
+    def new(self, state: LiveState, advice: str | None, set_number: int | None = None) -> Iterator[str]:
+        """The lines that this state adds; `advice` is the advice that has not changed for a while."""
+        line = TITLES[state.step] + (f", set {set_number}" if set_number else "")
+        if state.step is Step.FRAMING:
+            line = advice or line
+        elif state.step is Step.COUNTDOWN:
+            line = number(state)
+        elif state.step is Step.LIVE:
+            line += ": until q or Ctrl-C" + (f", {state.total_s:g} s at most" if math.isfinite(state.total_s) else "")
+            yield from self._coached(state.coaching)
+        else:
+            line += f": {state.total_s:g} s"
+        if line != self._latest:
+            self._latest = line
+            yield line
+
+    def _coached(self, coaching: Coaching) -> Iterator[str]:
+        """A line for every repetition, every ten seconds of a hold, every cue and every set."""
+        if coaching.total > self._counted:
+            self._counted = coaching.total
+            parts = (f"{coaching.repetitions} {exercise_line(coaching)}", repetition_line(coaching))
+            yield ": ".join(part for part in parts if part)
+        if reached_ten_seconds(coaching, self._held_s):
+            yield f"{figure(coaching)} {exercise_line(coaching)}"
+        self._held_s = coaching.held_s
+        if coaching.cue and coaching.cue_number > self._cue_number:
+            yield coaching.cue
+        yield from (set_line(summary) for summary in coaching.finished if summary not in self._finished)
+        self._cue_number, self._finished = coaching.cue_number, coaching.finished
 
 
 def _live_panel(state: LiveState, camera: str) -> RenderableType:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import ROUNDED, SIMPLE_HEAD
@@ -35,15 +34,6 @@ ALIASES_FROM_COLUMNS = 60
 """Columns from which the exercises' other names have room beside their muscles."""
 
 TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
-
-
-@dataclass(frozen=True)
-class BatchRow:
-    """One file of a batch: its analysis, or the sentence that says why there is none."""
-
-    file: str
-    analysis: Analysis | None
-    problem: str = ""
 
 
 class Bar:
@@ -104,27 +94,6 @@ def result(
 def brief(analysis: Analysis) -> Text:
     """One analysis in one line, for `--quiet`."""
     return Text(f"{printable(analysis.file)}: {_verdict(analysis)}")
-
-
-def summary(rows: Sequence[BatchRow]) -> Table:
-    """A batch, one line a file."""
-    table = plain_table()
-    table.add_column("file", overflow="fold", ratio=2)
-    table.add_column("exercise", ratio=2)
-    table.add_column("sure", justify="right", no_wrap=True)
-    table.add_column("muscles that work", ratio=2)
-    table.add_column("length", justify="right", no_wrap=True)
-    for row in rows:
-        if row.analysis is None:
-            table.add_row(Text(printable(row.file)), Text("not analysed", "red"), "", "", "")
-            continue
-        analysis = row.analysis
-        if analysis.exercise:
-            exercise, sure = Text(analysis.exercise.name), percent(analysis.exercise.probability)
-        else:
-            exercise, sure = Text(short_status(analysis), "yellow"), ""
-        table.add_row(Text(printable(row.file)), exercise, sure, Text(working(analysis)), length(analysis.duration_s))
-    return table
 
 
 def catalogue(shown: Catalog, columns: int) -> Table:

@@ -16,11 +16,11 @@ from support.cli import SAMPLE
 from support.screen import Screen, near
 
 from fitcli.camera import CameraFrame, Window, display_trouble, window_opens
-from fitcli.cli.stage import Cues
 from fitcli.coaching.framing import NOBODY, framing_advice
 from fitcli.live import screen as live
 from fitcli.live.coach import Coaching, SetSummary
 from fitcli.live.session import LivePose, LiveState, Step
+from fitcli.live.sounds import Sounds
 from fitcli.pose.track import LANDMARKS
 from fitcli.pose.tracker import PoseTracker
 from fitcli.results.analysis import ExerciseScore
@@ -188,11 +188,11 @@ class Heard:
 def test_quick_repetitions_are_said_so_that_none_is_cut_off(state: LiveState, pose: LivePose):
     def heard(lasts_s: float) -> list[str]:
         voice = Heard()
-        cues = Cues(voice, beeps=True, speech=True)  # type: ignore[arg-type]
+        sounds = Sounds(voice, beeps=True, speech=True)  # type: ignore[arg-type]
         for number in range(1, 11):
             coaching = Coaching(repetitions=number, total=number, latest=Repetition(0, lasts_s / 2, lasts_s, 1, 1))
-            cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
-            cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+            sounds.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+            sounds.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
         return voice.said
 
     assert heard(2.0)[-10:] == [str(number) for number in range(1, 11)]
@@ -202,13 +202,13 @@ def test_quick_repetitions_are_said_so_that_none_is_cut_off(state: LiveState, po
 
 def test_a_holds_seconds_are_said_now_and_then(state: LiveState, pose: LivePose):
     voice = Heard()
-    cues = Cues(voice, beeps=True, speech=True)  # type: ignore[arg-type]
+    sounds = Sounds(voice, beeps=True, speech=True)  # type: ignore[arg-type]
     for tenth in range(20, 345):
         coaching = Coaching(exercise=ExerciseScore("plank", 0.9), held_s=tenth / 10)
-        cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+        sounds.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
     over = (SetSummary(1, "plank", 0, held_s=34.4),)
     coaching = Coaching(exercise=ExerciseScore("plank", 0.9), held_s=34.4, rest_s=2.0, finished=over)
-    cues.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
+    sounds.hear(replace(state, step=Step.LIVE, pose=replace(pose, coaching=coaching)), None)
     assert voice.said == ["10 seconds", "20 seconds", "30 seconds", "Set 1: plank, held for 34 s."]
     assert {"10 seconds", "20 seconds", "30 seconds"} <= voice.ready
 

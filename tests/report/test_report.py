@@ -7,14 +7,18 @@ import math
 import re
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from fitcli.batch.jobs import Outcome
+from fitcli.batch.table import summary
 from fitcli.catalog import catalog
 from fitcli.coaching.advice import with_advice
+from fitcli.errors import FitcliError
 from fitcli.report import terminal
 from fitcli.report.body_map import heat
 from fitcli.results.analysis import Analysis, ExerciseScore, MuscleScore, NetworkUse, Status, Timings
@@ -151,7 +155,7 @@ def test_an_uncertain_answer_is_never_stated_as_one() -> None:
     assert "Not sure, looks most like squat" in text
     assert "sure  " not in text.replace("Not sure", "")
     assert not re.search("target|extra|ideal", text)
-    assert "squat?" in shown(terminal.summary([terminal.BatchRow("legs.mp4", UNCERTAIN)]))
+    assert "squat?" in shown(summary([Outcome(Path("legs.mp4"), UNCERTAIN)]))
     assert terminal.brief(UNCERTAIN).plain.endswith("not sure, looks most like squat (41 %).")
 
 
@@ -251,8 +255,8 @@ def test_terminals_without_braille_get_the_turns_in_words() -> None:
 
 def test_file_names_cannot_steer_the_terminal() -> None:
     hostile = replace(LEGS, file="\x1b[2J\u202e[bold]x\udcff.mp4")
-    rows = [terminal.BatchRow(hostile.file, hostile), terminal.BatchRow(hostile.file, None)]
-    for renderable in (terminal.result(hostile), terminal.brief(hostile), terminal.summary(rows)):
+    outcomes = [Outcome(Path(hostile.file), hostile), Outcome(Path(hostile.file), FitcliError())]
+    for renderable in (terminal.result(hostile), terminal.brief(hostile), summary(outcomes)):
         text = shown(renderable, width=200)
         assert "\x1b" not in text
         assert "\u202e" not in text

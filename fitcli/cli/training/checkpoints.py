@@ -12,12 +12,13 @@ from rich.text import Text
 
 from fitcli.cli import options
 from fitcli.cli.console import note, stdout
+from fitcli.cli.help import App
 from fitcli.cli.training.extra import needs_training_extra
 from fitcli.errors import CheckpointError, StorageError
 from fitcli.outputs import CHECKPOINT, Output, check_distinct, claim, identities, make_folder
 from fitcli.report.terminal import printable
 
-app = typer.Typer(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
+app = App(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
 
 Chosen = Annotated[
     Path | None,

@@ -10,6 +10,7 @@ import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, progress, stdout
+from fitcli.cli.help import App
 from fitcli.errors import LEAKS_CODE
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from fitcli.training.rgb.split import Leak
     from fitcli.training.rgb.videos import LeftOut
 
-app = typer.Typer(help="Make and check data sets for training on videos.", no_args_is_help=True)
+app = App(help="Make and check data sets for training on videos.", no_args_is_help=True)
 
 SHOWN = 12
 """Leaks and files that are listed; of more, the number."""
