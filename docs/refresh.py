@@ -62,11 +62,11 @@ def main(wanted: Sequence[str]) -> None:
     texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
     if names:
         for name, block in printed(names):
-            fill(texts, f"<!-- output: {name} -->\n```console\n", block, "\n```")
+            fill(texts, f"<!-- output: {name} -->\n```console", block, "\n```")
     if not wanted or OPTIONS in wanted:
         for path, command in commands():
             if shown_parameters(command):
-                fill(texts, f"<!-- options: {' '.join(path)} -->\n", option_table(command), "\n<!-- end -->")
+                fill(texts, f"<!-- options: {' '.join(path)} -->", option_table(command), "\n<!-- end -->")
     for page, text in texts.items():
         page.write_text(text, encoding="utf-8")
 
@@ -77,7 +77,7 @@ def fill(texts: dict[Path, str], begin: str, block: str, end: str) -> None:
     if not any(pattern.search(text) for text in texts.values()):
         sys.exit(f"No page has a block that begins with {begin!r}.")
     for page, text in texts.items():
-        texts[page] = pattern.sub(lambda fence: fence[1] + block + fence[2], text)
+        texts[page] = pattern.sub(lambda fence: f"{fence[1]}\n{block}{fence[2]}", text)
 
 
 def printed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
