@@ -59,14 +59,14 @@ def main(wanted: Sequence[str]) -> None:
     if unknown := set(wanted) - {*OUTPUTS, OPTIONS}:
         sys.exit(f"There is no block {', '.join(sorted(unknown))}: choose from {', '.join([*OUTPUTS, OPTIONS])}.")
     names = [name for name in OUTPUTS if not wanted or name in wanted]
-    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
-    if names:
-        for name, block in printed(names):
-            fill(texts, f"<!-- output: {name} -->\n```console", block, "\n```")
+    blocks = [(f"<!-- output: {name} -->\n```console", text, "\n```") for name, text in printed(names)]
     if not wanted or OPTIONS in wanted:
         for path, command in commands():
             if shown_parameters(command):
-                fill(texts, f"<!-- options: {' '.join(path)} -->", option_table(command), "\n<!-- end -->")
+                blocks.append((f"<!-- options: {' '.join(path)} -->", option_table(command), "\n<!-- end -->"))
+    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
+    for begin, block, end in blocks:
+        fill(texts, begin, block, end)
     for page, text in texts.items():
         page.write_text(text, encoding="utf-8")
 
@@ -82,6 +82,8 @@ def fill(texts: dict[Path, str], begin: str, block: str, end: str) -> None:
 
 def printed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Run the commands in a fresh home folder; yields each name with what a user sees, prompt included."""
+    if not names:
+        return
     with tempfile.TemporaryDirectory() as name:
         home = Path(name).resolve()
         folder = home / "fitcli"
