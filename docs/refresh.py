@@ -42,10 +42,11 @@ OUTPUTS = {
     "stats": "fitcli history stats",
     "batch": "fitcli analyze samples notes.mp4",
     "live": "fitcli record --live --camera samples/squat.mp4 --countdown 1 --no-preview",
-    "analyze": "fitcli analyze samples/squat.mp4",
     "verify": "fitcli checkpoints verify checkpoints",
     "doctor": "fitcli doctor",
 }
+ANALYZE = "fitcli analyze samples/squat.mp4"
+"""The command in docs/analyze.svg, which the name "analyze" stands for."""
 OPTIONS = "options"
 """Names the tables of options on the command line of this script."""
 
@@ -56,11 +57,12 @@ LOG = ((15, "squat", 40), (15, "push-up", None), (12, "bicep curl", 12), (8, "sq
 
 def main(wanted: Sequence[str]) -> None:
     """Refresh the blocks that are named, or all of them."""
-    if unknown := set(wanted) - {*OUTPUTS, OPTIONS}:
-        sys.exit(f"There is no block {', '.join(sorted(unknown))}: choose from {', '.join([*OUTPUTS, OPTIONS])}.")
-    names = [name for name in OUTPUTS if not wanted or name in wanted]
+    known = [*OUTPUTS, "analyze", OPTIONS]
+    if unknown := set(wanted) - set(known):
+        sys.exit(f"There is no block {', '.join(sorted(unknown))}: choose from {', '.join(known)}.")
+    names = [name for name in known if not wanted or name in wanted]
     blocks = [(f"<!-- output: {name} -->\n```console", text, "\n```") for name, text in printed(names)]
-    if not wanted or OPTIONS in wanted:
+    if OPTIONS in names:
         for path, command in commands():
             if shown_parameters(command):
                 blocks.append((f"<!-- options: {' '.join(path)} -->", option_table(command), "\n<!-- end -->"))
@@ -81,8 +83,8 @@ def fill(texts: dict[Path, str], begin: str, block: str, end: str) -> None:
 
 
 def printed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Run the commands in a fresh home folder; yields each name with what a user sees, prompt included."""
-    if not names:
+    """Run the commands in a fresh home folder; yields the name of each block with what a user sees, prompt included."""
+    if names == [OPTIONS]:
         return
     with tempfile.TemporaryDirectory() as name:
         home = Path(name).resolve()
@@ -95,16 +97,16 @@ def printed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
         (folder / "notes.mp4").write_text("legs on Monday", encoding="utf-8")
         environment = {"HOME": str(home), "TZ": "UTC", "XDG_CACHE_HOME": "", "XDG_DATA_HOME": ""}
         if {"history", "stats", "analyze"} & set(names):
-            keep_log(folder, environment)  # and warms the cache, as a user's is
-        for key in names:
+            keep_log(folder, environment)  # fills the cache too, as a user's is
+        for key in [key for key in OUTPUTS if key in names]:
             python = light_python(folder) if key == "doctor" else Path(sys.executable)
             text = tidy(run(OUTPUTS[key], folder, environment, python), home)
-            if key == "batch":  # each file's own table looks like that of "analyze"
+            if key == "batch":  # each file's own table looks like that in docs/analyze.svg
                 text = "...\n" + text[text.rindex("\n\n") + 2 :]
             yield key, "\n".join(line.rstrip() for line in f"$ {OUTPUTS[key]}\n{text}".splitlines())
         if "analyze" in names:
-            shown = run(f"{OUTPUTS['analyze']} --no-voice", folder, {**environment, "FORCE_COLOR": "1"})
-            draw(OUTPUTS["analyze"], tidy(shown, home), ROOT / "docs" / "analyze.svg")
+            colours = run(f"{ANALYZE} --no-voice", folder, {**environment, "FORCE_COLOR": "1"})
+            draw(ANALYZE, tidy(colours, home), ROOT / "docs" / "analyze.svg")
 
 
 def run(command: str, folder: Path, environment: dict[str, str], python: Path = Path(sys.executable)) -> str:
