@@ -151,15 +151,22 @@ def command_lines(found: Page) -> Iterator[list[str]]:
     """The arguments of every call of fitcli in the page's code blocks."""
     lines = [line for fence in found.fences("sh", "") for line in fence.replace("\\\n", " ").splitlines()]
     lines += [line[2:] for fence in found.fences("console") for line in fence.splitlines() if line.startswith("$ ")]
+    variables: dict[str, str] = {}
     for line in lines:
+        variables |= re.findall(r"\bfor (\w+) in (\S+)", line)
         command: list[str] = []
-        for word in [*shell_words(line), ";"]:
+        for word in [*shell_words(_filled(line, variables)), ";"]:
             if not set(word) <= set(ENDS_COMMAND):
                 command.append(word)
                 continue
             if "fitcli" in command and command[:2] != ["docker", "build"]:
                 yield command[command.index("fitcli") + 1 :]
             command = []
+
+
+def _filled(line: str, variables: dict[str, str]) -> str:
+    """The line as the first turn of a loop sees it."""
+    return re.sub(r"\$(\w+)", lambda found: variables.get(found[1], found[0]), line)
 
 
 def shell_words(line: str) -> list[str]:
@@ -194,7 +201,8 @@ def root() -> Any:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_command_lines_are_understood(path: Path) -> None:
+def test_command_lines_are_understood(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # recipes are named from here
     failures = []
     for arguments in command_lines(page(path)):
         try:
