@@ -35,7 +35,6 @@ if TYPE_CHECKING:  # numpy and the engines: a third of a second, which the funct
     from fitcli.motion import WindowLabel
     from fitcli.network.device import Choice
     from fitcli.network.ensemble import Ensemble, Reading, Windows
-    from fitcli.network.ir_cache import Announce
     from fitcli.network.scores import WindowScores
     from fitcli.pose.blazepose import BlazePose
     from fitcli.pose.track import FloatArray, PoseTrack
@@ -81,7 +80,7 @@ class Coach:
         checkpoints: str | os.PathLike[str] | None = None,
         device: str = "auto",
         trust_checkpoint: bool = False,
-        announce: Announce | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
         """Parameters as in `fitcli.load`."""
         self._checkpoints = None if checkpoints is None else Path(checkpoints)

@@ -14,11 +14,13 @@ from typing import Any
 class RepetitionSignal:
     """The movement that repetitions of one exercise are counted by.
 
-    `measure` is the joint angle whose range is reported (a name of `fitcli.motion.measures.SIGNAL_MEASURES`). `rest`,
-    "high" or "low", is where it is between repetitions; `concentric`, "rising" or "falling", its direction while the
-    working muscle shortens. A repetition moves it by at least `minimum_deg`, a full one by about `full_deg` (between
-    the positions that the cues ask for). `path` backs it up where the camera sees the angle badly: the landmark that
-    travels, and the one it is seen from.
+    measure: the joint angle whose range is reported, a name of `fitcli.motion.measures.SIGNAL_MEASURES`.
+    rest: "high" or "low", the angle between repetitions.
+    concentric: "rising" or "falling", the direction of the angle while the working muscle shortens.
+    minimum_deg, full_deg: range of the smallest movement that counts, and of a full repetition as the cues ask for it.
+    path: a landmark and the reference that it moves away from, for views that show the angle badly.
+    minimum_m, minimum_deep_m: length of the shortest path that counts, in the picture and in depth.
+    fastest_s: duration of the fastest repetition that counts.
     """
 
     measure: str
@@ -34,9 +36,9 @@ class RepetitionSignal:
 
 @dataclass(frozen=True)
 class Limit:
-    """What a measure, in degrees, keeps to in a held position; `measure` as in `RepetitionSignal`.
+    """Bounds of a measure, in degrees, in a held position; `measure` as in `RepetitionSignal`.
 
-    It also moves by at most `steady` within a second, which is all that is asked of one without bounds.
+    Within a second the measure moves by at most `steady`, which is the only condition of a limit without bounds.
     """
 
     measure: str
@@ -47,7 +49,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Hold:
-    """The position of an exercise that is counted in seconds: all `limits` at once; `measure` is the one to show."""
+    """The position of an exercise that is counted in seconds: all `limits` hold at once. `measure` is drawn."""
 
     measure: str
     limits: tuple[Limit, ...]
@@ -57,11 +59,13 @@ class Hold:
 class Cue:
     """One measurable point of form.
 
-    `measure` is a name of `fitcli.motion.posture.CUE_MEASURES`, `unit` its unit. It is read in every repetition `at`
-    its "rest" position or its "turn", or as the "minimum", "maximum" or "range" over the repetition (in a hold, over
-    every two seconds of it), and the cue is broken where it is under `at_least` or over `at_most`. `views` are the
-    camera's views in which it can be judged, "any" for all of them. `sentence` tells the user what to do; `source` is
-    where the limit comes from.
+    measure, unit: a name of `fitcli.motion.posture.CUE_MEASURES`, and its unit.
+    at: where the measure is read in a repetition: at "rest" or at the "turn", or its "minimum", "maximum" or "range"
+        over the repetition. In a hold, every two seconds count as a repetition.
+    at_least, at_most: the cue is broken below or above these.
+    views: the camera's views from which the cue can be judged; "any" for all of them.
+    sentence: what the user should do.
+    source: where the limit comes from.
     """
 
     name: str
@@ -83,8 +87,8 @@ class Cue:
 class Exercise:
     """One exercise of the catalogue; `muscles` is its ideal activation.
 
-    `counted` is what a set of it is measured in: "repetitions", "cadence" (repetitions, and how many a minute), both
-    with a `signal`, or "seconds" held, with a `hold` instead.
+    `counted` is the unit of its sets: "repetitions" or "cadence" (repetitions and their rate), which have a `signal`,
+    or "seconds", which have a `hold`.
     """
 
     id: int
@@ -98,24 +102,24 @@ class Exercise:
 
 
 OTHER = "other"
-"""Class name of a movement that is none of the exercises a network knows."""
+"""Class name of a movement that is none of the exercises that a network knows."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes that networks answer about, by name, in the order of their scores; "other" is in neither list."""
+    """The names of the classes that networks score, in the order of the scores; "other" is in neither list."""
 
     exercises: tuple[str, ...]
     muscles: tuple[str, ...]
 
     def exercise_id(self, name: str | None) -> int:
-        """The class id of an exercise; the number after the last for any other movement, -1 for None (unknown)."""
+        """The class id of an exercise; the id after the last for any other movement, -1 for None (unknown)."""
         if name is None:
             return -1
         return self.exercises.index(name) if name in self.exercises else len(self.exercises)
 
     def muscles_of(self, name: str) -> tuple[str, ...]:
-        """The ideal muscles of an exercise as far as these classes have them; none for one that has no ideal."""
+        """The ideal muscles of an exercise that are among these classes; none for an exercise without an ideal."""
         ideal = catalog().described(name).muscles
         return tuple(muscle for muscle in self.muscles if muscle in ideal)
 
@@ -138,14 +142,14 @@ class Catalog:
         return tuple(exercise.name for exercise in self.exercises)
 
     def described(self, name: str | None) -> Exercise:
-        """What is known of an answer's exercise: without muscles, signal and cues if only a network knows its name."""
+        """The exercise of that name; one without muscles, signal and cues if the catalogue lacks it."""
         try:
             return self.exercise(name or "")
         except KeyError:
             return Exercise(-1, name or "", ())
 
     def exercise(self, name: str) -> Exercise:
-        """The exercise of that name or alias, letter case, hyphens and underscores aside; raises `KeyError`."""
+        """The exercise of that name or alias, ignoring case, hyphens and underscores; raises `KeyError`."""
         wanted = _key(name)
         for exercise in self.exercises:
             if wanted in map(_key, (exercise.name, *exercise.aliases)):
@@ -153,7 +157,7 @@ class Catalog:
         raise KeyError(name)
 
     def union(self, lists: Iterable[Classes]) -> Classes:
-        """Every class of several lists once: those of the catalogue in its order, then the others as they come."""
+        """Every class of several lists, once: those of the catalogue in its order, then the others in theirs."""
         lists = tuple(lists)
         exercises = dict.fromkeys(name for classes in lists for name in classes.exercises)
         muscles = dict.fromkeys(name for classes in lists for name in classes.muscles)

@@ -1,4 +1,4 @@
-"""What works on this machine: every part that fitcli leans on is tried for real, one check each."""
+"""What works on this machine: every part that fitcli depends on is tried, one check each."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from fitcli.network.device import Machine
 
 ENOUGH_DISK_BYTES = 500 * 1024**2
-"""A minute of 720p takes some 20 MB, a session some 20 kB; less than this and a recording may fail half way."""
+"""Free space under which a recording may fail: a minute of 720p takes about 20 MB, a session about 20 kB."""
 
 CAMERA_TRIAL_S = 1.5
-"""How long a camera's frames are counted."""
+"""Time for which the frames of a camera are counted."""
 
 
 class Verdict(StrEnum):
     OK = "ok"
     ABSENT = "absent"
-    """Not here, and nothing that fitcli does needs it."""
+    """Missing, and not needed."""
     LIMITED = "limited"
-    """`fitcli analyze` works without it; something else does not."""
+    """`fitcli analyze` works without it, another command does not."""
     BROKEN = "broken"
     """`fitcli analyze` does not work."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One part: what was found, and the command that would mend it."""
+    """One part of the machine: what was found, and the command that would mend it."""
 
     name: str
     verdict: Verdict
@@ -52,7 +52,7 @@ class Check:
 
     @property
     def remedy(self) -> Remedy | None:
-        """The command that mends it, where something is to be mended."""
+        """The command that mends the part; None if it works or is not needed."""
         return self.cure if self.verdict in (Verdict.LIMITED, Verdict.BROKEN) else None
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class _Part:
 
 
 def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) -> Iterator[Check]:
-    """Try every part in turn; one that fails in an unforeseen way is not the end."""
+    """Try every part in turn; one that fails in an unforeseen way does not stop the others."""
     parts = (
         _Part("Python", _python, Verdict.BROKEN, remedy.PYTHON),
         _Part("Platform", _platform, Verdict.LIMITED, remedy.PYTHON),
@@ -95,7 +95,7 @@ def examine(*, checkpoints: Path | None = None, sessions: Path | None = None) ->
     for part in parts:
         try:
             yield from part.examine()
-        except Exception as error:  # whatever a broken library raises is what the user wants to be told
+        except Exception as error:  # a broken library may raise anything, and the user needs to see it
             found = str(error) if isinstance(error, FitcliError) else f"{type(error).__name__}: {error}"
             yield Check(part.name, part.if_it_fails, found, part.cure)
 
@@ -116,7 +116,7 @@ def _platform() -> Iterator[Check]:
 
 
 def _packages() -> Iterator[Check]:
-    """Compare every package with the versions that fitcli is tested with; a row for each that differs."""
+    """Compare every package with the versions that fitcli is tested with; one check for each that differs."""
     found = remedy.packages()
     wrong = [package for package in found if not package.in_range]
     for package in wrong:
@@ -130,7 +130,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _video() -> Iterator[Check]:
-    """Write a short video and read it back, if there is a place for one."""
+    """Write a short video to a temporary folder and read it back."""
     import av
     import numpy as np
 
@@ -141,7 +141,7 @@ def _video() -> Iterator[Check]:
             folder = stack.enter_context(temporary_folder("fitcli-doctor-"))
             try_writing(folder)
         except OSError:
-            found = f"PyAV {av.__version__}; not tried, for there is no room for temporary files"
+            found = f"PyAV {av.__version__}; not tried, because no temporary file can be written"
             yield Check("Video", Verdict.LIMITED, found, remedy.DISK)
             return
         path = folder / "trial.mp4"
@@ -171,12 +171,12 @@ def _cuda(machine: Machine | None = None) -> Iterator[Check]:
         return
     if not machine.torch:
         found = (
-            "an NVIDIA GPU, but no PyTorch: the CPU does the work; with PyTorch, full-size networks on RGB and long "
-            "videos run on the GPU, and --device cuda works"
+            "an NVIDIA GPU, but no PyTorch: the CPU does the work; with PyTorch, full-size networks on RGB and "
+            "long videos run on the GPU"
         )
         yield Check("CUDA", Verdict.LIMITED, found, remedy.everywhere(remedy.install("torch")))
         return
-    import torch  # 2 s, so only where a GPU is
+    import torch  # takes 2 s, so only if there is a GPU
 
     if torch.cuda.is_available():
         yield Check("CUDA", Verdict.OK, f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}")
@@ -198,7 +198,7 @@ def _pose() -> Iterator[Check]:
 
 
 def _checkpoints(folder: Path | None) -> Iterator[Check]:
-    """Load every network as `analyze` does; metrics are told where PyTorch is here to read them."""
+    """Load every network as `fitcli analyze` does; the metrics are shown if PyTorch, which reads them, is installed."""
     from fitcli.network.ensemble_config import EnsembleConfig
     from fitcli.network.folders import checkpoint_folder
     from fitcli.network.runtime import load_runtime
@@ -221,13 +221,13 @@ def _checkpoints(folder: Path | None) -> Iterator[Check]:
 
 
 def _checkpoints_cure(folder: Path | None) -> Remedy:
-    """What mends bad checkpoints: those that came with fitcli come back with it, those of a named folder do not."""
+    """What mends bad checkpoints: a new installation brings the shipped ones back, but not those of a named folder."""
     named = folder or os.environ.get("FITCLI_CHECKPOINTS")
     return remedy.OTHER_CHECKPOINTS if named else remedy.REINSTALL
 
 
 def _metrics(checkpoint: Path) -> list[str]:
-    """The accuracy that was measured when it was trained, as it says itself."""
+    """The accuracy that was measured in training, as the checkpoint states it."""
     from fitcli.network.checkpoint import load_checkpoint
 
     try:
@@ -253,12 +253,14 @@ def _sessions(folder: Path) -> Iterator[Check]:
 
 
 def _cache() -> Iterator[Check]:
-    """Write to the user's cache: without it, everything works and every run begins slowly."""
+    """Write to the user's cache: without it everything works, but every run starts slowly."""
     try:
         folder = cache_path("")
         try_writing(folder)
     except OSError as error:
-        found = f"{error.filename} cannot be written to ({error.strerror}); fitcli works without, and starts slower"
+        found = (
+            f"{error.filename} cannot be written to ({error.strerror}); fitcli works without it and starts more slowly"
+        )
         yield Check("Cache", Verdict.LIMITED, found, remedy.CACHE)
         return
     yield Check("Cache", Verdict.OK, f"{folder} can be written to")
@@ -277,7 +279,7 @@ def _temporary() -> Iterator[Check]:
 
 
 def _cameras() -> Iterator[Check]:
-    """Load OpenCV, open every camera that is listed and count its frames."""
+    """Load OpenCV, open every listed camera and count its frames."""
     from fitcli.camera import Camera, cameras
     from fitcli.camera.source import opencv, opencv_remedy
 
@@ -297,12 +299,12 @@ def _cameras() -> Iterator[Check]:
             failing.append(Check(f"Camera {name}", Verdict.LIMITED, str(error), remedy.CAMERA_LIST))
     yield from working
     if working:
-        # A webcam often shows up as two devices, of which one gives pictures and the other only their descriptions.
+        # A webcam is often two devices: one delivers pictures, the other only metadata.
         yield from (replace(check, verdict=Verdict.ABSENT) for check in failing)
     elif failing and sys.platform == "linux":
         yield from failing
     else:
-        found = "none here; fitcli record --camera takes a video file or the address of a stream too"
+        found = "none here; `fitcli record` reads video files and streams too"
         yield Check("Cameras", Verdict.LIMITED, found, remedy.CAMERA_LIST)
 
 
@@ -313,7 +315,9 @@ def _display() -> Iterator[Check]:
         found = "no display here; fitcli record leaves the preview out"
         yield Check("Display", Verdict.LIMITED, found, remedy.DISPLAY)
     elif window_opens():
-        yield Check("Display", Verdict.OK, os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or "here")
+        yield Check(
+            "Display", Verdict.OK, os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or "available"
+        )
     else:
         yield Check("Display", Verdict.LIMITED, "no window opens on this display", remedy.DISPLAY)
 
@@ -330,7 +334,7 @@ def _audio() -> Iterator[Check]:
 
 
 def _speech() -> Iterator[Check]:
-    """List the voices, and let one speak to a file: engines may list voices and still be silent."""
+    """List the voices and write speech to a file: an engine may list voices and still be silent."""
     from fitcli.voice import TROUBLES, find_voices, speak
 
     voices = find_voices()

@@ -159,7 +159,7 @@ def _draw_video(analysis: Analysis, source: Path | None, output: Output, *, show
         raise StorageError(f"{output.path} is not written: nothing was filmed.")
     label = f"drawing {printable(output.path.name)}"
     with interruptible(), progress(label, shown=shown) as report, output.writing() as path:
-        annotate(analysis, source, path, progress=report)
+        annotate(analysis, source, path, on_progress=report)
 
 
 def _draw_report(

@@ -1,4 +1,4 @@
-"""An `Analysis` in, advice sentences out: the predicted activation against what the exercise is meant to work."""
+"""An `Analysis` in, the same with advice out: predicted activation compared with the exercise's ideal, and form."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CLEAR = 0.15
 """An activation at least this far from `WORKS` is stated plainly, a nearer one with a "may"."""
 
 SURE_OF_EXERCISE = 0.75
-"""Below this probability of the exercise, advice that depends on it begins with an "if", and muscles are not judged."""
+"""Probability of the exercise below which advice that depends on it begins with "if", and muscles are not judged."""
 
 JUDGED_FROM = 0.4
-"""Below this probability of a set's exercise its form is not judged: the cues would be another exercise's."""
+"""Probability of a set's exercise below which its form is not judged: the cues may be those of another exercise."""
 
 LET_IT_WORK = {
     "triceps": "straighten the elbows all the way at the end of each repetition",
@@ -31,12 +31,12 @@ LET_IT_WORK = {
     "calves": "rise as high as you can on the balls of your feet, and let the heels all the way down",
     "upper back": "draw the shoulder blades together at the end of each pull",
 }
-"""What to change so that a muscle group that should work does: common gym instruction, one clause for each."""
+"""How to make an idle target muscle group work: common gym instruction, one clause each."""
 
 
 def with_advice(analysis: Analysis) -> Analysis:
-    """The same analysis with each set's cues and score, and `feedback`: a few sentences, in the order to read them."""
-    from fitcli.coaching.form import advice, judge  # numpy, which listing the history need not wait for
+    """The same analysis with the cues and the score of each set, and `feedback`: a few sentences in reading order."""
+    from fitcli.coaching.form import advice, judge  # numpy
     from fitcli.coaching.framing import usual_advice
 
     sets = tuple(
@@ -48,7 +48,7 @@ def with_advice(analysis: Analysis) -> Analysis:
     form = advice(sure)
     for one in guessed[: not form]:
         form = [f"If this is the {one.exercise}: {sentence[0].lower()}{sentence[1:]}" for sentence in advice([one], 1)]
-    # A sure answer needs no better picture; a doubtful one often comes of a body that is only partly in it.
+    # A doubtful answer is often due to a body that is only partly in the picture.
     exercise = analysis.exercise
     doubtful = exercise.probability < SURE_OF_EXERCISE if exercise else analysis.status is Status.UNCERTAIN
     film = usual_advice(analysis.track) if doubtful and analysis.track else None
@@ -56,25 +56,26 @@ def with_advice(analysis: Analysis) -> Analysis:
 
 
 def muscle_advice(analysis: Analysis) -> list[str]:
-    """What the muscles say: which target muscles seem left out, and which others seem to take over.
+    """Advice on muscles: which target muscles seem idle, and which others seem to take over.
 
-    That is said of a sure exercise alone, and nothing is compared with an ideal where none is named: then the sentence
-    says how to film it better.
+    Muscles are judged only if the exercise is certain. If no exercise is named, the advice is how to film it better.
     """
     if analysis.status is Status.NO_PERSON:
         return ["Place the camera so that your whole body stays in the picture, and have the light in front of you."]
     if analysis.status is Status.UNCERTAIN:
         return ["Film a few repetitions of one exercise from the side or at an angle, whole body in the picture."]
-    if analysis.exercise is None or analysis.muscle_scores == "softmax":  # shares of one whole say nothing of "enough"
+    if (
+        analysis.exercise is None or analysis.muscle_scores == "softmax"
+    ):  # shares of one whole do not tell what is enough
         return []
-    if len(analysis.performed) > 1:  # the muscles are those of all of them together, and fit the ideal of none
+    if len(analysis.performed) > 1:  # activations are those of all exercises together and fit no single ideal
         return []
     targets = [muscle for muscle in analysis.muscles if muscle.ideal]
     idle = sorted((muscle for muscle in targets if not muscle.works), key=_activation)
     extra = sorted((m for m in analysis.muscles if not m.ideal and m.works), key=_activation, reverse=True)
     name = analysis.exercise.name
     if analysis.exercise.probability < SURE_OF_EXERCISE:
-        # How much a muscle works is told by the exercise too, so a doubt about that one is no sign of idle muscles.
+        # The networks infer activation from the exercise too, so doubt about it does not mean idle muscles.
         return [f"If this is the {name}, it should make your {_join(muscle.name for muscle in targets)} work."]
     if idle:
         advice = [f"{_names(idle)} {_seem(idle)} under-used for the {name}: {LET_IT_WORK[idle[0].name]}."]

@@ -1,4 +1,4 @@
-"""Form: a set's measurements held against the catalogue's cues, and the score that follows from everything measured."""
+"""Form: the measurements of a set compared with the catalogue's cues, and the set's score."""
 
 from __future__ import annotations
 
@@ -11,48 +11,49 @@ from fitcli.catalog import Cue, catalog
 from fitcli.results.sets import CueFinding, ExerciseSet, ScorePart, SetScore
 
 SAID_FROM = 0.5
-"""A cue is worth saying when this share of the repetitions in which it could be judged broke it."""
+"""Share of the judged repetitions that must break a cue for it to be given."""
 JUDGED_FROM = 0.5
-"""A cue is judged when this share of the repetitions could be."""
+"""Share of the repetitions that must show a cue for it to be judged."""
 
 CLEAR_SHARE = 0.75
 CLEAR_BY = {"deg": 8.0, "s": 0.1, "ankle widths": 0.05}
-"""A cue is said plainly when this share of repetitions broke it, by so much in its unit; nearer than that, it may be
-the camera: range of motion errs by 5 to 7 degrees (see `fitcli.motion.measures.joint_angle`)."""
+"""A cue is stated plainly if this share of the repetitions broke it by this much in its unit. A smaller excess may be a
+measuring error: range of motion errs by 5 to 7 degrees (see `fitcli.motion.measures.joint_angle`)."""
 
 LIVE_LAST, LIVE_LEAST = 3, 2
-"""While a set runs, a cue is given when this many of so many last repetitions (or, of a hold, last times that it was
-judged) broke it: one alone may be a stumble."""
+"""During a set, a cue is given if `LIVE_LEAST` of the `LIVE_LAST` latest repetitions (or judgements of a hold) broke
+it: a single one may be a stumble."""
 
 WEIGHTS = {
     "range of motion": 0.3, "form": 0.25, "tempo": 0.2, "consistency": 0.15, "symmetry": 0.1, "steadiness": 0.25,
 }  # fmt: skip
-"""Shares of the score; what cannot be told from a video leaves its share to the others."""
+"""Shares of the score; the share of a part that a video does not show goes to the others."""
 CONTROLLED_S, DROPPED_S = 1.0, 0.3
-"""Eccentric seconds that earn all of the tempo's points, and none: moderate velocity is 1 to 2 s each way (ACSM,
+"""Eccentric seconds that earn all points for tempo, and none: moderate velocity is 1 to 2 s each way (ACSM,
 Progression Models in Resistance Training for Healthy Adults, Med Sci Sports Exerc 41(3), 2009)."""
 EVEN, UNEVEN = 0.10, 0.50
-"""Left-right difference as a share of the range: under 10 to 15 % is usual (Bishop, Turner and Read, J Sports Sci
-36(10), 2018), which one camera can barely tell; so points run out slowly."""
+"""Left-right difference, as a share of the range, that earns all points, and none. Under 10 to 15 % is usual (Bishop,
+Turner and Read, J Sports Sci 36(10), 2018), which one camera can barely measure; so points decrease slowly."""
 STILL_DEG, SHAKY_DEG = 3.0, 12.0
-"""Standard deviation of a held joint that earns all points, and none; BlazePose alone makes one to two degrees of
-it."""
+"""Standard deviation of a held joint that earns all points, and none; BlazePose alone causes one to two degrees."""
 STEADY, ERRATIC = 0.08, 0.35
 """Coefficient of variation of range and duration between repetitions that earns all points, and none."""
+
 TIMED = "eccentric time"
+"""The measure that scores as tempo, not as form."""
 
 
 def judge(exercise_set: ExerciseSet) -> ExerciseSet:
-    """The same set with `cues` (every one that could be judged) and `score` filled."""
+    """The same set with its score, and with every cue that can be judged."""
     findings = tuple(judge_cues(exercise_set))
     judged = replace(exercise_set, cues=findings)
     return replace(judged, score=score(judged))
 
 
 def advice(sets: Iterable[ExerciseSet], most: int = 2) -> list[str]:
-    """What to change, the most often broken cue first, each said once however many sets broke it.
+    """What to change: the cue that was broken most often first, each once for all sets.
 
-    Plainly where most repetitions broke it by more than one camera errs, with a "perhaps" otherwise.
+    A sentence begins with "Perhaps" unless `is_clear`.
     """
     fired = [cue for exercise_set in sets for cue in exercise_set.cues if cue.fired]
     fired.sort(key=lambda cue: (not is_clear(cue), -cue.share))
@@ -63,21 +64,19 @@ def advice(sets: Iterable[ExerciseSet], most: int = 2) -> list[str]:
 
 
 def is_clear(finding: CueFinding) -> bool:
-    """Whether the evidence carries the plain sentence: most repetitions broke the cue, by more than a camera errs."""
+    """Whether most repetitions broke the cue by more than the measuring error."""
     return finding.share >= CLEAR_SHARE and abs(finding.value - finding.threshold) >= CLEAR_BY.get(finding.unit, 0.0)
 
 
 def lower_first(sentence: str) -> str:
-    """The sentence as it goes on after other words."""
+    """The sentence with a lower-case initial, to follow other words."""
     return sentence[0].lower() + sentence[1:]
 
 
 def newest_cue(exercise_set: ExerciseSet, silent: Collection[str] = ()) -> CueFinding | None:
-    """The cue to give while the set runs: one that the last repetitions broke, at least two of them; None for none.
+    """The cue to give during a set: one that at least two of the latest repetitions, or judgements of a hold, broke.
 
-    Of a hold, the last few times that it was judged.
-
-    silent: names of cues that are not to be given now.
+    silent: names of cues that are not given now. Returns None if there is nothing to say.
     """
     last = tuple(replace(one, values=one.values[-LIVE_LAST:]) for one in exercise_set.measurements)
     judged = len(last[0].values) if last else 0
@@ -90,7 +89,7 @@ def newest_cue(exercise_set: ExerciseSet, silent: Collection[str] = ()) -> CueFi
 
 
 def judge_cues(exercise_set: ExerciseSet) -> Iterable[CueFinding]:
-    """Each of the exercise's cues that this view and visibility allow to judge, broken or not."""
+    """Each cue of the exercise that can be judged from this view, broken or not."""
     if exercise_set.exercise is None:
         return
     cues = {cue.name: cue for cue in catalog().described(exercise_set.exercise).cues}
@@ -111,7 +110,7 @@ def _breaks(cue: Cue, value: float) -> bool:
 
 
 def score(exercise_set: ExerciseSet) -> SetScore | None:
-    """The set's score from its parts, None without a repetition or hold, or with nothing to judge it by."""
+    """The score of a set; None without a repetition or hold, and if there is nothing to judge it by."""
     parts = [part for part in _parts(exercise_set) if part is not None]
     if not parts:
         return None
@@ -131,7 +130,7 @@ def _parts(exercise_set: ExerciseSet) -> Iterable[ScorePart | None]:
         return
     yield _range_part(exercise_set)
     yield _form_part(exercise_set)
-    if catalog().described(exercise_set.exercise).counted != "cadence":  # those are done quickly on purpose
+    if catalog().described(exercise_set.exercise).counted != "cadence":  # those are quick on purpose
         yield _tempo_part(exercise_set)
     yield _consistency_part(exercise_set)
     yield _symmetry_part(exercise_set)
@@ -193,7 +192,7 @@ def _consistency_part(exercise_set: ExerciseSet) -> ScorePart | None:
 
 def _symmetry_part(exercise_set: ExerciseSet) -> ScorePart | None:
     difference, reached = exercise_set.difference_deg, exercise_set.range_of_motion_deg
-    # From the side one arm hides the other, and the far one is guessed.
+    # From the side, one arm hides the other, whose landmarks are guesses.
     if difference is None or not reached or exercise_set.view not in ("front", "back") or exercise_set.side != "both":
         return None
     share = abs(difference) / reached

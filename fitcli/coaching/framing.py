@@ -1,4 +1,4 @@
-"""Whether the whole body is in the picture, and what to do if not."""
+"""Whether the whole body is in the picture, and what to do if it is not."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
 
 EDGE = 0.01
-"""Share of the picture by which a landmark must lie outside of it to count: landmarks tremble by about this much."""
+"""Share of the picture by which a landmark must lie outside to count as outside: about the jitter of landmarks."""
 
 SMALLEST = 0.3
-"""Share of the picture's height that a body fills at least; pose gets rough below some 150 pixels."""
+"""Smallest share of the picture's height that a body should fill: pose is inaccurate below about 150 pixels."""
 
 NOBODY = "Nobody is in the picture: step in front of the camera."
 
@@ -23,10 +23,10 @@ _SIDES = {side: tuple(LANDMARKS.index(f"{side} {part}") for part in _SIDE_PARTS)
 
 
 def framing_advice(landmarks: FloatArray | None, width: int, height: int) -> str | None:
-    """What to do so that the whole body is in a picture of `width` x `height` pixels; None where it is.
+    """What to do so that the whole body is in a picture of `width` x `height` pixels; None if it is.
 
-    landmarks: (33, 3): x and y as shares of the picture, outside of 0..1 where the pose network places what it cannot
-    see; None where nobody was found. Left and right are the person's own, so the advice is the same in a mirror.
+    landmarks: (33, 3), x and y as shares of the picture, outside of 0..1 for landmarks that the pose network places
+    beyond its edge; None if nobody was found. Left and right are the person's own, so the advice holds in a mirror.
     """
     if landmarks is None:
         return NOBODY
@@ -52,7 +52,7 @@ def framing_advice(landmarks: FloatArray | None, width: int, height: int) -> str
 
 
 def usual_advice(track: PoseTrack) -> str | None:
-    """What fits more of a track's moments than anything else: an advice, or None for a whole body in the picture."""
+    """The advice that applies to most samples of a track; None for a whole body in the picture."""
     seen = [index for index in range(len(track)) if track.presence[index] > 0]
     advice = Counter(framing_advice(track.landmarks[index], *track.size(index)) for index in seen)
     return max(advice, key=advice.__getitem__, default=None)

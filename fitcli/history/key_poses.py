@@ -1,4 +1,4 @@
-"""The moments of a video worth a picture, as landmarks: what a report can show when the video is gone."""
+"""The landmarks of a video's key moments, which a report can draw when the video is gone."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from fitcli.pose.track import PoseTrack  # numpy, which listing the history does without
 
 START, TURN, BEST_SEEN = "start", "turn", "best seen"
-"""Where in a movement: between repetitions, at the turn of one, or where none was counted, as in a hold."""
+"""Moments of a movement: the start and the turn of a repetition, or the best seen moment if none was counted."""
 
 
 @dataclass(frozen=True)
 class KeyPose:
-    """The person at one moment. `set_number` counts from 1, 0 where there is no set; `moment` as above.
+    """The person at one moment. `set_number` counts from 1 and is 0 outside of any set.
 
-    landmarks: 33 of (x, y, visibility) in `fitcli.pose.LANDMARKS` order; x and y in heights of the picture from its
-    upper left corner, so that a drawing has true proportions.
+    landmarks: 33 of (x, y, visibility) in the order of `fitcli.pose.track.LANDMARKS`; x and y from the upper left
+    corner, both in picture heights, so that a drawing has true proportions.
     """
 
     set_number: int
@@ -45,9 +45,9 @@ class KeyPose:
 
 
 def key_poses(analysis: Analysis) -> tuple[KeyPose, ...]:
-    """Start and turn of each set's best seen repetition, the best seen moment of a hold, or that of the whole video.
+    """Start and turn of the best seen repetition of each set, the best seen moment of each hold, or that of the video.
 
-    Empty where nobody was found, and for an analysis that carries no track any more.
+    Empty if nobody was found, and for an analysis without a track.
     """
     track = analysis.track
     if track is None or not (track.presence > 0).any():
@@ -66,7 +66,7 @@ def key_poses(analysis: Analysis) -> tuple[KeyPose, ...]:
 
 
 def picture_moment(poses: tuple[KeyPose, ...]) -> KeyPose | None:
-    """The pose that stands for the whole video: the first turn, else what there is."""
+    """The pose that represents the video: the first turn, else the first pose."""
     return next((pose for pose in poses if pose.moment == TURN), poses[0] if poses else None)
 
 
@@ -85,7 +85,7 @@ def _best_moment(track: PoseTrack, number: int, start_s: float, end_s: float) ->
 
 
 def _nearest(track: PoseTrack, time_s: float) -> int:
-    """The sample with a person in it that is nearest to a time."""
+    """The index of the sample nearest to a time in which a person was found."""
     away = abs(track.times_s - time_s)
     away[track.presence <= 0] = float("inf")
     return int(away.argmin())

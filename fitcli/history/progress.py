@@ -1,4 +1,4 @@
-"""What the history adds up to: work a week, streaks, best sets, score trends, muscles trained and neglected."""
+"""Progress over the stored sessions: weekly work, streaks, best sets, score trends, trained and neglected muscles."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fitcli.catalog import catalog
 from fitcli.history.store import Session
 
 WEEKS = 12
-"""Weeks that are shown, the current one last."""
+"""Weeks shown, the current one last."""
 
 NEGLECTED_AFTER_DAYS = 7
-"""A muscle group without a session for so many days counts as neglected."""
+"""Days without a session after which a muscle group counts as neglected."""
 
 TREND_SESSIONS = 5
-"""A score's trend compares the means of so many sessions with as many before them, or of what there is."""
+"""Sessions whose mean score is compared with the mean of as many before them; fewer in a short history."""
 
 EPLEY_LIMIT = 12
-"""Epley's formula is fitted to sets of up to about this many repetitions; longer ones say little about strength."""
+"""Most repetitions that Epley's formula applies to: longer sets say little about strength."""
 
 
 @dataclass(frozen=True)
 class Week:
-    """What was done in the week that begins on `monday`; `held_s` are the seconds of all holds."""
+    """The work of the week that begins on `monday`; `held_s` is the sum of all holds."""
 
     monday: date
     sessions: int
@@ -35,12 +35,11 @@ class Week:
 
 @dataclass(frozen=True)
 class BestSet:
-    """An exercise's best set: the highest estimated one-repetition maximum, the longest hold, the highest cadence, or
-    else the most repetitions, by what the exercise is counted in.
+    """The best set of an exercise: by estimated one-repetition maximum, else by hold, cadence or repetitions.
 
-    `repetitions` are those of that set, None where none were counted, `held_s` and `cadence_per_min` None for exercises
-    that are counted otherwise. `one_repetition_max_kg` is Epley's estimate, None without a weight or for sets too long
-    for it.
+    repetitions: those of that set; None if none were counted.
+    one_repetition_max_kg: Epley's estimate; None without a weight, and for sets that are too long.
+    held_s, cadence_per_min: None for exercises that are not measured by them.
     """
 
     exercise: str
@@ -53,7 +52,7 @@ class BestSet:
 
 @dataclass(frozen=True)
 class ScoreTrend:
-    """An exercise's mean score, 0..100, over its latest sessions and over as many before those."""
+    """The mean score 0..100 of an exercise over its latest sessions, and over as many before those."""
 
     exercise: str
     latest: float
@@ -62,8 +61,8 @@ class ScoreTrend:
 
 @dataclass(frozen=True)
 class Reached:
-    """What one session of an exercise reached: a score 0..100, an estimated one-repetition maximum in kilograms, the
-    seconds of its longest hold, or its highest cadence in repetitions a minute."""
+    """A value that one session of an exercise reached: its score 0..100, estimated one-repetition maximum in kilograms,
+    longest hold in seconds, or highest cadence in repetitions a minute."""
 
     exercise: str
     day: date
@@ -72,7 +71,7 @@ class Reached:
 
 @dataclass(frozen=True)
 class MuscleTraining:
-    """Sessions of the last week in which a muscle group worked, and the day of the last one ever."""
+    """Sessions of the last week in which a muscle group worked, and the day on which it last worked."""
 
     name: str
     sessions: int
@@ -82,7 +81,7 @@ class MuscleTraining:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The sums over a history; `weeks` and what was reached oldest first, the others in the catalogue's order.
+    """Progress over a history: weeks and reached values oldest first, exercises and muscles in the catalogue's order.
 
     `muscles` are those that the networks of any session know.
     """
@@ -108,7 +107,7 @@ class TrainingProgress:
 
     @property
     def exercises(self) -> tuple[str, ...]:
-        """The exercises that anything was reached in."""
+        """The exercises with any reached value."""
         reached = (self.reached_scores, self.reached_maxima_kg, self.reached_holds_s, self.reached_cadences_per_min)
         known = {each.exercise for kind in reached for each in kind}
         return tuple(name for name in catalog().exercise_names if name in known)
@@ -131,7 +130,7 @@ class TrainingProgress:
 
 
 def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingProgress:
-    """Add up a history as of `now` (aware); days and weeks are those of the clock where it is read."""
+    """The progress as of `now`, an aware time whose time zone decides where days and weeks begin."""
     known = list(sessions)
     days = {id(session): session.created.astimezone(now.tzinfo).date() for session in known}
     trained = set(days.values())
@@ -151,7 +150,7 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
         weeks=tuple(weeks),
         best=_best(known),
         trends=_trends(known),
-        muscles=tuple(_muscle(name, known, days, today) for name in _told(known)),
+        muscles=tuple(_muscle(name, known, days, today) for name in _known_muscles(known)),
         reached_scores=_reached(known, days, lambda session: session.score),
         reached_maxima_kg=_reached(known, days, _max_kg),
         reached_holds_s=_reached(known, days, lambda session: max(session.set_holds_s, default=None)),
@@ -160,7 +159,7 @@ def training_progress(sessions: Iterable[Session], now: datetime) -> TrainingPro
 
 
 def best_set(session: Session) -> BestSet | None:
-    """The best set of a session; None for one without an exercise, or without repetitions, a hold or a weight."""
+    """The best set of a session; None without an exercise, and without repetitions, a hold and a weight."""
     exercise, weight_kg = session.analysis.exercise, session.weight_kg
     if exercise is None or not (session.analysis.repetitions or session.set_holds_s or weight_kg):
         return None
@@ -184,9 +183,9 @@ def _max_kg(session: Session) -> float | None:
 
 
 def one_repetition_max_kg(weight_kg: float, repetitions: int) -> float | None:
-    """Epley's estimate `w (1 + r / 30)` of the weight that could be moved once; one repetition is its own answer.
+    """Epley's estimate `w (1 + r / 30)` of the weight that could be moved once, or the weight itself if it was.
 
-    None for no repetition and for more than the formula was fitted to. Epley, B., Poundage Chart, Boyd Epley Workout,
+    None for no repetition, and for more than `EPLEY_LIMIT`. Epley, B., Poundage Chart, Boyd Epley Workout,
     1985.
     """
     if not 1 <= repetitions <= EPLEY_LIMIT:
@@ -199,7 +198,7 @@ def _monday(day: date) -> date:
 
 
 def _streak(trained: set[date], latest: date, step: timedelta) -> int:
-    """How many steps in a row end now; the running day or week may still be to come."""
+    """The number of days or weeks in a row up to now; the current one may still be without a session."""
     if latest not in trained:
         latest -= step
     length = 0
@@ -245,8 +244,8 @@ def _trends(sessions: Iterable[Session]) -> tuple[ScoreTrend, ...]:
     return tuple(trends)
 
 
-def _told(sessions: Iterable[Session]) -> tuple[str, ...]:
-    """The muscle groups that any session's networks know, in the catalogue's order: of others nothing is known."""
+def _known_muscles(sessions: Iterable[Session]) -> tuple[str, ...]:
+    """The muscle groups that the networks of any session know, in the catalogue's order."""
     return catalog().union(session.analysis.classes for session in sessions).muscles
 
 

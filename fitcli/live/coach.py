@@ -235,13 +235,8 @@ class LiveCoach:
         while first and samples[first - 1][0] > self._last_s - last_s:
             first -= 1
         times, landmarks, world, presence = zip(*samples[first:], strict=True) if samples[first:] else ((),) * 4
-        return PoseTrack(
-            np.array(times, np.float64) - (samples[0][0] if samples else 0.0),
-            np.array(landmarks, np.float32).reshape(-1, len(LANDMARKS), 3),
-            np.array(world, np.float32).reshape(-1, len(LANDMARKS), 3),
-            np.array(presence, np.float32),
-            *self._size,
-        )
+        begun_s = samples[0][0] if samples else 0.0
+        return PoseTrack.stacked([time_s - begun_s for time_s in times], landmarks, world, presence, [self._size])
 
     def _choose_cue(self, latest: ExerciseSet, now_s: float) -> None:
         if self._cue_given_s and now_s - max(self._cue_given_s.values()) < CUE_EVERY_S:

@@ -229,10 +229,4 @@ class LiveCounter:
 
     def _track(self) -> PoseTrack:
         times, landmarks, world, presence = zip(*self._samples, strict=True)
-        return PoseTrack(
-            np.array(times, np.float64),
-            np.stack(landmarks).astype(np.float32),
-            np.stack(world).astype(np.float32),
-            np.array(presence, np.float32),
-            *self._size,
-        )
+        return PoseTrack.stacked(times, landmarks, world, presence, [self._size])

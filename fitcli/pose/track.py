@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -49,6 +50,27 @@ class PoseTrack:
     frame_width: int
     frame_height: int
     sizes: npt.NDArray[np.int32] | None = None
+
+    @classmethod
+    def stacked(
+        cls,
+        times_s: Sequence[float],
+        landmarks: Sequence[FloatArray],
+        world: Sequence[FloatArray],
+        presence: Sequence[float],
+        sizes: Sequence[tuple[int, int]],
+    ) -> PoseTrack:
+        """The track of single samples. sizes: width and height of every sample's frame, or one for all of them."""
+        width, height = sizes[0] if sizes else (0, 0)
+        return cls(
+            times_s=np.array(times_s, np.float64),
+            landmarks=np.array(landmarks, np.float32).reshape(-1, len(LANDMARKS), 3),
+            world=np.array(world, np.float32).reshape(-1, len(LANDMARKS), 3),
+            presence=np.array(presence, np.float32),
+            frame_width=width,
+            frame_height=height,
+            sizes=np.array(sizes, np.int32) if len(set(sizes)) > 1 else None,
+        )
 
     def __len__(self) -> int:
         return len(self.times_s)

@@ -132,25 +132,17 @@ def track(
     on_sample: called for each frame in order with the pose, or None where nobody was found.
     """
     nobody = np.zeros((LANDMARK_COUNT, 3), np.float32)
-    times, landmarks, world, presence, sizes = [], [], [], [], []
+    times, landmarks, world, presence = [], [], [], []
+    sizes: list[tuple[int, int]] = []
     for frame, sample in _followed(frames, model or BlazePose(streams=cores())):
-        sizes.append(frame.image.shape[1::-1])
+        sizes.append((frame.image.shape[1], frame.image.shape[0]))
         times.append(frame.time_s)
         landmarks.append(sample.landmarks if sample else nobody)
         world.append(sample.world if sample else nobody)
         presence.append(sample.presence if sample else 0.0)
         if on_sample:
             on_sample(frame, sample)
-    width, height = sizes[0] if sizes else (0, 0)
-    return PoseTrack(
-        times_s=np.array(times, np.float64),
-        landmarks=np.array(landmarks, np.float32).reshape(-1, LANDMARK_COUNT, 3),
-        world=np.array(world, np.float32).reshape(-1, LANDMARK_COUNT, 3),
-        presence=np.array(presence, np.float32),
-        frame_width=width,
-        frame_height=height,
-        sizes=np.array(sizes, np.int32) if len(set(sizes)) > 1 else None,
-    )
+    return PoseTrack.stacked(times, landmarks, world, presence, sizes)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How much was done, in words: repetitions, their pace, or how long a position was held."""
+"""The amount of work in words: repetitions, cadence, or the duration of a hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def plural(number: int, unit: str) -> str:
 
 
 def seconds(held_s: float) -> str:
-    """A hold's whole seconds: 34 s, 1 min 34 s."""
+    """A hold in whole seconds: 34 s, 1 min 34 s."""
     minutes, rest = divmod(int(held_s), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
@@ -23,7 +23,7 @@ def pace(cadence_per_min: float) -> str:
 
 
 def amount(repetitions: int, held_s: float | None = None, cadence_per_min: float | None = None) -> str:
-    """What a set amounts to: "8 repetitions", "24 repetitions, 52 a minute", "held for 34 s"."""
+    """The work of a set: "8 repetitions", "24 repetitions, 52 a minute", "held for 34 s"."""
     if held_s is not None:
         return f"held for {seconds(held_s)}"
     counted = plural(repetitions, "repetition")
@@ -31,7 +31,7 @@ def amount(repetitions: int, held_s: float | None = None, cadence_per_min: float
 
 
 def counts_repetitions(analysis: Analysis) -> bool:
-    """Whether it says something how many repetitions there were: not of a hold, nor where one was expected."""
+    """Whether the number of repetitions is of interest: not if there was a hold, or if one was expected."""
     if analysis.repetitions is None:
         return False
     in_seconds = {exercise.name for exercise in catalog().exercises if exercise.counted == "seconds"}
@@ -40,9 +40,9 @@ def counts_repetitions(analysis: Analysis) -> bool:
 
 
 def total(analysis: Analysis) -> str:
-    """What the sets of a video amount to together; "" where nothing was counted.
+    """The work of all sets of a video; "" if nothing was counted.
 
-    A pace is that of the only set: of several it would be none of theirs.
+    The cadence is given only for a single set.
     """
     words = []
     if counts_repetitions(analysis):

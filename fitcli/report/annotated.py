@@ -32,17 +32,17 @@ MAX_SIDE_PX = 1920
 """Longest side of the annotated video; larger sources are scaled down."""
 
 LEAST_SIDE_PX = 480
-"""Shortest side on which the captions can be read; smaller sources are enlarged by a whole number."""
+"""Shortest side with readable captions; smaller sources are enlarged by a whole number."""
 
 PICTURE_SIDE_PX = 1280
 """Longest side of the key frame in a report."""
 PICTURE_QUALITY = 82
 
 LONGEST_GAP_S = 0.5
-"""Between two samples this far apart the skeleton is interpolated, further apart it is not known."""
+"""Longest gap between two samples over which the skeleton is interpolated."""
 
 FLASH_S = 0.4
-"""The counter lights up for so long when a repetition is complete."""
+"""Time for which the counter lights up when a repetition is complete."""
 
 _SUPERSAMPLING = 4
 _ROUNDING_S = 1e-4
@@ -54,16 +54,16 @@ _CURVE = "#8b98a9"
 
 
 def annotate(
-    analysis: Analysis, source: Path, target: Path, *, progress: Callable[[float], None] | None = None
+    analysis: Analysis, source: Path, target: Path, *, on_progress: Callable[[float], None] | None = None
 ) -> None:
-    """Write the part of `source` that was analysed to the MP4 `target`, every frame at its own time, drawn upon.
+    """Draw on every frame of the analysed part of `source`, and write it to the MP4 file `target` at its own time.
 
     A stretched picture is shown in its true shape, in which the person was followed. The video has the size of its
-    first picture; one of another shape is fitted into it, with black beside it.
-    `target` must not exist; a video that is not finished is removed. Raises a `FitcliError` where the source cannot be
-    read or the target not be written.
+    first picture; pictures of other shapes are fitted into it with black borders.
+    `target` must not exist; an unfinished video is removed. on_progress: called with the share of the work that is
+    done, 0..1. Raises a `FitcliError` if the source cannot be read or the target cannot be written.
     """
-    # The track of a camera ends with its last pose, and the video that was kept of it a little later.
+    # The track of a camera ends with the last pose; the kept video ends a little later.
     whole = analysis.end_s >= analysis.duration_s
     shown = frames(
         source,
@@ -84,12 +84,12 @@ def annotate(
                 annotator = Annotator(analysis, (width * enlarged, height * enlarged))
                 writer = VideoWriter(target, width * enlarged, height * enlarged)
             writer.write(annotator.draw(frame.image, frame.time_s), frame.time_s)
-            if progress:
-                progress(min(1.0, (frame.time_s - analysis.start_s) / span_s))
+            if on_progress:
+                on_progress(min(1.0, (frame.time_s - analysis.start_s) / span_s))
             interrupt.heed()
         if writer:
             writer.close()
-    except BaseException:  # Ctrl-C too: half a video looks like a whole one
+    except BaseException:  # also Ctrl-C: half a video looks like a whole one
         if writer:
             try:
                 writer.close()
@@ -99,14 +99,14 @@ def annotate(
 
 
 def key_picture(source: Path, pose: KeyPose, exercise_set: ExerciseSet | None, *, stretch: float = 1.0) -> bytes:
-    """The frame of a key pose as a JPEG file, with skeleton and joint angle drawn on it.
+    """The frame of a key pose with skeleton and joint angle, as a JPEG file.
 
     stretch: how many times its true width the source shows its picture, as in `Analysis.picture_stretch`.
     """
     from PIL import Image as PillowImage
     from PIL import ImageDraw
 
-    # half a sample early: times of the track are those of frames, but a seek may land beside
+    # A little early: a seek may land just beside the frame's own time.
     begin_s = max(pose.time_s - 1e-3, 0.0) or None
     frame = next(frames(source, rate_hz=None, start_s=begin_s, max_side=PICTURE_SIDE_PX, stretch=stretch))
     picture = PillowImage.fromarray(frame.image)
@@ -124,7 +124,7 @@ def key_picture(source: Path, pose: KeyPose, exercise_set: ExerciseSet | None, *
 
 @dataclass(frozen=True)
 class _Followed:
-    """A set with its curve as arrays (N,), and the landmarks of the joint whose angle is shown, if it is one."""
+    """A set, its curve as arrays (N,), and the landmarks of the joint whose angle is shown; None for other signals."""
 
     exercise_set: ExerciseSet
     number: int
@@ -145,7 +145,7 @@ class _Followed:
         return cls(exercise_set, number, np.array(curve.times_s), np.array(curve.values), ends_s, joint)
 
     def angle_deg(self, time_s: float) -> float | None:
-        """The joint angle at that time, None outside of the curve and for signals that are none."""
+        """The joint angle at that time; None outside of the curve and for other signals."""
         curve = self.exercise_set.curve
         if curve.unit != "deg" or not curve.times_s or not curve.times_s[0] <= time_s <= curve.times_s[-1]:
             return None
@@ -153,10 +153,10 @@ class _Followed:
 
 
 class Annotator:
-    """Draws on the frames of one video; what stays the same on all of them is drawn once."""
+    """Draws on the frames of one video; elements that are the same on all frames are drawn once."""
 
     def __init__(self, analysis: Analysis, size: tuple[int, int]) -> None:
-        """`size` is the (width, height) in pixels that frames are drawn at, whatever theirs is."""
+        """`size` is the (width, height) in pixels of the annotated frames, whatever that of the source."""
         self._analysis = analysis
         self._size = size
         self._unit = max(10, round(min(size) / 24))
@@ -168,7 +168,7 @@ class Annotator:
         self._map_corner = self._free_corner(self._map) if self._map else (0, 0)
 
     def draw(self, image: npt.NDArray[np.uint8], time_s: float) -> npt.NDArray[np.uint8]:
-        """A frame (H, W, 3) uint8 RGB of that time, at the annotator's size and with everything drawn on it."""
+        """The annotated frame (H, W, 3) uint8 RGB of that time."""
         from PIL import Image as PillowImage
         from PIL import ImageDraw
 
@@ -193,7 +193,7 @@ class Annotator:
         return np.asarray(picture)
 
     def _free_corner(self, card: Image) -> tuple[int, int]:
-        """Where a card hides the least of the person: upper left corner, in pixels."""
+        """The upper left corner, in pixels, at which a card hides the least of the person."""
         width, height = self._size
         right = width - self._margin - card.width
         below = self._timeline.height + self._margin if self._timeline else 0
@@ -231,7 +231,7 @@ class Annotator:
         wide = max(
             medium.getlength(title),
             small.getlength(remark),
-            # as wide as the longest caption of the video, so that the card does not breathe
+            # as wide as the longest caption of the video, so that the card keeps its width
             counter_width + max(small.getlength(unit_word), small.getlength("shoulder angle 180°")) if counter else 0,
         )
         height = unit * 3.2 + (unit * 3 if counter else 0)
@@ -255,7 +255,7 @@ class Annotator:
             draw.text((beside, middle + unit * 0.65), angle, fill="#ffee58", font=small, anchor="lm")
 
     def _draw_map(self) -> Image:
-        """Front and back on a card."""
+        """The body map, front and back, on a card."""
         from PIL import Image as PillowImage
         from PIL import ImageDraw
 
@@ -277,7 +277,7 @@ class Annotator:
         return card.resize((whole[0] // _SUPERSAMPLING, whole[1] // _SUPERSAMPLING), PillowImage.Resampling.LANCZOS)
 
     def _draw_timeline(self) -> Image:
-        """The curves of all sets along the time of the video, without its gaps, on a card."""
+        """The curves of all sets over the time of the video, without its gaps, on a card."""
         from PIL import Image as PillowImage
         from PIL import ImageDraw
 
@@ -300,7 +300,7 @@ class Annotator:
         return card.resize((width, height), PillowImage.Resampling.LANCZOS)
 
     def _place(self, followed: _Followed, time_s: float) -> tuple[float, float]:
-        """Where a set's curve is at that time, in pixels of the timeline."""
+        """The point of a set's curve at that time, in pixels of the timeline."""
         width, height = self._size[0] - 2 * self._margin, round(self._unit * 2.6)
         low, high = followed.exercise_set.curve.shown
         value = float(np.interp(time_s, followed.times_s, followed.values))
@@ -312,7 +312,7 @@ class Annotator:
         )
 
     def _draw_cursor(self, draw: ImageDraw, time_s: float, corner: tuple[int, int]) -> None:
-        """A hairline at this moment, with a dot where it meets a curve."""
+        """A hairline at that time, with a dot on each curve."""
         x, _ = self._place(self._sets[0], time_s)
         pad = self._unit * 0.3
         top, bottom = corner[1] + pad, corner[1] + round(self._unit * 2.6) - pad
@@ -324,7 +324,7 @@ class Annotator:
 
 
 def _timescale(analysis: Analysis) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Times (M,) and the share of the video that has been seen by then (M,), 0..1: gaps do not count."""
+    """Times (M,) and the share of the video that has passed by then (M,), 0..1, without gaps."""
     gaps_s = analysis.track.gaps_s() if analysis.track else ()
     times_s = np.array([analysis.start_s, *chain.from_iterable(gaps_s), analysis.end_s])
     lasting_s = np.maximum(np.diff(times_s), 0.0)
@@ -334,8 +334,7 @@ def _timescale(analysis: Analysis) -> tuple[npt.NDArray[np.float64], npt.NDArray
 
 
 def landmarks_at(track: PoseTrack, time_s: float) -> FloatArray | None:
-    """The landmarks (33, 3) at any time between two samples, as shares of the frame of that time; None where nobody was
-    found near it."""
+    """The landmarks (33, 3) at any time, as shares of the frame of that time; None if nobody was found near it."""
     after = int(np.searchsorted(track.times_s, time_s))
     around = [index for index in (after - 1, after) if 0 <= index < len(track) and track.presence[index] > 0]
     near = [index for index in around if abs(float(track.times_s[index]) - time_s) <= LONGEST_GAP_S / 2]
@@ -355,9 +354,10 @@ def landmarks_at(track: PoseTrack, time_s: float) -> FloatArray | None:
 def _joint(
     exercise_set: ExerciseSet, times_s: npt.NDArray[np.float64], landmarks: FloatArray, size: tuple[int, int]
 ) -> tuple[int, int, int] | None:
-    """The joint on which a set's angle is best shown: of two sides the one where the picture itself shows that angle.
+    """The joint on which to draw a set's angle: on the side whose angle in the picture is nearer to it.
 
-    times_s: (N,), landmarks: (N, 33, 3) as in `PoseTrack`, size: the picture's pixels. None for other signals.
+    times_s: (N,), landmarks: (N, 33, 3) as in `PoseTrack`, size: the picture's pixels. None if the signal is no joint
+    angle.
     """
     sides: Sequence[str] = SIDES if exercise_set.side == "both" else (exercise_set.side,)
     joints = [joint for side in sides if (joint := joint_landmarks(exercise_set.signal, side))]
@@ -375,7 +375,7 @@ def _joint(
 
 
 def _title(analysis: Analysis, current: _Followed | None) -> tuple[str, str, str]:
-    """What the card says: the exercise, its colour, and a remark under it."""
+    """The title of the card, its colour, and the remark under it."""
     if analysis.status is Status.NO_PERSON:
         return "Nobody found", _WARNING, "is the whole body in the picture?"
     if analysis.consistent_with:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,16 +22,16 @@ _QUARTERS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 """Block elements by which quarters they fill: 1 upper left, 2 upper right, 4 lower left, 8 lower right."""
 
 _EIGHTHS = "⠀▁▂▃▄▅▆▇█"
-"""Bars of no to eight eighths; the first is a blank that nothing strips."""
+"""Bars of zero to eight eighths; the first is a blank that is never stripped."""
 
 _SAMPLES = 3
-"""Points that vote on each quarter, in each direction: thin gaps between muscles would flicker otherwise."""
+"""Points that vote on the colour of each quarter, in each direction: fewer would make thin gaps uneven."""
 
 _CELL_RATIO = 2.0
-"""Height of a character over its width, in nearly every terminal font."""
+"""Height of a character divided by its width, in nearly every terminal font."""
 
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-"""Bits of a braille character's dots: two columns from the top down."""
+"""Bits of a braille character's dots: two columns, from top to bottom."""
 _BRAILLE = 0x2800
 
 CURVE_ROWS = 3
@@ -40,7 +39,7 @@ _GAP = 2
 """Columns between the curves of two sets."""
 _NARROWEST_SET = 10
 MAP_FROM_COLUMNS = 66
-"""Columns from which a body map has room beside the table of muscles."""
+"""Columns from which a body map fits beside the table of muscles."""
 _LARGE_MAP_FROM_COLUMNS = 86
 
 
@@ -51,7 +50,7 @@ def shows_pictures(console: Console, options: ConsoleOptions) -> bool:
 
 @dataclass(frozen=True)
 class BesideBodyMap:
-    """What says the same in words, and beside it front and back of a body coloured by activation, where that shows."""
+    """Words, and beside them the front and the back of a body coloured by activation, if the terminal can show it."""
 
     words: RenderableType
     activations: Mapping[str, float]
@@ -91,17 +90,19 @@ def figure(drawn: Figure, activations: Mapping[str, float], rows: int) -> Text:
 def _vote(
     points: Sequence[Sequence[Shape | None]], row: int, column: int, activations: Mapping[str, float], drawn: Figure
 ) -> str | None:
-    """The colour of most points in a quarter of a character, None where most lie beside the body."""
+    """The colour of most points in a quarter of a character; None if most lie beside the body."""
     votes = Counter(
         None if shape is None else skin(_GROUND) if shape is drawn.outline else colour(shape, activations, _GROUND)
         for line in points[row * _SAMPLES : (row + 1) * _SAMPLES]
         for shape in line[column * _SAMPLES : (column + 1) * _SAMPLES]
     )
-    return max(votes, key=lambda each: (votes[each], each or ""))  # the second, so that both sides of a body agree
+    return max(
+        votes, key=lambda each: (votes[each], each or "")
+    )  # the name breaks ties, so that both sides of a body agree
 
 
 def _cell(quarters: Sequence[str | None]) -> tuple[str, Style]:
-    """The character for four quarters: two colours, or one on the terminal's own ground."""
+    """The character for four quarters: two colours, or one on the terminal's background."""
     filled = Counter(each for each in quarters if each)
     ranked = sorted(filled, key=lambda each: (-filled[each], each))
     if not ranked:
@@ -114,9 +115,9 @@ def _cell(quarters: Sequence[str | None]) -> tuple[str, Style]:
 
 @dataclass(frozen=True)
 class Amounts:
-    """Amounts one after the other as a row of bars a character wide, with the latest one as a number.
+    """A series of amounts as a row of bars, one character each, with the latest amount as a number.
 
-    The bars begin at `base`, so that a trend shows, and take `columns` characters at least.
+    The bars begin at `base`, so that a trend is visible, and take at least `columns` characters.
     """
 
     name: str
@@ -141,8 +142,8 @@ class Amounts:
 class RepetitionCurve:
     """The repetition signal of each set, side by side, with the number of each repetition under its turn.
 
-    What belongs to a counted repetition or a hold is bright, the rest dim. In ASCII and in narrow places the turns are
-    listed.
+    Counted repetitions and holds are bright, the rest is dim. In ASCII and in narrow terminals the times of the turns
+    are listed instead.
     """
 
     sets: Sequence[ExerciseSet]
@@ -182,7 +183,7 @@ def _length_s(exercise_set: ExerciseSet) -> float:
 
 
 def _curve(exercise_set: ExerciseSet, columns: int, counted: int) -> list[Text]:
-    """The curve's caption, `CURVE_ROWS` lines of braille and a line with the repetitions' numbers, equally wide."""
+    """The caption, `CURVE_ROWS` lines of braille and a line with the numbers of the repetitions, equally wide."""
     times, values = exercise_set.curve.times_s, exercise_set.curve.values
     begin_s, step_s = times[0], _length_s(exercise_set) / (2 * columns)
     low, high = exercise_set.curve.shown
@@ -191,15 +192,10 @@ def _curve(exercise_set: ExerciseSet, columns: int, counted: int) -> list[Text]:
     def level(value: float) -> int:
         return round((high - value) / max(high - low, 1e-9) * (levels - 1))
 
-    def at(time_s: float) -> float:
-        after = min(max(bisect_left(times, time_s), 1), len(times) - 1)
-        share = (time_s - times[after - 1]) / max(times[after] - times[after - 1], 1e-9)
-        return values[after - 1] + min(max(share, 0.0), 1.0) * (values[after] - values[after - 1])
-
     cells = [[0] * columns for _ in range(CURVE_ROWS)]
     for dot in range(2 * columns):
-        # from one column's edge to the next, so that a steep line stays one line
-        ends = sorted((level(at(begin_s + dot * step_s)), level(at(begin_s + (dot + 1) * step_s))))
+        # from one edge of the column to the other, so that a steep line has no gaps
+        ends = sorted(level(exercise_set.curve.at(begin_s + edge * step_s)) for edge in (dot, dot + 1))
         for row in range(ends[0], ends[1] + 1):
             cells[row // 4][dot // 2] |= _DOTS[dot % 2][row % 4]
     bright = [

@@ -12,15 +12,14 @@ from typing import Any
 Point = tuple[float, float]
 
 CURVE_STEPS = 6
-"""Straight pieces that stand for one piece of a curve where curves cannot be drawn."""
+"""Straight pieces that replace one piece of a curve where curves cannot be drawn."""
 
 _HEAT = {
     "light": ("#cbd2dc", "#f3cda6", "#f2955a", "#dd4a3b", "#a3142f"),
     "dark": ("#3a4250", "#6d5342", "#c0703a", "#f0643c", "#ff3d52"),
     "unknown": ("#66717f", "#94755d", "#cf8145", "#f0643c", "#ff3d52"),
 }
-"""Colours of the activations 0, .25, .5, .75 and 1 on a light ground, a dark one, and a terminal's, which is not known.
-"""
+"""Colours of the activations 0, .25, .5, .75 and 1 on a light, a dark, and an unknown background, as in a terminal."""
 
 _SKIN = {"light": "#e6eaf0", "dark": "#262c36", "unknown": "#505a67"}
 _DETAIL = {"light": "#d8dee6", "dark": "#2f3743", "unknown": "#5a6572"}
@@ -28,7 +27,7 @@ _DETAIL = {"light": "#d8dee6", "dark": "#2f3743", "unknown": "#5a6572"}
 
 @dataclass(frozen=True)
 class Shape:
-    """One closed curve on the canvas: the `points` that it passes, and the muscle group that it is part of, or ""."""
+    """A closed curve through `points` on the canvas, and its muscle group; "" for a shape that is no muscle."""
 
     muscle: str
     points: tuple[Point, ...]
@@ -55,7 +54,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Figure:
-    """The body from one side: its outline, and what lies on it."""
+    """One side of the body: its outline, and the shapes on it."""
 
     name: str
     outline: Shape
@@ -84,7 +83,7 @@ def body_map() -> BodyMap:
 
 
 def heat(activation: float, ground: str = "dark") -> str:
-    """The colour "#rrggbb" of an activation 0..1 on a "light", "dark" or "unknown" ground."""
+    """The colour "#rrggbb" of an activation 0..1 on a "light", "dark" or "unknown" background."""
     stops = _HEAT[ground]
     place = min(max(activation, 0.0), 1.0) * (len(stops) - 1)
     lower = min(int(place), len(stops) - 2)
@@ -94,17 +93,17 @@ def heat(activation: float, ground: str = "dark") -> str:
 
 
 def colour(shape: Shape, activations: Mapping[str, float], ground: str = "dark") -> str:
-    """What a shape is filled with: its muscle group's activation, or a neutral tone where none is known."""
+    """The fill of a shape: the colour of its muscle group's activation, or a neutral one if that is unknown."""
     return heat(activations[shape.muscle], ground) if shape.muscle in activations else _DETAIL[ground]
 
 
 def skin(ground: str = "dark") -> str:
-    """What the outline is filled with."""
+    """The fill of the outline."""
     return _SKIN[ground]
 
 
 def raster(figure: Figure, columns: int, rows: int) -> list[list[Shape | None]]:
-    """The figure as rows of points, each the shape that lies there, the outline where none does, None beside it."""
+    """The figure as rows of points: the shape at each point, the outline between shapes, None beside the body."""
     drawn = body_map()
     grid: list[list[Shape | None]] = [[None] * columns for _ in range(rows)]
     for shape in (figure.outline, *figure.shapes):
@@ -118,7 +117,7 @@ def raster(figure: Figure, columns: int, rows: int) -> list[list[Shape | None]]:
 
 
 def _crossings(corners: Sequence[Point], y: float) -> Iterable[Point]:
-    """Where a horizontal line is inside of a polygon: pairs of x."""
+    """The pairs of x between which a horizontal line is inside a polygon."""
     crossed = sorted(
         x0 + (y - y0) * (x1 - x0) / (y1 - y0)
         for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True)

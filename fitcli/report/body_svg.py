@@ -1,4 +1,4 @@
-"""The body map as a page draws it: shapes with their colours, and a label beside each muscle group worth naming."""
+"""The body map for a page: shapes with their colours, and labels beside the muscle groups that stand out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fitcli.report.body_map import Figure, Shape, body_map, colour, heat, skin
 
 MARGIN = 122.0
-"""Units beside the figures, where the labels stand."""
+"""Room for the labels beside the figures, in units of the canvas."""
 _BETWEEN = 6.0
 _TOP = 16.0
 _LINE_HEIGHT = 19.0
@@ -29,7 +29,7 @@ class Shade:
 
 @dataclass(frozen=True)
 class DrawnShape:
-    """One path; `activation` is per cent, `said` what a pointer that rests on it is told."""
+    """One path; `activation` is in per cent, `said` is its tooltip."""
 
     path: str
     muscle: str
@@ -51,7 +51,7 @@ class DrawnFigure:
 
 @dataclass(frozen=True)
 class Label:
-    """A name beside a figure and the line that leads to its muscle."""
+    """A label beside a figure, and the line from it to its muscle."""
 
     name: str
     value: str
@@ -66,7 +66,7 @@ class Label:
 
 @dataclass(frozen=True)
 class DrawnMap:
-    """Front and back, ready to be drawn; `spoken` says it in words."""
+    """Front and back, ready to be drawn; `spoken` is the text for screen readers."""
 
     view: str
     spoken: str
@@ -78,10 +78,9 @@ class DrawnMap:
 def drawn_map(
     shares: Mapping[str, float], values: Mapping[str, str], *, targets: Sequence[str] = (), labelled: Sequence[str] = ()
 ) -> DrawnMap:
-    """The body coloured by a share 0..1 of each muscle group; one without a share stays neutral.
+    """The body coloured by a share 0..1 of each muscle group; groups without a share are neutral.
 
-    values: what is said of each group, such as "97 %"; targets: groups that get an outline; labelled: groups that get
-    a label, on the side of the body that shows them best.
+    values: text for each group, such as "97 %". targets: groups with an outline. labelled: groups with a label.
     """
     canvas = body_map()
     figures = []
@@ -124,7 +123,7 @@ def _labels(labelled: Sequence[str], values: Mapping[str, str]) -> tuple[Label, 
     for number, figure in enumerate(canvas.figures):
         centres = {name: _anchor(figure, name, outward=-1 if number == 0 else 1) for name in labelled if
                    name not in named and any(shape.muscle == name for shape in figure.shapes)}  # fmt: skip
-        if number == 0:  # what both sides show is named on the back only where the front has no room
+        if number == 0:  # a group that both sides show is labelled on the front
             named |= set(centres)
         y = 0.0
         for name, (x, centre_y) in sorted(centres.items(), key=lambda item: item[1][1]):
@@ -149,7 +148,7 @@ def _labels(labelled: Sequence[str], values: Mapping[str, str]) -> tuple[Label, 
 
 
 def _anchor(figure: Figure, muscle: str, *, outward: int) -> tuple[float, float]:
-    """The middle of a group's largest shape on the side where its label stands, in units of the figure."""
+    """The middle of a group's largest shape on the side of its label, in units of the figure."""
     middle = body_map().width / 2
     shapes = [
         shape.points

@@ -1,4 +1,4 @@
-"""A curve with its marks and ticks as places on a square of 100 x 100, for a page to stretch to any size."""
+"""Curves with marks and ticks on a square of 100 x 100, which a page stretches to any size."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from math import ceil, floor, log10
 from fitcli.results.sets import ExerciseSet
 
 MOST_POINTS = 600
-"""More points than pixels only make a page heavy."""
+"""Points of a curve, at most: more would only make the page larger."""
 NUMBERED_UP_TO = 24
-"""More repetitions in one set are marked with dots: their numbers would lie on each other."""
+"""Repetitions of a set that are numbered, at most: more would overlap and are marked with dots."""
 _HEADROOM = 0.08
 
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline as SVG `points`, `counted` where it belongs to a repetition or a hold."""
+    """A polyline as SVG `points`; `counted` if it belongs to a repetition or a hold."""
 
     points: str
     counted: bool
@@ -25,7 +25,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis, 0..100, and what stands there."""
+    """A place on an axis, 0..100, and its label."""
 
     place: float
     text: str
@@ -33,7 +33,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """A dot on the curve with the number that it holds, or ""."""
+    """A dot on the curve and its number, or ""."""
 
     x: float
     y: float
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Band:
-    """The time that a repetition or a hold takes."""
+    """The time span of a repetition or a hold, as places on the axis."""
 
     start: float
     width: float
@@ -50,7 +50,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Chart:
-    """A curve, ready to be drawn; `spoken` says it in words."""
+    """A curve, ready to be drawn; `spoken` is the text for screen readers."""
 
     spoken: str
     lines: tuple[Line, ...]
@@ -61,7 +61,7 @@ class Chart:
 
 
 def repetition_chart(exercise_set: ExerciseSet) -> Chart | None:
-    """The signal of a set with its counted repetitions, or its hold; None where too little of it is known."""
+    """The signal of a set with its counted repetitions or its hold; None if the curve has fewer than two points."""
     curve = exercise_set.curve
     if len(curve.times_s) < 2:
         return None
@@ -97,7 +97,7 @@ def repetition_chart(exercise_set: ExerciseSet) -> Chart | None:
 
 
 def trend_chart(values: Sequence[float], spoken: str, *, low: float, high: float, ends: tuple[str, str]) -> Chart:
-    """Values one after the other between `low` and `high`, with what stands under the first and the last."""
+    """A series of values between `low` and `high`; `ends` are the labels of the first and the last."""
     across = _Scale(0.0, float(max(len(values) - 1, 1)), 0.0)
     down = _Scale(high, low, _HEADROOM)
     points = [(float(i), value) for i, value in enumerate(values)]
@@ -113,7 +113,7 @@ def trend_chart(values: Sequence[float], spoken: str, *, low: float, high: float
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two values, `most` at most: steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers between two values, at most `most`, in steps of 1, 2 or 5 times a power of ten."""
     span = max(high - low, 1e-6)
     power = 10.0 ** floor(log10(span / most))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) < most)
@@ -122,7 +122,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Takes `low`..`high` to 0..100 with `room` beyond both ends, as a share."""
+    """Maps `low`..`high` to 0..100, with a margin of `room` at both ends, as a share."""
 
     low: float
     high: float

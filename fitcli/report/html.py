@@ -1,7 +1,7 @@
 """Self-contained pages: the report of one analysis, and the history's progress.
 
-One file each, with its style and pictures inside: it opens from disk, loads nothing, follows the reader's light or dark
-setting, fits a phone and prints.
+Each is one file that contains its style and pictures. It opens from disk, loads nothing, follows the reader's light or
+dark setting, fits a phone and can be printed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jinja2 import Template  # imported where a page is rendered
 
 SYMMETRIC_VIEWS = ("front", "back")
-"""Views in which left and right can be compared; from elsewhere one side hides the other."""
+"""Views from which left and right can be compared; from others one side hides the other."""
 
 EPLEY = "Epley's formula, weight \N{MULTIPLICATION SIGN} (1 + repetitions / 30), for sets of up to 12 repetitions."
 
@@ -39,7 +39,7 @@ CANDIDATES = 5
 
 @dataclass(frozen=True)
 class Remembered:
-    """What is known of an analysis beyond itself: when it was made and stored, and what the person added."""
+    """What is stored with an analysis: when it was made, and what the person added."""
 
     moment: datetime
     version: str = __version__
@@ -51,7 +51,7 @@ class Remembered:
 def report_page(
     analysis: Analysis, remembered: Remembered, *, picture: bytes | None = None, poses: Sequence[KeyPose] = ()
 ) -> str:
-    """One analysis as an HTML page; `picture` is a JPEG file, `poses` are drawn where there is none."""
+    """One analysis as an HTML page; `picture` is a JPEG file, without which `poses` are drawn."""
     return _template("report.html").render(version=__version__, page=_report(analysis, remembered, picture, poses))
 
 
@@ -88,7 +88,7 @@ def _report(
         "title": title(analysis).capitalize() if named else _unsure_title(analysis),
         "lead": "" if named else printable(analysis.message),
         "chips": _chips(analysis, remembered),
-        # a score rests on the exercise being the one that it is judged as
+        # a score is meaningful only if the exercise is certain
         "score": round(sum(scores) / len(scores)) if scores and named else None,
         "map": _muscle_map(analysis) if analysis.muscles else None,
         "picture": _picture(picture, poses) if picture else None,
@@ -199,17 +199,17 @@ def _shown(poses: Sequence[KeyPose]) -> list[KeyPose]:
 
 
 def _stick_figures(poses: Sequence[KeyPose], analysis: Analysis) -> list[dict[str, Any]]:
-    """Poses as lines with the side that they belong to, all in one view, so that they can be compared."""
+    """Poses as lines, each with its side of the body, at one scale so that they can be compared."""
     if not poses:
         return []
     from fitcli.pose.track import LANDMARKS
-    from fitcli.report.skeleton import JOINT_LANDMARKS, SIDE_COLOURS, SKELETON, VISIBLE, side_colour  # bring numpy
+    from fitcli.report.skeleton import JOINT_LANDMARKS, SIDE_COLOURS, SKELETON, VISIBLE, side_colour  # numpy
 
     sides = {colour: side for side, colour in SIDE_COLOURS.items()}
     seen = [[i for i in JOINT_LANDMARKS if pose.landmarks[i][2] >= VISIBLE] or list(JOINT_LANDMARKS) for pose in poses]
     spots = [pose.landmarks[i][:2] for pose, indices in zip(poses, seen, strict=True) for i in indices]
     (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*spots, strict=True))
-    scale = 100 / max(right - left, bottom - top, 1e-6)  # as large as it gets, whatever the distance to the camera
+    scale = 100 / max(right - left, bottom - top, 1e-6)  # fills the view, whatever the distance to the camera
     pad = 8.0
     view = f"{-pad:g} {-pad:g} {(right - left) * scale + 2 * pad:.1f} {(bottom - top) * scale + 2 * pad:.1f}"
     figures = []
@@ -334,7 +334,7 @@ def _measure(value: float, unit: str) -> str:
 
 
 def _signed(number: str) -> str:
-    """A number with a true minus, as wide as the plus."""
+    """A number with a minus sign as wide as the plus."""
     return number.replace("-", "\N{MINUS SIGN}")
 
 
@@ -443,7 +443,7 @@ def _trend(progress: TrainingProgress, name: str) -> dict[str, Any]:
 
 
 def _rising(name: str, points: Sequence[Reached], measured: str, latest: str) -> dict[str, Any]:
-    """What was reached from session to session, as a line with its latest value."""
+    """The values reached from session to session as a line, with the latest value."""
     values = [point.value for point in points]
     room = max(0.1 * max(values), 1.0)
     ends = (f"{points[0].day:%d %b}", f"{points[-1].day:%d %b}")
@@ -453,7 +453,7 @@ def _rising(name: str, points: Sequence[Reached], measured: str, latest: str) ->
 
 
 def _rising_lines(progress: TrainingProgress) -> list[dict[str, Any]]:
-    """Each kind of what was reached, with a line for each exercise of more than one session."""
+    """Each kind of reached value, with a line for every exercise that has more than one session."""
     kinds: tuple[tuple[str, str, Callable[[str], Sequence[Reached]], Callable[[float], str]], ...] = (
         ("Estimated one-repetition maximum", EPLEY, progress.maxima, kilograms),
         ("Longest hold", "", progress.holds, seconds),

@@ -1,4 +1,4 @@
-"""What the terminal shows of the past: stored sessions, and what they add up to."""
+"""What the terminal shows of the history: stored sessions, and progress."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from fitcli.report.terminal import (
 )
 
 SHOWN_SESSIONS = 24
-"""Sessions of one exercise that a line shows, the latest ones: more have no room in 80 columns."""
+"""Latest sessions of one exercise that a line shows: more do not fit 80 columns."""
 
 
 def history(sessions: Iterable[Session], *, wide: bool) -> Table:
-    """Stored sessions, one line each, in the order given; `wide` adds the muscles, for which 80 columns lack room.
+    """Stored sessions, one line each, in the given order; `wide` adds the muscles, which do not fit 80 columns.
 
-    Weights have a column where there are any.
+    There is a column of weights if any session has one.
     """
     listed = list(sessions)
     table = plain_table()
     table.add_column("when", no_wrap=True)
     table.add_column("exercise", no_wrap=True)
     table.add_column("sure", justify="right", no_wrap=True)
-    # a hold's seconds stand among the repetitions: a column of their own has no room in 80
+    # the seconds of holds share the column of the repetitions: another one does not fit 80 columns
     table.add_column(
         "done" if any(session.set_holds_s for session in listed) else "reps", justify="right", no_wrap=True
     )
@@ -51,7 +51,7 @@ def history(sessions: Iterable[Session], *, wide: bool) -> Table:
         table.add_column("weight", justify="right", no_wrap=True)
     if wide:
         table.add_column("muscles that work")
-    table.add_column("file", max_width=18 if wide and weighted else 30)  # may shrink: the names themselves do not wrap
+    table.add_column("file", max_width=18 if wide and weighted else 30)  # shrinks to fit: names do not wrap
     table.add_column("id", style="bright_black", no_wrap=True)
     for session in listed:
         analysis = session.analysis
@@ -81,7 +81,7 @@ def _done(session: Session) -> str:
 
 
 def progress(progress: TrainingProgress) -> RenderableType:
-    """What a history adds up to, as tables."""
+    """The progress over a history, as tables."""
     began = f" since {progress.first}" if progress.first else ""
     streak = f"{plural(progress.days_in_a_row, 'day')}, {plural(progress.weeks_in_a_row, 'week')}"
     parts: list[RenderableType] = [Text(f"{plural(progress.sessions, 'session')}{began}; streak: {streak}", "bold")]
@@ -137,7 +137,7 @@ def progress(progress: TrainingProgress) -> RenderableType:
 
 
 def lifted(session: Session) -> str:
-    """The weight of a session with what it says of strength, or nothing."""
+    """The weight of a session and the estimated one-repetition maximum; "" without a weight."""
     if not session.weight_kg:
         return ""
     best = best_set(session)
@@ -146,12 +146,12 @@ def lifted(session: Session) -> str:
 
 
 def score(points: float | None) -> str:
-    """A score of 0 to 100, or nothing."""
+    """A score of 0 to 100; "" for None."""
     return "" if points is None else str(round(points))
 
 
 def chart(progress: TrainingProgress) -> RenderableType:
-    """The weeks since the first session, twelve at most, the muscles of the last 7 days, scores and records."""
+    """The weeks since the first session, at most twelve, the muscles of the last 7 days, scores and records."""
     shown = progress.shown_weeks
     repetitions = any(week.repetitions for week in shown)
     weeks = [(f"week of {week.monday}", week.repetitions if repetitions else week.sessions) for week in shown]
@@ -184,7 +184,7 @@ def chart(progress: TrainingProgress) -> RenderableType:
 
 
 def _bars(rows: Sequence[tuple[str, int]]) -> Table:
-    """Amounts as bars, the greatest as wide as there is room."""
+    """Amounts as bars, the greatest of full width."""
     most = max((amount for _, amount in rows), default=0)
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
     table.add_column(no_wrap=True)

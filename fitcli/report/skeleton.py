@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # Pillow is imported where something is drawn
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 VISIBLE = 0.5
-"""Landmarks that the pose network sees less surely than this are not drawn."""
+"""Visibility below which a landmark is not drawn."""
 
 _LINES = (
     ("left shoulder", "right shoulder"),
@@ -38,10 +38,10 @@ _LINES = (
     ),
 )
 SKELETON = tuple((LANDMARKS.index(first), LANDMARKS.index(second)) for first, second in _LINES)
-"""Pairs of landmarks that a line of the skeleton joins."""
+"""Pairs of landmarks that are joined by a line."""
 
 JOINT_LANDMARKS = tuple(sorted({index for pair in SKELETON for index in pair} | {LANDMARKS.index("nose")}))
-"""Landmarks that a dot is drawn on."""
+"""Landmarks that are drawn as dots."""
 
 SIDE_COLOURS = {"left": "#ffa726", "right": "#26c6da", "middle": "#eeeeee"}
 ANGLE_COLOUR = "#ffee58"
@@ -67,9 +67,9 @@ def draw_skeleton(draw: ImageDraw, landmarks: FloatArray, size: tuple[int, int],
 def draw_joint_angle(
     draw: ImageDraw, landmarks: FloatArray, size: tuple[int, int], joint: tuple[int, int, int], label: str
 ) -> None:
-    """Draw an arc between the limbs that meet in the second landmark of `joint`, and `label` outside of it.
+    """Draw an arc between the limbs that meet at the second landmark of `joint`, and `label` outside of it.
 
-    Nothing is drawn where one of the three landmarks is not seen.
+    Nothing is drawn if one of the three landmarks is not visible.
     """
     if (landmarks[list(joint), 2] < VISIBLE).any():
         return
@@ -87,7 +87,7 @@ def draw_joint_angle(
     draw.arc(box, begin, end, fill=ANGLE_COLOUR, width=max(2, line_width(size) // 2))
     outward = -(towards[0] / lengths[0] + towards[1] / lengths[1])
     norm = float(np.linalg.norm(outward))
-    # a straight limb has no outside: its label stands beside it
+    # a straight limb has no outside: the label goes beside it
     outward = outward / norm if norm > 0.2 else np.array([towards[0][1], -towards[0][0]]) / lengths[0]
     height = max(14, round(min(size) / 26))
     text = font(height)
@@ -109,13 +109,13 @@ def joint_landmarks(measure: str, side: str) -> tuple[int, int, int] | None:
 
 
 def side_colour(first: int, second: int) -> str:
-    """The colour of the line between two landmarks: the left side's, the right one's, or that between them."""
+    """The colour of the line between two landmarks: that of their side, or of the middle."""
     sides = {LANDMARKS[index].split()[0] for index in (first, second)}
     return SIDE_COLOURS[sides.pop() if len(sides) == 1 else "middle"]
 
 
 def line_width(size: tuple[int, int]) -> int:
-    """Thickness of a bone in pixels on a picture of this size."""
+    """Width of a line in pixels on a picture of this size."""
     return max(2, round(min(size) / 140))
 
 

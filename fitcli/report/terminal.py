@@ -1,6 +1,6 @@
 """What the terminal shows, as Rich renderables: one result, a batch, the catalogue.
 
-Everything stays readable without colour, in ASCII and from 40 columns on; nothing here prints.
+Everything is readable without colour, in ASCII and from 40 columns on. Nothing here prints.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from fitcli.results.analysis import WORKS, Analysis, MuscleScore, Status, Window
 from fitcli.results.sets import ExerciseSet
 
 MAX_WIDTH = 100
-"""Columns that a result takes at most: longer lines are harder to read, not richer."""
+"""Columns of a result, at most: longer lines are harder to read."""
 
 COUNTED_IN = {"repetitions": "reps", "seconds": "seconds", "cadence": "reps a minute"}
-"""What a set is measured in, by the catalogue's word for it."""
+"""The unit of a set, by the catalogue's word for it."""
 
 ALIASES_FROM_COLUMNS = 60
-"""Columns from which the exercises' other names have room beside their muscles."""
+"""Columns from which the other names of exercises fit beside their muscles."""
 
 TARGET, IDLE, EXTRA, REST = "green", "yellow", "magenta", "bright_black"
 
 
 class Bar:
-    """A bar for a share 0..1, as wide as it is let, with a notch where a muscle counts as working."""
+    """A bar for a share 0..1 over the available width, with a notch at the activation from which a muscle works."""
 
     def __init__(self, share: float, style: str, *, notch: bool = True) -> None:
         self.share = min(max(share, 0.0), 1.0)
@@ -62,10 +62,10 @@ class Bar:
 def result(
     analysis: Analysis, *, top: int = 3, saved: str = "", stored: str = "", verbose: bool = False
 ) -> RenderableType:
-    """One analysis as a panel: exercise, muscles against the ideal, advice, and where it all came from.
+    """One analysis as a panel: exercise, muscles compared with the ideal, advice, and facts about the analysis.
 
-    `top` exercises are named; `saved` says where the session went, `stored` when and with what
-    remarks; `verbose` adds windows, checksums and timings.
+    top: number of exercises named. saved: where the session was stored. stored: when, and with what remarks. verbose:
+    adds windows, checksums and timings.
     """
     parts: list[RenderableType] = [_headline(analysis, top)]
     if analysis.muscles:
@@ -97,7 +97,7 @@ def brief(analysis: Analysis) -> Text:
 
 
 def catalogue(shown: Catalog, columns: int) -> Table:
-    """The exercises with their ideal activation, what they are counted in and, if there is room, their other names."""
+    """The exercises with their ideal muscles, the unit of their sets and, if they fit, their other names."""
     table = plain_table()
     table.add_column("exercise", no_wrap=True)
     table.add_column("muscles it is meant to work")
@@ -112,7 +112,7 @@ def catalogue(shown: Catalog, columns: int) -> Table:
 
 
 def kilograms(weight_kg: float | None) -> str:
-    """A weight in kilograms, or nothing."""
+    """A weight in kilograms; "" for None."""
     return "" if weight_kg is None else f"{weight_kg:.1f}".removesuffix(".0") + " kg"
 
 
@@ -122,7 +122,7 @@ def percent(share: float) -> str:
 
 
 def length(seconds: float) -> str:
-    """A duration as a person writes it: 4.8 s, 1:05, 1:02:05."""
+    """A duration for a person: 4.8 s, 1:05, 1:02:05."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -131,18 +131,18 @@ def length(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A place in a video to the second: 0:04."""
+    """A time in a video, to the second: 0:04."""
     return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
 
 
 def working(analysis: Analysis) -> str:
-    """The muscle groups that work, strongest first."""
+    """The muscle groups that work, the strongest first."""
     active = [muscle for muscle in analysis.muscles if muscle.works]
     return ", ".join(muscle.name for muscle in sorted(active, key=_activation, reverse=True))
 
 
 def undone_stretch(analysis: Analysis) -> str:
-    """What became of a picture that was not of its true shape; nothing of an ordinary one."""
+    """How a stretched picture was corrected; "" for an ordinary one."""
     if analysis.picture_stretch == 1:
         return ""
     how = "stretched" if analysis.picture_stretch > 1 else "squeezed"
@@ -150,7 +150,7 @@ def undone_stretch(analysis: Analysis) -> str:
 
 
 def short_path(path: str | Path) -> str:
-    """A path as short as it can be said: from the current folder or from ~ where it lies below them."""
+    """The shortest form of a path: relative to the current folder or to ~ if it lies below one of them."""
     absolute = Path(path).absolute()
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises for a user without one
     for base, prefix in ((Path.cwd(), ""), (home, "~/")):
@@ -160,7 +160,7 @@ def short_path(path: str | Path) -> str:
 
 
 def printable(name: str) -> str:
-    """A name that cannot move the cursor or ring the bell: control characters and broken bytes are shown as code."""
+    """A name that is safe to print: control characters and invalid bytes are escaped."""
     return "".join(
         character
         if unicodedata.category(character)[0] != "C"
@@ -170,7 +170,7 @@ def printable(name: str) -> str:
 
 
 def plain_table() -> Table:
-    """A table with a line under its head and no frame."""
+    """A table with a line under its header and no frame."""
     return Table(
         box=SIMPLE_HEAD,
         show_edge=False,
@@ -201,7 +201,7 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
     else:
         several = len(analysis.performed) > 1
         head = Text(_sentence(title(analysis)), "bold green")
-        if not several:  # of each alone it would be its share of the video
+        if not several:  # with several, the probability is a share of the video
             head.append(f"  {percent(analysis.exercise.probability)} sure", "bold")
         if done := total(analysis):
             head.append(f"  {done}", "bold")
@@ -214,7 +214,7 @@ def _headline(analysis: Analysis, top: int) -> RenderableType:
 
 
 def title(analysis: Analysis) -> str:
-    """What stands over an answer that names an exercise: all of them, where several were done."""
+    """The title of an answer: the exercise, or all of them if several were performed; "" if none is named."""
     performed = analysis.performed
     if len(performed) > 1:
         return ", then ".join(performed)
@@ -222,7 +222,7 @@ def title(analysis: Analysis) -> str:
 
 
 def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True) -> Table:
-    """Target muscles first, then the others, each strongest first; the last column compares with the ideal."""
+    """Target muscles first, then the others, each the strongest first; the last column compares with the ideal."""
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
@@ -238,16 +238,15 @@ def _muscles(muscles: Sequence[MuscleScore], *, named: bool, notch: bool = True)
 
 
 def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
-    """Each set's place in the video, what was done in it, tempo, range of motion and score.
+    """The sets with their time in the video, work, tempo, range of motion and score.
 
-    The sets have their exercises beside their numbers where not all are the one that is `named`. Columns without
-    anything in them are left out.
+    If a set is not of the exercise `named`, all sets show their exercise. Empty columns are left out.
     """
     mixed = bool(named) and any(one.exercise != named for one in sets)
     table = plain_table()
     table.add_column("set", no_wrap=True)
     table.add_column("when", no_wrap=True)
-    # what is quick on purpose has a pace instead of a tempo
+    # exercises that are quick on purpose have a cadence instead of a tempo
     tempo = [one.repetitions and one.cadence_per_min is None for one in sets]
     columns = {
         **_amounts(sets),
@@ -269,7 +268,7 @@ def _sets(sets: Sequence[ExerciseSet], named: str) -> Table:
 
 
 def _amounts(sets: Sequence[ExerciseSet]) -> dict[str, list[str]]:
-    """Columns with what each set amounts to: one for all where they are measured in different ways."""
+    """Columns with the work of each set: a single one if the sets have different units."""
     held = ["" if one.held_s is None else seconds(one.held_s) for one in sets]
     reps = [
         "" if one.held_s is not None else f"{len(one.repetitions)}" + (f" + {one.partial} half" if one.partial else "")
@@ -291,7 +290,7 @@ def _against_ideal(muscle: MuscleScore, named: bool) -> tuple[str, str]:
 
 
 def part_seen(analysis: Analysis) -> str:
-    """Which part of the video the answer is about, and whether the file breaks off."""
+    """The analysed part of the video, and whether the file breaks off."""
     seen = f"{analysis.start_s:.1f} to {analysis.end_s:.1f} s of {length(analysis.duration_s)}"
     if analysis.windows:
         seen += f", {plural(len(analysis.windows), 'window')}"
@@ -332,7 +331,7 @@ def _facts(analysis: Analysis, saved: str, stored: str, verbose: bool) -> Table:
 
 
 def _segments(analysis: Analysis) -> Table:
-    """Where in the video the answer comes from: runs of windows that agree on the best exercise."""
+    """The parts of the video: runs of windows with the same best exercise."""
     names = analysis.classes.exercises
     runs: list[tuple[str, list[WindowScore]]] = []
     for window in analysis.windows:
@@ -369,7 +368,7 @@ def _verdict(analysis: Analysis) -> str:
 
 
 def short_status(analysis: Analysis) -> str:
-    """What stands in a table where no exercise is named."""
+    """The entry of a table for an answer without an exercise."""
     if analysis.consistent_with:
         return f"{' or '.join(analysis.consistent_with)}?"
     if analysis.status is Status.UNCERTAIN and analysis.exercises:
