@@ -1,4 +1,4 @@
-"""Sets, repetitions, holds, tempo, range of motion and the measures behind form cues, from a `PoseTrack`."""
+"""Sets, repetitions, holds, tempo, range of motion and the measures of form cues, from a `PoseTrack`."""
 
 from fitcli.motion.counting import count_repetitions
 from fitcli.motion.live import LiveCount, LiveCounter

@@ -1,4 +1,4 @@
-"""`Body`: a pose track resampled evenly, smoothed without delay and scaled to metres, for every measure to read."""
+"""`Body`: a pose track that is resampled evenly, smoothed without delay and scaled to metres; the input of measures."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from fitcli.pose.track import LANDMARKS, PoseTrack
 Array = npt.NDArray[np.float64]
 
 RATE_HZ = 20.0
-"""The even rate of every curve: a fast repetition (0.5 s) still has ten samples, whatever the video's own rate."""
+"""Sampling rate of every curve, whatever the video's own rate: a fast repetition (0.5 s) has ten samples."""
 SMOOTHING_S = 0.07
 """Standard deviation of the Gaussian that smooths landmarks: keeps 80 % of a movement of 1.5 Hz."""
 SMOOTHING_STEPS = 0.5
-"""The same in steps between samples, where these are few: less would leave stairs that look like sudden movements."""
+"""Least standard deviation as a multiple of the sampling interval: less leaves steps that look like movements."""
 LONGEST_GAP_S = 0.6
-"""Samples missing for longer are not interpolated: whatever happened there was not seen."""
+"""Longest gap that is interpolated."""
 SCALE_SMOOTHING_S = 0.5
 CUT_JUMP_M = 0.45
-"""A median landmark that moves this far between two samples (under 0.25 s apart) is an edit, not a movement."""
+"""Median displacement of the landmarks between two samples, under 0.25 s apart, from which it is a cut."""
 
 _INDEX = {name: i for i, name in enumerate(LANDMARKS)}
 _TRUNK_AND_LIMBS = [i for name, i in _INDEX.items() if name.split()[-1] in
@@ -32,9 +32,13 @@ _TRUNK_AND_LIMBS = [i for name, i in _INDEX.items() if name.split()[-1] in
 class Body:
     """One person's body on an even time grid of M samples, `RATE_HZ` apart.
 
-    times_s: (M,). image: (M, 33, 2) metres in the picture plane, y down: pixels over the body's own scale, so distance
-    and zoom are gone. world: (M, 33, 3) metres, hip-centred. visible: (M, 33) visibility 0..1. seen: (M,) bool, False
-    where nobody was found for longer than a short gap. cuts_s: times of edits.
+    times_s: (M,).
+    image: (M, 33, 2) metres in the picture plane, y down: pixels divided by the scale of the body, which removes
+        distance and zoom.
+    world: (M, 33, 3) metres, hip-centred.
+    visible: (M, 33) visibility 0..1.
+    seen: (M,) bool, False in gaps longer than `LONGEST_GAP_S`.
+    cuts_s: times of hard cuts.
     """
 
     times_s: Array
@@ -48,7 +52,7 @@ class Body:
         return len(self.times_s)
 
     def points(self, space: str, landmark: str) -> Array:
-        """(M, 2) or (M, 3) of one landmark in "image" or "world"; "hip" alone is the middle of left and right."""
+        """(M, 2) or (M, 3) of one landmark in "image" or "world"; without a side, the middle of left and right."""
         positions = self.image if space == "image" else self.world
         if landmark in _INDEX:
             return positions[:, _INDEX[landmark]]
@@ -56,7 +60,7 @@ class Body:
         return (positions[:, left] + positions[:, right]) / 2
 
     def visibility(self, *landmarks: str) -> Array:
-        """(M,) visibility of the least visible of these landmarks; a bare name counts its better seen side."""
+        """(M,) visibility of the least visible of these landmarks; without a side, that of the more visible side."""
         columns = []
         for landmark in landmarks:
             if landmark in _INDEX:
@@ -81,9 +85,9 @@ class Body:
 
 
 def resample(track: PoseTrack) -> Body:
-    """The track on an even grid: visibility-weighted Gaussian smoothing, short gaps closed, scaled to metres.
+    """The track on an even grid: smoothed with a Gaussian weighted by visibility, short gaps closed, scaled to metres.
 
-    The grid runs from the first sample to the last: part a track that has gaps into its `stretches` before.
+    The grid runs from the first sample to the last: split a track that has gaps into its `stretches` first.
     """
     there = track.presence > 0
     times = track.times_s[there]
@@ -100,7 +104,7 @@ def resample(track: PoseTrack) -> Body:
     grid = np.arange(times[0], times[-1] + 0.5 / RATE_HZ, 1 / RATE_HZ)
     image = pixels * scale[:, None, None]
     stacked = np.concatenate([image, world], axis=2)
-    # A landmark that is guessed (low visibility) pulls little; the small floor keeps it where nothing else is known.
+    # A landmark of low visibility is a guess and has little weight, but some, in case nothing else is known.
     weights = np.clip(visible, 0.02, 1) ** 2
     smooth, smooth_visible = _kernel_smooth(times, stacked, visible, weights, grid)
     after = np.searchsorted(times, grid).clip(1, len(times) - 1)

@@ -1,4 +1,4 @@
-"""Repetitions of one exercise in one stretch of video: choosing the signal that shows them, and cutting it up."""
+"""Repetitions of one exercise in one stretch of video: chooses the signal that shows them and segments it."""
 
 from __future__ import annotations
 
@@ -42,29 +42,31 @@ from fitcli.pose.track import PoseTrack
 from fitcli.results.sets import CueMeasurement, Curve, ExerciseSet, Repetition
 
 ANGLE, PATH, PERIODICITY = "joint angle", "landmark path", "periodicity"
-"""How a set was counted: by the exercise's own angle, by its own moving landmark, or by the general method."""
+"""How a set was counted: by the joint angle or the landmark path of its exercise, or by the general method."""
 
 UNNAMED_PRIOR = 0.35
-"""How much a signal that is not the named exercise's counts: enough to win where the name is wrong."""
+"""Weight of a signal that is not that of the named exercise: enough to win if the name is wrong."""
 MINIMUM_PATH_M = 0.18
 MINIMUM_PRINCIPAL_M = 0.12
+"""Smallest movements of a landmark path and of the principal movement that count."""
 SLOW_SMOOTHING_S, SLOW_HALF_S, SLOW_GAIN, SLOW_SPAN = 0.2, 0.8, 1.25, 0.6
-"""Half cycles this long may be smoothed more, where that makes them this much clearer: slow sets drown in jitter. They
-take up this share of the time, or getting down to the floor would stand for the quick set that follows."""
+"""Slow sets are lost in jitter: half cycles of at least `SLOW_HALF_S` are smoothed more if that raises their clarity by
+the factor `SLOW_GAIN`. They must take up the share `SLOW_SPAN` of the time that the quicker ones did, or getting down
+to the floor would replace the quick set that follows."""
 SLOWEST_STEP_S, CLEARER_THAN_STEPS = 0.9, 0.8
-"""An own angle slower than steps, and this clear, is exercise though jittering feet may look like steps."""
+"""Half cycles of the exercise's own angle that are slower and clearer than this are never taken for steps."""
 AGREEMENT, AGREEMENT_DEEP = 0.3, 0.6
-"""Share of all signals' weight that must count the same; a path in 3-D, where noise is largest, needs more of it."""
+"""Share of all signals' weight that must count the same; a path in 3-D, which is noisiest, needs more."""
 CLEAR_ENOUGH = 0.25
-"""Clarity under which an angle does not show the repetitions that another signal counted."""
+"""Clarity from which an angle shows the repetitions that another signal counted."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a signal must show to be believed.
+    """Thresholds that a signal must reach to count.
 
-    clarity as in `Cycles`, amplitude as a multiple of the signal's minimum, and the product of the two: a clear small
-    movement convinces as much as a large one that is somewhat rough.
+    clarity is that of `Cycles`, amplitude a multiple of the signal's minimum. Their product lets a small, clear
+    movement count as much as a large, rougher one.
     """
 
     clarity: float
@@ -77,23 +79,23 @@ class Evidence:
 
 
 LONE, PAIR, SEVERAL = Evidence(0.25, 1.3, 1.0), Evidence(0.3, 1.1, 0.65), Evidence(0.2, 1.05, 0.4)
-"""For one repetition, two, and more of a named exercise.
+"""Thresholds for one repetition of a named exercise, two, and more.
 
-Chosen on real training clips and synthetic sequences: nineteen in twenty sets reach these products, nineteen in twenty
-people who stand and fidget do not where two or more movements are taken for repetitions, and two in three where one is.
+Chosen on real training clips and synthetic sequences: 95 % of the sets reach these products. Of people who stand and
+fidget, 95 % stay below those for two or more repetitions, and two thirds below that for one.
 """
 LONE_ELSEWHERE = Evidence(0.5, 2.0, 2.0)
-"""For a lone movement of another joint than the named exercise's, or of an exercise that has no name."""
+"""Thresholds for a single movement of another joint than the named exercise's, or without a name."""
 LONE_LIVE, AGREEMENT_LIVE, LONE_LIVE_S = Evidence(0.5, 1.8, 1.3), 0.7, 1.1
-"""For a first repetition that is announced at once, how much of all signals' weight must agree on it, and how long it
-must last, as a step does not: a weaker one waits for the next, and then both count. The same for two without a name."""
+"""Thresholds for the first repetition of a live set, or the first two without a name: evidence, share of all signals'
+weight that must agree, and duration, which is longer than a step. A weaker one counts once the next one follows."""
 FASTEST_S, FAST = 0.75, 2.0
-"""Repetitions of no named exercise faster than this are steps or jitter, unless they are this many times the smallest
-amplitude; a named one has its own `fastest_s`."""
+"""Unnamed repetitions faster than `FASTEST_S` are steps or jitter, unless they are `FAST` times the smallest amplitude.
+A named exercise has its own `fastest_s`."""
 UNNAMED, UNNAMED_PERIODIC, UNNAMED_COUNT = Evidence(0.4, 1.4, 0.9), 0.5, 3
-"""For a movement that nobody named, which must repeat (autocorrelation) this often to be more than fidgeting."""
+"""Thresholds for an unnamed movement: evidence, autocorrelation, and number of repetitions; less is fidgeting."""
 _ANGLES = ("elbow angle", "shoulder angle", "hip angle", "knee angle")
-"""What an unnamed movement is looked for in: large joints, which BlazePose sees well, unlike feet."""
+"""Angles in which an unnamed movement is looked for: those of large joints, which BlazePose locates well."""
 _PATHS = (
     ("wrist", "shoulder"), ("shoulder", "ankle"), ("hip", "ankle"), ("ankle", "hip"), ("ankle", "knee"),
     ("wrist", "hip"),
@@ -103,7 +105,7 @@ GENERAL_MINIMUM_DEG = 25.0
 
 @dataclass(frozen=True)
 class Signal:
-    """One way to see the movement: a curve (M,), what it is called, and the cycles found in it."""
+    """One view of the movement: a curve (M,), its name, and the cycles found in it."""
 
     name: str
     method: str
@@ -116,13 +118,11 @@ class Signal:
 
 
 def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | None:
-    """All repetitions in a track that shows one set of `exercise`, or of something unnamed (None).
+    """All repetitions in a track that shows one set of `exercise`, or of an unnamed movement (None).
 
-    Of an exercise that is counted in seconds, the longest hold.
-
-    The exercise's own signal is preferred, and left for another where that one shows the movement far better, so a
-    wrong name still counts right. Of a track with gaps, the stretch that shows most of them. None where nothing
-    repeats: no person, standing still, walking.
+    For an exercise that is counted in seconds, the longest hold. Of a track with gaps, the stretch with the most
+    repetitions. The exercise's own signal is preferred to others, unless another one shows the movement far better: so
+    a set with a wrong name is counted correctly. None if nothing repeats: no person, standing still, walking.
     """
     found: list[ExerciseSet] = []
     known = catalog().described(exercise)
@@ -136,13 +136,13 @@ def count_repetitions(track: PoseTrack, exercise: str | None) -> ExerciseSet | N
 
 
 def choose_signal(body: Body, exercise: str | None, training: bool = False) -> Signal | None:
-    """The signal that shows the repetitions best, None where none does.
+    """The signal that shows the repetitions best; None if none does.
 
-    training: the person is at it now and the answer is wanted at once: an unnamed movement needs less evidence, a
-    lone one more.
+    training: the set is running and the answer is needed at once. An unnamed movement then needs less evidence, a
+    single one more.
 
-    Each signal's weight is its clarity, how well its landmarks are seen, and whether it is the named exercise's; it is
-    raised by the signals that count the same.
+    The weight of a signal depends on its clarity, on the visibility of its landmarks, and on whether it belongs to the
+    named exercise. Signals that count the same support each other.
     """
     if len(body) < 4:
         return None
@@ -164,7 +164,7 @@ def choose_signal(body: Body, exercise: str | None, training: bool = False) -> S
         convincing = _convincing(best, exercise is not None or training, own.fastest_s if own else FASTEST_S)
     if alone or not convincing or _on_foot(body, best):
         return None
-    # Among equals the angle says most, and the mixed one the truest: its range can be told to the user.
+    # Among signals that count the same an angle is preferred, above all the mixed one: its range is reported.
     angles = [
         s
         for s in found
@@ -174,7 +174,7 @@ def choose_signal(body: Body, exercise: str | None, training: bool = False) -> S
 
 
 def _alike(count: int, other: int) -> float:
-    """1 for the same count, 0 for counts a quarter apart and more: ten and nine nearly agree, two and one do not."""
+    """1 for equal counts, 0 from a quarter apart: ten and nine nearly agree, two and one do not."""
     return max(0.0, 1 - 4 * abs(count - other) / max(count, other, 1))
 
 
@@ -186,7 +186,7 @@ def _convincing(signal: Signal, named: bool, fastest_s: float) -> bool:
         repeats = autocorrelation_period(signal.fused.values)[1] >= UNNAMED_PERIODIC
         return count >= UNNAMED_COUNT and repeats and UNNAMED.holds(signal)
     if count <= 1:
-        # one movement of another joint than the named exercise's: the name may be wrong, or it is no repetition
+        # a single movement of another joint: the name is wrong, or it is no repetition
         return (LONE_ELSEWHERE if signal.method == PERIODICITY else LONE).holds(signal)
     return (PAIR if count == 2 else SEVERAL).holds(signal)
 
@@ -196,7 +196,7 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
 
     def signal(name: str, method: str, space: str, unit: str, fused: Fused, minimum: float) -> Signal:
         interrupt.heed()
-        # every signal goes up where the exercise's own angle does, so that rest means the same in all of them
+        # every signal rises with the exercise's own angle, so that rest is at the same end in all of them
         if own_angle is not None and method != ANGLE and float(fused.values @ own_angle) < 0:
             fused = replace(fused, values=-fused.values)
         cycles = find_cycles(fused.values, minimum)
@@ -219,13 +219,13 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
             if own is None or measure != own.measure:
                 fused = fused_measure(body, space, measure, takes_turns(body, measure))
                 yield signal(measure, PERIODICITY, space, "deg", fused, GENERAL_MINIMUM_DEG)
-    # Depth wanders by decimetres while a person stands still, so only the exercise's own path, which a camera that
-    # looks along it cannot see otherwise, is read in 3-D too, and must be longer.
+    # Depth drifts by decimetres while a person stands still. So only the exercise's own path, which a camera that looks
+    # along it cannot see otherwise, is read in 3-D too, and it must be longer.
     if own:
         for space, minimum in (("image", own.minimum_m), ("world", own.minimum_deep_m)):
             moved = path(body, space, *own.path, by_turns=by_turns)
             yield signal(f"{own.path[0]} path", PATH, space, "m", moved, minimum)
-    if by_turns:  # what follows sees left and right together, and counts half as many
+    if by_turns:  # the following signals combine both sides and would count half
         return
     for moving, reference in _PATHS:
         if own is None or (moving, reference) != own.path:
@@ -236,13 +236,13 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
 
 
 def _standard(values: Array) -> Array:
-    """(M,) values about their mean, in standard deviations."""
+    """(M,) values minus their mean, in standard deviations."""
     standard: Array = (values - values.mean()) / max(float(values.std()), 1e-9)
     return standard
 
 
 def _on_foot(body: Body, signal: Signal) -> bool:
-    """Whether the cycles are steps: most of them fall into time in which the person walks."""
+    """Whether the cycles are steps: the person walks during most of them."""
     slow_and_clear = signal.cycles.half_s > SLOWEST_STEP_S and signal.cycles.clarity > CLEARER_THAN_STEPS
     if slow_and_clear and signal.method == ANGLE:
         return False
@@ -252,7 +252,7 @@ def _on_foot(body: Body, signal: Signal) -> bool:
 
 
 def build_set(body: Body, signal: Signal, exercise: str | None) -> ExerciseSet | None:
-    """The set that `signal` shows in `body`, None where it has neither a repetition nor half of one."""
+    """The set that `signal` shows in `body`; None without a repetition or half of one."""
     own = catalog().described(exercise).signal
     if not signal.cycles.halves:
         return None
@@ -294,7 +294,7 @@ def _measured(
     together: bool,
     angle: Array | None,
 ) -> tuple[CueMeasurement, ...]:
-    """What the exercise's cues measure, empty where the exercise's own angle does not show the movement."""
+    """The measurements of the exercise's cues; empty if the exercise's own angle does not show the movement."""
     if exercise is None or angle is None:
         return ()
     known = catalog().described(exercise)
@@ -307,8 +307,8 @@ def _measured(
 def orientation(signal: Signal, exercise: str | None) -> Paired:
     """The repetitions in a signal: cycles that leave the exercise's rest position and come back to it.
 
-    Where a clip begins and ends in the other position (it opens at the bottom of a press), the same movement is paired
-    from there if that makes more complete ones.
+    A clip may begin and end in the other position, such as the bottom of a press: cycles from there are taken if more
+    of them are complete.
     """
     rest_high = rests_high(signal, exercise)
     usual, other = signal.cycles.paired(rest_high), signal.cycles.paired(not rest_high)
@@ -316,7 +316,7 @@ def orientation(signal: Signal, exercise: str | None) -> Paired:
 
 
 def rests_high(signal: Signal, exercise: str | None) -> bool:
-    """Whether the rest position is the signal's high end: as the catalogue says, else where it dwells longer."""
+    """Whether rest is the signal's high end: as the catalogue says, else the end at which the signal stays longer."""
     own = catalog().described(exercise).signal
     if own is not None:
         return own.rest == "high"
@@ -329,7 +329,7 @@ def rests_high(signal: Signal, exercise: str | None) -> bool:
 def _range_curve(
     body: Body, signal: Signal, paired: Paired, own: RepetitionSignal | None, by_turns: bool
 ) -> Array | None:
-    """The angle (M,) to read ranges of motion from, None where none shows this movement."""
+    """The angle (M,) from which ranges of motion are read; None if no angle shows this movement."""
     if own is None:
         return signal.fused.values if signal.unit == "deg" else None
     angle = fused_measure(body, MIXED, own.measure, by_turns).values

@@ -1,4 +1,4 @@
-"""Out-and-back cycles of a one-dimensional signal: the same whether it is an angle, a path or a whole body."""
+"""Out-and-back cycles of a one-dimensional signal, be it an angle, a path or the movement of the whole body."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import numpy.typing as npt
 from fitcli.motion.body import RATE_HZ, Array
 
 REVERSAL = 0.45
-"""A signal has turned when it came back by this share of the movement's own amplitude (hysteresis)."""
+"""Share of the amplitude by which a signal must return to count as turned (hysteresis)."""
 FIRST_REVERSAL = 0.3
-"""The same share of the whole range, for the first pass that finds out what the amplitude is."""
+"""The same as a share of the whole range, for the first pass, which finds the amplitude."""
 COMPLETE = 0.6
-"""A half cycle that covers at least this share of the amplitude is a full one; a smaller one at an edge is partial."""
+"""Share of the amplitude from which a half cycle is a full one; a smaller one at an edge is partial."""
 NEIGHBOURS = 2
-"""Half cycles on either side that a half cycle is compared with."""
+"""Half cycles on either side with which a half cycle is compared."""
 LARGER_HALF = 0.7
-"""Quantile of the neighbours' sizes that stands for a full half cycle: small wobbles among them do not lower it."""
+"""Quantile of the neighbours' sizes that is a full half cycle: small wobbles do not lower it."""
 STEP = 0.3
-"""What is left of the clarity of a signal without a complete cycle: a step is no repetition."""
+"""Factor on the clarity of a signal without a complete cycle: a step is no repetition."""
 NOISE_FLOOR = 0.6
-"""Reversals under this share of the smallest amplitude of interest are never followed."""
+"""Share of the smallest amplitude of interest below which reversals are ignored."""
 SINE_10_90 = 0.59
-"""Share of a smooth (sinusoidal) half cycle that it takes to go from 10 to 90 % of the way."""
+"""Share of the duration of a sinusoidal half cycle between 10 and 90 % of its way."""
 
 Indices = npt.NDArray[np.intp]
 
@@ -43,10 +43,9 @@ class Half:
 
 @dataclass(frozen=True)
 class Cycles:
-    """The half cycles of a signal in order, each the other way than the one before.
+    """The half cycles of a signal in order, with alternating directions.
 
-    `amplitude` is the median full half cycle, `clarity` 0..1 says how much the signal is nothing but these cycles:
-    1 for a clean, regular one, near 0 for noise.
+    `amplitude` is the median full half cycle. `clarity` is 1 for a clean, regular signal and near 0 for noise.
     """
 
     halves: tuple[Half, ...]
@@ -69,7 +68,7 @@ class Cycles:
         return float(np.median([half.end - half.start for half in self.halves])) / RATE_HZ
 
     def paired(self, rest_high: bool) -> Paired:
-        """The cycles that leave the high end (`rest_high`) or the low one and come back, and what is left over."""
+        """The cycles that leave the high end (`rest_high`) or the low one and come back, and the other half cycles."""
         pairs: list[tuple[Half, Half]] = []
         left_over: list[Half] = []
         waiting: Half | None = None
@@ -91,7 +90,7 @@ class Cycles:
 
 @dataclass(frozen=True)
 class Paired:
-    """Complete cycles as (out, back), the half cycles that belong to none, and from which end the cycles leave."""
+    """Complete cycles as (out, back), half cycles that belong to none, and the end from which the cycles leave."""
 
     pairs: tuple[tuple[Half, Half], ...]
     left_over: tuple[Half, ...]
@@ -102,7 +101,7 @@ NONE = Cycles((), 0.0, 0.0)
 
 
 def find_cycles(values: Array, minimum: float) -> Cycles:
-    """The out-and-back cycles of (M,) `values` at least `minimum` high, thresholds set by their own amplitude."""
+    """The out-and-back cycles of (M,) `values` at least `minimum` high, with thresholds relative to their amplitude."""
     if len(values) < 4:
         return NONE
     low, high = np.percentile(values, (3, 97))
@@ -126,7 +125,7 @@ def find_cycles(values: Array, minimum: float) -> Cycles:
 
 
 def _are_full(halves: Sequence[Half]) -> list[bool]:
-    """For each half cycle whether it covers what its neighbours do: a set may tire, a camera may move."""
+    """For each half cycle, whether it is as large as its neighbours: a person tires, a camera moves."""
     sizes = [abs(half.rise) for half in halves]
     full = []
     for i, size in enumerate(sizes):
@@ -136,7 +135,7 @@ def _are_full(halves: Sequence[Half]) -> list[bool]:
 
 
 def _merged(halves: list[Half]) -> tuple[Half, ...]:
-    """The half cycles without the wobbles between them: a small one inside joins the two that it interrupts."""
+    """The half cycles without wobbles: a small one inside joins the two that it interrupts."""
     while True:
         full = _are_full(halves)
         wobbles = [i for i in range(1, len(halves) - 1) if not full[i]]
@@ -170,13 +169,13 @@ def turning_points(values: Array, reversal: float) -> Indices:
 
 
 def _clarity(values: Array, halves: tuple[Half, ...], amplitude: float, minimum: float) -> float:
-    """How straight the way between the extremes is, how even the cycles are, how far above the noise they rise."""
+    """Clarity: how straight the signal runs between extremes, how regular the cycles are, how high above noise."""
     first, last = halves[0].start, halves[-1].end
     way = float(np.abs(np.diff(values[first : last + 1])).sum())
     straight = sum(abs(half.rise) for half in halves) / max(way, 1e-9)
     uneven = _variation([abs(half.rise) for half in halves[1:-1]])
     periods = [b.end - a.start for a, b in pairwise(halves)]
-    # two or three half cycles say nothing about how regular they are: assume the usual unevenness
+    # two or three half cycles show no regularity: the usual one is assumed
     irregular = _variation([float(p) for p in periods]) if len(periods) > 2 else 0.2
     strength = min(1.0, amplitude / (2 * minimum))
     return float(straight**4 * np.exp(-2 * uneven - irregular) * strength)
@@ -187,16 +186,16 @@ def _variation(values: list[float]) -> float:
 
 
 def smoothed(values: Array, sigma_s: float) -> Array:
-    """(M,) values after a Gaussian of that standard deviation; zero phase, ends repeated."""
+    """(M,) values smoothed with a Gaussian of that standard deviation; zero phase, edge values repeated."""
     reach = round(3 * sigma_s * RATE_HZ)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (sigma_s * RATE_HZ)) ** 2)
     return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
 def autocorrelation_period(values: Array) -> tuple[float, float]:
-    """The period in seconds at which (M,) `values` repeat best, and how well, 0..1 (normalised autocorrelation).
+    """The period in seconds at which (M,) `values` repeat best, and their normalised autocorrelation there, 0..1.
 
-    Slow drift is taken off first. (0, 0) where fewer than two periods fit.
+    Slow drift is removed first. (0, 0) if fewer than two periods fit.
     """
     half = round(2 * RATE_HZ)
     padded = np.pad(values, half, mode="edge")
@@ -210,7 +209,7 @@ def autocorrelation_period(values: Array) -> tuple[float, float]:
     spectrum = np.fft.rfft(centred, size)
     raw = np.fft.irfft(spectrum * spectrum.conj(), size)[:n]
     correlation = raw / np.maximum(raw[0] * (n - np.arange(n)) / n, 1e-12)
-    # skip the falling flank of the zero lag: a period begins where the signal has first turned against itself
+    # skip the peak at lag zero: a period is longer than the first lag of negative correlation
     below = np.flatnonzero(correlation[:longest] < 0)
     begin = max(shortest, int(below[0]) if len(below) else longest)
     if begin >= longest:
@@ -222,7 +221,7 @@ def autocorrelation_period(values: Array) -> tuple[float, float]:
 def phase_bounds(times_s: Array, values: Array, half: Half) -> tuple[float, float]:
     """When the movement of a half cycle begins and ends, in seconds, without the pauses before and after it.
 
-    The 10 and 90 % crossings are sharp where the ends of a movement are not; the rest is what a smooth movement adds.
+    The ends of a movement are blurred, but its 10 and 90 % crossings are sharp: the rest is extrapolated as sinusoidal.
     """
     part = (values[half.start : half.end + 1] - values[half.start]) / half.rise
     times = times_s[half.start : half.end + 1]

@@ -1,4 +1,4 @@
-"""How long a position is held: the stretches of a video in which the body keeps to the limits of a pose."""
+"""Holds: the stretches of a video in which the body stays within the limits of a position."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from fitcli.motion.view import camera_view
 from fitcli.results.sets import Curve, ExerciseSet, Repetition
 
 HELD = "held position"
-"""How the seconds of a hold are counted, as a set's `method`."""
+"""The `method` of a set that is a hold."""
 
 SHORTEST_HOLD_S = 2.0
-"""A position that is kept for less is passed through."""
+"""Shortest hold: a position that is kept for less is only passed through."""
 LONGEST_WOBBLE_S = 1.5
-"""Leaving the position for longer, or being out of sight for longer, ends a hold; a shorter wobble belongs to it."""
+"""Longest interruption of a hold, out of position or out of sight, that does not end it."""
 STEADY_S = 1.0
-"""A joint that moves too far within so long is on its way: push-ups and climbers pass through a plank."""
+"""Time in which a joint may not move further than `Limit.steady`: push-ups and climbers pass through a plank."""
 MOSTLY = 0.6
-"""Share of a hold that is spent within its limits; more wobbling than that is another exercise."""
+"""Share of a hold that must be within its limits: more interruptions are another exercise."""
 JUDGED_EVERY_S = 2.0
-"""A hold's form is judged once in so long."""
+"""Interval between two judgements of the form of a hold."""
 MARGIN_S = 1.0
-"""What is shown of the curve before and after a hold."""
+"""Length of the curve that is shown before and after a hold."""
 SEEN = 0.2
-"""Visibility from which the better side's joints tell the position."""
+"""Visibility from which the joints of the more visible side show the position."""
 
 
 def find_holds(body: Body, exercise: Exercise) -> Iterator[ExerciseSet]:
@@ -47,18 +47,18 @@ def find_holds(body: Body, exercise: Exercise) -> Iterator[ExerciseSet]:
 
 
 def position_curve(body: Body, hold: Hold) -> Array:
-    """(M,) degrees of the measure that is shown of a hold."""
+    """(M,) degrees of the measure that is drawn for a hold."""
     return fused_measure(body, MIXED, hold.measure).values
 
 
 def in_position(body: Body, hold: Hold) -> npt.NDArray[np.bool_]:
-    """(M,) True where the body is seen, within all limits of the pose, and steady."""
+    """(M,) True where the body is visible, within all limits of the position, and steady."""
     held = body.seen.copy()
     for limit in hold.limits:
         values = fused_measure(body, MIXED, limit.measure).values
         seen = body.visibility(*JOINTS[limit.measure]) >= SEEN if limit.measure in JOINTS else body.seen
         kept = _moved(values) <= limit.steady
-        if limit.at_least is None and limit.at_most is None:  # whether it is steady only shows where it is seen
+        if limit.at_least is None and limit.at_most is None:  # a joint that is not visible passes
             held &= kept | ~seen
             continue
         if limit.at_least is not None:
@@ -70,7 +70,7 @@ def in_position(body: Body, hold: Hold) -> npt.NDArray[np.bool_]:
 
 
 def spans(held: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(first, last) samples of each stretch in position, short wobbles bridged."""
+    """(first, last) samples of each stretch in position, with short interruptions bridged."""
     inside = np.flatnonzero(held)
     if not len(inside):
         return []
@@ -83,7 +83,7 @@ def spans(held: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _moved(values: Array) -> Array:
-    """(M,) how far a curve moves within `STEADY_S` around each sample; a glitch of a few samples is no movement."""
+    """(M,) how far a curve moves within `STEADY_S` around each sample, without outliers."""
     reach = round(STEADY_S * RATE_HZ / 2)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
     low, high = np.percentile(windows, (12, 88), axis=1)

@@ -1,4 +1,4 @@
-"""Repetitions counted while they happen."""
+"""Counts repetitions and holds during a set."""
 
 from __future__ import annotations
 
@@ -19,34 +19,36 @@ from fitcli.video import GAP_S
 _HIPS = [LANDMARKS.index(f"{side} hip") for side in ("left", "right")]
 
 MEMORY_S = 16.0
-"""Seconds of video that are looked back on: three slow repetitions."""
+"""Seconds of video that are remembered: three slow repetitions."""
 INTERVAL_S = 0.1
-"""Seconds between two looks; more often costs time and tells nothing new."""
+"""Seconds between two counts: more often takes time and adds nothing."""
 BACK = 0.98
-"""A repetition is announced when this share of the way back is done: the rest is the slow end of it."""
+"""Share of the way back at which a repetition is announced: the rest is its slow end."""
 NEARLY_BACK = 0.8
-"""Or when this share is done and the movement has come to a stop."""
+"""The same share for a movement that has stopped."""
 STILL_PER_S = 0.1
-"""Slower than this share of the movement's amplitude a second counts as stopped."""
+"""Speed below which a movement has stopped, as a share of its amplitude a second."""
 OVERLAP = 0.5
-"""Share of a repetition's way out that may have passed before the one before it was announced as over."""
+"""Share of a repetition's way out that may precede the end of the repetition before."""
 UNDER_WAY = 0.35
-"""A movement this share of the amplitude away from rest is a repetition that goes on, not a rest."""
+"""Distance from rest, as a share of the amplitude, from which a repetition is under way."""
 STAYED = 0.2
-"""Share of the body's size in the picture that the hips may have moved by after a repetition: walkers do not train."""
+"""Farthest that the hips may move in a repetition, as a share of the body's size in the picture: else it is walking."""
 SAME_SET_S = 0.5
-"""A repetition that begins this much before the set was said to begin belongs to it: looks differ by so much."""
+"""A repetition may begin this much before its set: two counts differ by as much."""
 
 
 @dataclass(frozen=True)
 class LiveCount:
-    """The state after a frame: repetitions of the current set, of all sets, the set's number from 1.
+    """The state after a frame.
 
-    `held_s` is how long the current set has held its position, None where it is made of repetitions; `lasted_s` the
-    time from its first repetition's start to its last one's end. `completed` is True in the one update in which a
-    repetition was announced, or a hold was measured once more. `rest_s` is the time since then where the set is over,
-    None while it runs or before the first. `latest` is the current set as far as it is remembered, None before its
-    first repetition.
+    repetitions, total: of the current set, and of all sets.
+    set_number: counts from 1.
+    completed: True in the one update that announces a repetition or measures a hold again.
+    rest_s: time since the end of the set; None during a set and before the first.
+    latest: the current set as far as it is remembered; None before its first repetition.
+    held_s: how long the current set has held its position; None for repetitions.
+    lasted_s: time from the start of the set's first repetition to the end of its last.
     """
 
     repetitions: int
@@ -60,10 +62,10 @@ class LiveCount:
 
 
 class LiveCounter:
-    """Counts repetitions, or the seconds of a hold, frame by frame; about 10 ms a look on one core, ten looks a second.
+    """Counts repetitions, or the seconds of a hold, frame by frame: ten times a second, about 10 ms each on one core.
 
-    frame_width, frame_height: pixels of the upright frame. `exercise` may be set or changed at any time, None follows
-    whatever moves and comes back.
+    frame_width, frame_height: pixels of the upright frame. `exercise` may be changed at any time; None counts any
+    movement that repeats.
     """
 
     def __init__(self, frame_width: int, frame_height: int, exercise: str | None = None) -> None:
@@ -82,9 +84,9 @@ class LiveCounter:
         self._judged = 0
 
     def update(self, time_s: float, landmarks: FloatArray, world: FloatArray, presence: float = 1.0) -> LiveCount:
-        """Take one frame's landmarks, (33, 3) each as in `PoseTrack`, presence 0 where nobody is; times rise.
+        """Add the landmarks of one frame, (33, 3) each as in `PoseTrack`, presence 0 for nobody; times rise.
 
-        What was before a gap is at its end, and forgotten.
+        A gap ends the repetitions before it, which are then forgotten.
         """
         announced = 0
         if self._samples and time_s - self._samples[-1][0] > GAP_S:
@@ -99,7 +101,7 @@ class LiveCounter:
         return self._count(time_s, announced)
 
     def finish(self) -> LiveCount:
-        """The state at the end, when no more frames will come: a repetition that is nearly back counts."""
+        """The state after the last frame: a repetition that is nearly complete counts."""
         now_s = self._samples[-1][0] if self._samples else 0.0
         return self._count(now_s, self._look(now_s, ending=True) if self._samples else 0)
 
@@ -117,7 +119,7 @@ class LiveCounter:
         )
 
     def _longest_pause_s(self) -> float:
-        """As in a whole video: a longer pause ends the set."""
+        """The longest pause within a set, as in a whole video."""
         return max(REST_S, REST_REPETITIONS * float(np.median(self._durations_s or [0.0])))
 
     def _look(self, now_s: float, ending: bool = False) -> int:
@@ -131,7 +133,7 @@ class LiveCounter:
             return 0
         announced = 0
         for start_s, turn_s, end_s in self._complete(signal, body.times_s, ending):
-            # The memory slides and the chosen signal may change: a repetition is new when none of it was counted.
+            # The remembered part moves and the signal may change: a repetition is new if none of it was counted.
             if self._last_end_s is not None and start_s + OVERLAP * (turn_s - start_s) < self._last_end_s:
                 continue
             if not self._stayed(start_s, end_s):
@@ -160,7 +162,7 @@ class LiveCounter:
         self._hold_s = None
 
     def _look_at_hold(self, body: Body, exercise: Exercise) -> int:
-        """Follow the hold that ends last, a new one where it was left for longer than a wobble; 1 as it is measured."""
+        """Extend the current hold or begin the next; returns 1 if the hold is measured again, else 0."""
         holds = list(find_holds(body, exercise))
         if not holds:
             return 0
@@ -178,7 +180,7 @@ class LiveCounter:
         return 1
 
     def _described(self, body: Body, signal: Signal) -> ExerciseSet | None:
-        """The current set's repetitions that are remembered, measured."""
+        """The current set with the repetitions that are remembered."""
         found = build_set(body, signal, self.exercise)
         if found is None:
             return None
@@ -186,7 +188,7 @@ class LiveCounter:
         return found.only(own) if own else None
 
     def _complete(self, signal: Signal, times_s: Array, ending: bool) -> list[tuple[float, float, float]]:
-        """(start, turn, end) of the repetitions that are over, the one under way included if it is nearly back."""
+        """(start, turn, end) of the complete repetitions, and of the current one if it is nearly complete."""
         values, amplitude = signal.fused.values, signal.cycles.amplitude
         over = []
         for out, back in signal.cycles.paired(self._rests_high(signal, times_s)).pairs:
@@ -219,7 +221,7 @@ class LiveCounter:
         return abs(float(signal.fused.values[-1]) - rest) > UNDER_WAY * signal.cycles.amplitude
 
     def _rests_high(self, signal: Signal, times_s: Array) -> bool:
-        """Whether rest is the high end: as known, or where the last repetition ended, or where the first began."""
+        """Whether rest is the high end: as for the exercise, else where the last repetition ended or the first began."""
         if self.exercise is not None:
             return rests_high(signal, self.exercise)
         if self._last_end_s is None or self._last_end_s < times_s[0]:

@@ -1,7 +1,8 @@
-"""The named measures that repetitions and form cues are read from, as curves over a `Body`.
+"""The named measures of repetitions and form cues, as curves over a `Body`.
 
-Angles are in degrees, lengths in metres or as a ratio; all are free of camera side, distance, mirror and roll. "image"
-is the picture plane, good where the movement lies in it; "world" is BlazePose's 3-D guess, good where it does not.
+Angles are in degrees, lengths in metres or ratios. All are independent of the camera's side, distance and roll, and of
+mirroring. "image" is the picture plane, which is accurate for movements that lie in it; "world" is BlazePose's 3-D
+estimate, for the others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fitcli.motion.body import Array, Body
 SPACES = ("image", "world")
 MIXED = "mixed"
 FORESHORTENING_POWER = 4
-"""How fast trust in the picture goes as a limb turns out of it: the power of the cosine of that turn."""
+"""Weight of the picture for a limb that turns out of it: this power of the cosine of that turn."""
 SIDES = ("left", "right")
 
 JOINTS: dict[str, tuple[str, str, str]] = {
@@ -26,24 +27,25 @@ JOINTS: dict[str, tuple[str, str, str]] = {
     "knee angle": ("hip", "knee", "ankle"),
     "ankle angle": ("knee", "ankle", "foot index"),
 }
-"""Joint angles that exist left and right: the angle at the middle landmark, 180 degrees when straight."""
+"""Joint angles of each side: the angle at the middle landmark, 180 degrees for a straight joint."""
 
 VISIBLE = 0.5
-"""Visibility from which a landmark counts as seen."""
+"""Visibility from which a landmark is visible."""
 IDLE = 0.4
-"""A side that moves less than this share of the other one takes no part: a one-armed exercise."""
+"""A side that moves less than this share of the other one is idle, as in a one-armed exercise."""
 ALTERNATING_CORRELATION = -0.25
+"""Correlation of two sides below which they alternate."""
 TURNS_CORRELATION, TURNS_OVERLAP = 0.1, 0.4
-"""Sides that take turns with pauses hardly correlate; but then they are never away from rest together."""
+"""Thresholds for sides that alternate with pauses: they hardly correlate, but are never away from rest together."""
 TURNS_VISIBLE = 0.25
-"""A side that is half hidden still shows whose turn it is."""
+"""Visibility from which a side shows whether the sides alternate."""
 _MOVING_DEG = 6.0
-"""Standard deviation from which a side moves at all."""
+"""Standard deviation from which a side moves."""
 
 
 @dataclass(frozen=True)
 class Fused:
-    """One measure of both sides together: values (M,), which side it follows, and how well it was seen, 0..1."""
+    """One measure of both sides combined: values (M,), the side that it follows, and its visibility 0..1."""
 
     values: Array
     side: str
@@ -67,9 +69,9 @@ def between_deg(u: Array, v: Array) -> Array:
 def joint_angle(body: Body, space: str, measure: str, side: str) -> Array:
     """(M,) degrees of one of `JOINTS` on one side, in "image", "world" or "mixed".
 
-    Mixed is the truest: the picture's angle as far as both limbs lie in the picture, BlazePose's depth for the rest.
-    Against the true range of motion of synthetic sequences it errs by 5 degrees from the side (picture 6, 3-D 15) and
-    by 7 from the front (picture 29, 3-D 11), in the median.
+    "mixed" is the most accurate: the picture's angle as far as both limbs lie in the picture, BlazePose's depth for the
+    rest. Its median error in the range of motion of synthetic sequences is 5 degrees from the side (picture 6, 3-D 15)
+    and 7 from the front (picture 29, 3-D 11).
     """
     if space == MIXED:
         flat = _in_picture(body, measure, side)
@@ -80,7 +82,7 @@ def joint_angle(body: Body, space: str, measure: str, side: str) -> Array:
 
 
 def _in_picture(body: Body, measure: str, side: str) -> Array:
-    """(M,) share 0..1 in which the picture shows an angle: a limb that points at the camera has no direction in it."""
+    """(M,) weight 0..1 of the picture for an angle: 0 if a limb points at the camera."""
     a, vertex, b = (body.points("world", f"{side} {landmark}") for landmark in JOINTS[measure])
     shown = [
         np.linalg.norm(limb[:, :2], axis=1) / np.maximum(np.linalg.norm(limb, axis=1), 1e-6)
@@ -91,14 +93,14 @@ def _in_picture(body: Body, measure: str, side: str) -> Array:
 
 
 def side_visibility(body: Body, landmarks: tuple[str, ...]) -> dict[str, float]:
-    """How well each side's landmarks were seen: the median over time of the least visible of them."""
+    """The visibility of each side: the median over time of its least visible landmark."""
     return {side: float(np.median(body.visibility(*(f"{side} {name}" for name in landmarks)))) for side in SIDES}
 
 
 def side_weights(visible: dict[str, float], moved: dict[str, float]) -> dict[str, float]:
-    """Shares of left and right in a fused curve: the better seen side leads, a hidden or an idle one is left out.
+    """Weights of left and right in a fused curve: 0 for a hidden or idle side, else higher for the more visible one.
 
-    visible: 0..1 a side. moved: how much each side moves, in any unit.
+    visible: 0..1 for each side. moved: how much each side moves, in any unit.
     """
     best, most = max(visible.values()), max(moved.values())
     raw = {
@@ -112,17 +114,17 @@ def side_weights(visible: dict[str, float], moved: dict[str, float]) -> dict[str
 
 
 def takes_turns(body: Body, measure: str) -> bool:
-    """Whether left and right do the measure's movement by turns: both seen, both moving, one up while one is down."""
+    """Whether left and right alternate: both are visible and move, one up while the other is down."""
     if measure not in JOINTS or min(side_visibility(body, JOINTS[measure]).values()) < TURNS_VISIBLE:
         return False
     return any(alternating(*(joint_angle(body, space, measure, side) for side in SIDES)) for space in SPACES)
 
 
 def fused_measure(body: Body, space: str, measure: str, by_turns: bool = False) -> Fused:
-    """A signal measure with left and right fused by how well each is seen.
+    """A signal measure with left and right fused by their visibility.
 
-    Sides that take turns (alternating curls) would cancel: then (`by_turns`) the more bent or more raised side is
-    followed, so each side's turn counts.
+    by_turns: the sides alternate, as in alternating curls, and would cancel. The more bent or more raised side is
+    followed, so that each side's repetition counts.
     """
     if measure in WHOLE:
         whole = WHOLE[measure]
@@ -141,12 +143,12 @@ def fused_measure(body: Body, space: str, measure: str, by_turns: bool = False) 
 
 
 def followed_side(weights: dict[str, float]) -> str:
-    """ "both", or the one side that carries nearly all the weight."""
+    """ "both", or the side that has nearly all the weight."""
     return "both" if min(weights.values()) > 0.2 else max(weights, key=lambda s: weights[s])
 
 
 def alternating(left: Array, right: Array) -> bool:
-    """Whether two sides' angles (degrees) move by turns instead of together."""
+    """Whether two sides' angles, in degrees, alternate instead of moving together."""
     less, more = sorted((float(left.std()), float(right.std())))
     if less < max(_MOVING_DEG, IDLE * more):
         return False
@@ -156,9 +158,9 @@ def alternating(left: Array, right: Array) -> bool:
 
 
 def _overlap(left: Array, right: Array) -> float:
-    """0 where one side is always at rest while the other is out, 1 where both go out together.
+    """0 if one side always rests while the other moves, 1 if both move together.
 
-    A side that takes turns rests at least half of the time, so its median is its rest.
+    A side that alternates rests at least half of the time, so its median is its rest position.
     """
     out = []
     for values in (left, right):
@@ -168,15 +170,15 @@ def _overlap(left: Array, right: Array) -> float:
 
 
 def arm_opening(body: Body, space: str) -> Array:
-    """(M,) degrees between the hands as seen from the middle of the shoulders: 180 wide open, small when they meet."""
+    """(M,) degrees between the hands, seen from the middle of the shoulders: 180 wide open, small if they meet."""
     centre = body.points(space, "shoulder")
     return angle_deg(body.points(space, "left wrist"), centre, body.points(space, "right wrist"))
 
 
 def trunk_angle(body: Body, space: str) -> Array:
-    """(M,) degrees from the picture's horizontal up to the trunk: 90 upright, 0 level or with the head down.
+    """(M,) degrees of the trunk above the picture's horizontal: 90 upright, 0 level or with the head down.
 
-    Somebody on the floor whose head points at the camera has it below the hips in the picture, which is level too.
+    The head of a person on the floor who points at the camera is below the hips in the picture: that is level too.
     """
     trunk = body.points(space, "shoulder") - body.points(space, "hip")
     degrees: Array = np.degrees(np.arctan2(-trunk[:, 1], np.linalg.norm(np.delete(trunk, 1, axis=1), axis=1)))
@@ -184,7 +186,7 @@ def trunk_angle(body: Body, space: str) -> Array:
 
 
 def trunk_twist(body: Body, space: str = "world") -> Array:
-    """(M,) signed degrees that the shoulder line is turned against the hip line about the trunk, always from 3-D."""
+    """(M,) signed degrees between the shoulder line and the hip line about the trunk, always from 3-D."""
     axis = body.points("world", "shoulder") - body.points("world", "hip")
     axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
 
@@ -217,11 +219,11 @@ SIGNAL_MEASURES = (*JOINTS, *WHOLE)
 
 
 def path(body: Body, space: str, moving: str, reference: str, by_turns: bool = False) -> Fused:
-    """How far `moving` travels along its own main line, seen from `reference`, in metres; both sides together.
+    """How far `moving` travels relative to `reference`, in metres along its main direction; both sides combined.
 
-    The main line is the first principal component of the moving landmarks, so neither camera nor roll matters; its
-    sign is arbitrary. Of sides that take turns (`by_turns`), the one that is out is followed. Names in the plural
-    ("hips", "ankles") are the middles of both sides, where legs that go opposite ways cancel.
+    The main direction is the first principal component of the moving landmarks, which does not depend on the camera;
+    its sign is arbitrary. by_turns: the sides alternate, and the one away from rest is followed. Plural names ("hips",
+    "ankles") are the middles of both sides, where opposite movements cancel.
     """
     if moving.endswith("s"):
         moving, reference = moving.removesuffix("s"), reference.removesuffix("s")
@@ -232,17 +234,17 @@ def path(body: Body, space: str, moving: str, reference: str, by_turns: bool = F
     moved = {"left": float(left.std(0).max()), "right": float(right.std(0).max())}
     weights = side_weights(visible, moved)
     side = followed_side(weights)
-    if by_turns:  # both are seen, see `takes_turns`
+    if by_turns:  # both are visible, see `takes_turns`
         return Fused(_whose_turn(*map(principal_component, (left, right))), "both", max(visible.values()))
     stacked = np.concatenate([left * weights["left"] * 2, right * weights["right"] * 2], axis=1)
     return Fused(principal_component(stacked), side, max(visible.values()))
 
 
 def _whose_turn(left: Array, right: Array) -> Array:
-    """(M,) the side that is out, from the curves of two sides that take turns, whose signs are arbitrary.
+    """(M,) the side away from rest, from the curves of two sides that alternate, whose signs are arbitrary.
 
-    One side is out while the other rests, so they run against each other; and a side that waits dwells at rest, so the
-    rarer end is out.
+    One side moves while the other rests, so aligned curves are opposed. A waiting side stays at rest, so the rarer end
+    is the one away from rest.
     """
     if float(np.dot(left - left.mean(), right - right.mean())) > 0:
         right = -right
@@ -266,15 +268,15 @@ _WHOLE_BODY = (
 
 
 def principal_movement(body: Body, space: str) -> Fused:
-    """The whole body's main movement about its hips, in metres: the signal for a movement that has no name."""
+    """The principal movement of the whole body about its hips, in metres: the signal of an unnamed movement."""
     centre = body.points(space, "hip")
     parts = []
     for landmark in _WHOLE_BODY:
-        # A landmark that is guessed wanders; it may not become the main movement.
+        # A landmark of low visibility drifts, and must not become the principal movement.
         weight = float(np.median(body.visibility(landmark)))
         parts.append((body.points(space, landmark) - centre) * weight)
     stacked = np.stack(parts, axis=1)
-    # per landmark, so that the unit is how far a typical moving landmark travels, not their sum
+    # divided by the number of moving landmarks, so that the unit is how far one of them travels
     moving = np.sqrt(stacked.var(axis=0).sum(axis=1))
     count = max(1.0, float((moving > 0.5 * moving.max(initial=1e-9)).sum()))
     return Fused(principal_component(stacked.reshape(len(body), -1)) / np.sqrt(count), "both", 1.0)

@@ -1,4 +1,4 @@
-"""The measures that form cues judge, read from every repetition of a set; judging them is the coach's business."""
+"""The measures of form cues, read from every repetition of a set; `fitcli.coaching.form` judges them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from fitcli.motion.measures import (
 from fitcli.results.sets import CueMeasurement, Repetition
 
 AROUND_S = 0.1
-"""A position at an instant is the mean over this much time on either side."""
+"""A position is the mean over this much time on either side of a moment."""
 EXTREME = 5
-"""Percentile that stands for the smallest value, and 100 less it for the largest: single samples err."""
+"""Percentile that is taken as the smallest value, and 100 minus it as the largest: single samples are noisy."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a measure needs to know besides the body: the exercise, and which way is up for the person.
+    """What a measure needs besides the body.
 
-    upright: (2,) direction in the picture from the ankles to the shoulders in the rest position. begins_at_rest:
-    False where the repetitions were paired from the other end (the clip opens at the bottom), so that their turn is the
-    rest position.
+    upright: (2,) direction in the picture from the ankles to the shoulders in the rest position.
+    begins_at_rest: False if the repetitions were paired from the other end, because the clip begins at the bottom: then
+        their turn is the rest position.
     """
 
     exercise: Exercise
@@ -46,7 +46,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Measure:
-    """A named measure: the landmarks it needs and its curve (M,) over a stretch of the body."""
+    """A named measure: the landmarks that it needs, and its curve (M,) over a stretch of the body."""
 
     landmarks: tuple[str, ...]
     curve: Callable[[Body, Context], Array]
@@ -55,9 +55,9 @@ class Measure:
 def measure_cues(
     body: Body, repetitions: Sequence[Repetition], exercise: Exercise, view: str, together: bool, begins_at_rest: bool
 ) -> tuple[CueMeasurement, ...]:
-    """Every cue's measure in every repetition; None where this view or visibility does not carry it.
+    """The measure of every cue in every repetition; None if the view or the visibility does not show it.
 
-    together: both sides move at once; otherwise comparing them means nothing. begins_at_rest: see `Context`.
+    together: both sides move at once, so that they can be compared. begins_at_rest: see `Context`.
     """
     context = Context(exercise, _upright(body, repetitions, begins_at_rest), begins_at_rest)
     found = []
@@ -112,21 +112,21 @@ def _trunk(body: Body, space: str) -> Array:
 
 
 def _trunk_lean(body: Body, context: Context) -> Array:
-    """Degrees between the trunk and the way that the person stands at rest, from the picture."""
+    """Degrees between the trunk and the upright direction at rest, from the picture."""
     trunk = _trunk(body, "image")
     return between_deg(trunk, np.broadcast_to(context.upright, trunk.shape))
 
 
 def _trunk_swing(body: Body, context: Context) -> Array:
-    """Degrees that the trunk has turned since the repetition began, from the picture."""
+    """Degrees that the trunk has turned since the start of the repetition, from the picture."""
     trunk = _trunk(body, "image")
     return between_deg(trunk, np.broadcast_to(trunk[:3].mean(0), trunk.shape))
 
 
 def _hip_sag(body: Body, context: Context) -> Array:
-    """Degrees that the hips are off the line from shoulders to knees: positive to the front (sagging in a push-up).
+    """Degrees that the hips are off the line from shoulders to knees; positive to the front, as in a sagging push-up.
 
-    To the knees, not the ankles, so that push-ups on the knees are judged alike.
+    The line ends at the knees, so that push-ups on the knees are judged alike.
     """
 
     bend = 180 - angle_deg(*(body.points("image", part) for part in ("shoulder", "hip", "knee")))
@@ -142,7 +142,7 @@ def _hip_sag(body: Body, context: Context) -> Array:
 
 
 def _knee_width(body: Body, context: Context) -> Array:
-    """Distance between the knees over the distance between the ankles, in the picture."""
+    """Distance between the knees divided by the distance between the ankles, in the picture."""
 
     def apart(part: str) -> Array:
         gap: Array = np.linalg.norm(
@@ -155,7 +155,7 @@ def _knee_width(body: Body, context: Context) -> Array:
 
 
 def _left_right(body: Body, context: Context) -> Array:
-    """Degrees between the two sides' angles of the exercise's own joint, the elbow where it has none of its own."""
+    """Degrees between the angles of the exercise's joint on the two sides; of the elbow if it has none."""
     signal = context.exercise.signal
     measure = signal.measure if signal and signal.measure in JOINTS else "elbow angle"
     left, right = (joint_angle(body, MIXED, measure, side) for side in SIDES)

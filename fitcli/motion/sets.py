@@ -1,4 +1,4 @@
-"""A video cut into sets: from what the classifier says of its windows, and from when the person moves and rests."""
+"""Splits a video into sets, by the classifier's answers for its windows and by the person's rests."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from fitcli.pose.track import PoseTrack
 from fitcli.results.sets import ExerciseSet, Repetition
 
 REST_S = 4.0
-"""A pause between repetitions longer than this, and than `REST_REPETITIONS` of them, ends a set."""
+"""A pause that is longer than this, and than `REST_REPETITIONS` repetitions, ends a set."""
 REST_REPETITIONS = 1.5
 SWITCH_COST = 4.0
-"""Log-odds that the classifier must bring up, over one window or several, for the exercise to have changed."""
+"""Log-odds that one or several windows must add up to for a change of exercise."""
 OTHERS = 16
-"""Exercises that share what a window's best one leaves; the cost above is set for so many."""
+"""Number of exercises that share the probability which the best one leaves; `SWITCH_COST` is tuned for it."""
 OVERLAP_S = 2.5
-"""Seconds that an exercise is looked for beyond its first and last window: a repetition there is still whole."""
+"""Seconds beyond its first and last window in which an exercise is looked for, so that repetitions are whole."""
 EDGE_MARGIN_S = 1.5
-"""Seconds around a set that belong to it: the stillness before its first movement tells where rest is."""
+"""Seconds around a set that belong to it: the stillness before its first movement shows the rest position."""
 STRAY_RANGE, STRAY_DURATION = 1.6, 2.5
-"""A first or last repetition this many times the set's median range or duration is lifting or racking the weight."""
+"""A first or last repetition of this many times the median range or duration is lifting or racking the weight."""
 
-_ROUNDING_S = 1e-6  # windows of networks on pictures begin with a frame, which the first sample is too
+_ROUNDING_S = 1e-6  # windows of networks on pictures begin with a frame, as the first sample does
 
 
 @dataclass(frozen=True)
 class WindowLabel:
-    """What the classifier said of `start_s`..`end_s`; `exercise` is None for none that is known, `probability` 0..1."""
+    """The classifier's answer for `start_s`..`end_s`: an exercise (None: an unknown one) and its probability 0..1."""
 
     start_s: float
     end_s: float
@@ -44,7 +44,7 @@ class WindowLabel:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """One exercise from `start_s` to `end_s`; it is searched for that long and `OVERLAP_S` more on either side."""
+    """One exercise from `start_s` to `end_s`; it is looked for up to `OVERLAP_S` beyond either end."""
 
     start_s: float
     end_s: float
@@ -52,12 +52,13 @@ class _Stretch:
 
 
 def find_sets(track: PoseTrack, windows: Sequence[WindowLabel]) -> tuple[ExerciseSet, ...]:
-    """The sets in a video, in order; every one has at least one complete repetition, or is a position held.
+    """The sets in a video, in order; each has at least one complete repetition, or is a hold.
 
-    windows: the classifier's, overlapping, in order of time; empty where there is no classifier, then only movements
-    that clearly repeat are found, without a name. A single odd window does not change the exercise; two exercises with
-    no rest between them are two sets. Standing, walking and handling the weight are no repetitions. A gap between the
-    samples ends a set.
+    windows: the classifier's answers, overlapping, in order of time. Without any, only movements that clearly repeat
+    are found, unnamed.
+
+    A single deviating window does not change the exercise. Two exercises without a rest between them are two sets.
+    Standing, walking and handling the weight are no repetitions. A gap between samples ends a set.
     """
     sets: list[ExerciseSet] = []
     for part in track.stretches():
@@ -73,9 +74,9 @@ def find_sets(track: PoseTrack, windows: Sequence[WindowLabel]) -> tuple[Exercis
 
 
 def _within(found: ExerciseSet, stretch: _Stretch, after_s: float) -> ExerciseSet | None:
-    """The repetitions of a set that are this stretch's: their middle lies in it, and none was counted before.
+    """The set with the repetitions whose middle lies in the stretch and that were not counted before; None if none.
 
-    A hold is one whole: it belongs to the stretch that its middle lies in.
+    A hold belongs as a whole to the stretch in which its middle lies.
     """
     if found.held_s is not None:
         mine = stretch.start_s <= (found.start_s + found.end_s) / 2 <= stretch.end_s and found.start_s >= after_s
@@ -91,7 +92,7 @@ def _within(found: ExerciseSet, stretch: _Stretch, after_s: float) -> ExerciseSe
 
 
 def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
-    """The sets of one exercise in one stretch, parted by rests."""
+    """The sets of one exercise in one stretch, separated by rests."""
     known = catalog().described(exercise)
     if known.hold:
         yield from find_holds(body, known)
@@ -100,7 +101,7 @@ def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
     whole = None if signal is None else build_set(body, signal, exercise)
     if whole is None or not whole.repetitions:
         return
-    groups = _parted_by_rest(whole.repetitions)
+    groups = _split_at_rests(whole.repetitions)
     if len(groups) == 1:
         yield _without_strays(whole)
         return
@@ -110,7 +111,7 @@ def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
             start_s = max(start_s, (groups[i - 1][-1].end_s + group[0].start_s) / 2)
         if i + 1 < len(groups):
             end_s = min(end_s, (group[-1].end_s + groups[i + 1][0].start_s) / 2)
-        # A set on its own may show best in another signal than the whole stretch, which also holds the rests.
+        # Another signal may show a single set better than the whole stretch with its rests.
         part = body.between(start_s, end_s)
         own = choose_signal(part, exercise)
         found = None if own is None else build_set(part, own, exercise)
@@ -118,7 +119,7 @@ def _sets_in(body: Body, exercise: str | None) -> Iterator[ExerciseSet]:
             yield _without_strays(found)
 
 
-def _parted_by_rest(repetitions: tuple[Repetition, ...]) -> list[list[Repetition]]:
+def _split_at_rests(repetitions: tuple[Repetition, ...]) -> list[list[Repetition]]:
     duration = float(np.median([r.end_s - r.start_s for r in repetitions]))
     groups = [[repetitions[0]]]
     for previous, repetition in pairwise(repetitions):
@@ -129,7 +130,7 @@ def _parted_by_rest(repetitions: tuple[Repetition, ...]) -> list[list[Repetition
 
 
 def _without_strays(found: ExerciseSet) -> ExerciseSet:
-    """The set without a first or last repetition that is nothing like the others."""
+    """The set without first and last repetitions that are far larger or longer than the others."""
     repetitions = found.repetitions
     while len(repetitions) >= 4:
         ranges = [r.range_of_motion_deg for r in repetitions if r.range_of_motion_deg is not None]
@@ -151,7 +152,7 @@ def _without_strays(found: ExerciseSet) -> ExerciseSet:
 
 
 def _stretches(body: Body, windows: Sequence[WindowLabel]) -> list[_Stretch]:
-    """The video parted where the exercise changes, half way between the middles of the windows that disagree."""
+    """The video split where the exercise changes: half way between the middles of the windows that disagree."""
     if not len(body):
         return []
     first_s, last_s = float(body.times_s[0]), float(body.times_s[-1])
@@ -170,7 +171,7 @@ def _stretches(body: Body, windows: Sequence[WindowLabel]) -> list[_Stretch]:
 
 
 def _smoothed(windows: Sequence[WindowLabel]) -> list[str | None]:
-    """The most likely exercise of every window when changing it costs something (Viterbi)."""
+    """The most likely exercise of every window if each change has a cost (Viterbi)."""
     names = list({window.exercise: None for window in windows})
     likelihood = np.array(
         [

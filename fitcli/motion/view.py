@@ -1,4 +1,4 @@
-"""From where the camera looks at the person, estimated from the pose: what it can and cannot judge."""
+"""The direction from which the camera sees the person, estimated from the pose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FRONTAL, SIDEWAYS = 0.8, 0.45
 
 
 def camera_view(body: Body) -> str:
-    """ "front", "back", "side" or "three-quarter" of the person, "unknown" where the trunk is not seen."""
+    """ "front", "back", "side" or "three-quarter"; "unknown" if the trunk is not visible."""
     trunk = body.visibility("shoulder", "hip")
     if len(body) == 0 or float(np.median(trunk)) < 0.4:
         return "unknown"
@@ -25,8 +25,8 @@ def camera_view(body: Body) -> str:
         return "side"
     if share < FRONTAL:
         return "three-quarter"
-    # Seen from the front the person's left is on the picture's right: the sign of the turn from up to left tells,
-    # however the phone was held.
+    # From the front, the person's left is on the picture's right. The sign of the turn from up to left shows that for
+    # any orientation of the camera.
     up = body.points("image", "shoulder") - body.points("image", "hip")
     left = body.points("image", "left shoulder") - body.points("image", "right shoulder")
     turn = np.median(up[:, 0] * left[:, 1] - up[:, 1] * left[:, 0])

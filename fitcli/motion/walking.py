@@ -1,4 +1,4 @@
-"""Walking: steps are the one everyday movement that repeats as exercise does, and no exercise here is made of them."""
+"""Walking: steps repeat as repetitions do, and no exercise of the catalogue consists of them."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from fitcli.motion.cycles import Half, find_cycles
 from fitcli.motion.measures import MIXED, SIDES, SPACES, joint_angle, principal_component, side_visibility, trunk_angle
 
 MINIMUM_STEP_M = {"image": 0.2, "world": 0.35}
-"""The ankles part and meet, or pass each other, by at least this much; depth wanders while people stand."""
+"""Least change of the distance between the ankles in a step; depth drifts while people stand."""
 LONGEST_STEP_S = 1.2
 STRAIGHT_DEG = 125.0
-"""The standing leg and the trunk above it stay this straight while walking; seated and lying leg exercises do not."""
+"""Angle that the standing leg and the trunk keep while walking, but not in seated and lying leg exercises."""
 UPRIGHT_DEG = 30.0
-"""Trunk above the horizontal from which somebody can be on foot: not in a mountain climber or on their back."""
+"""Trunk angle from which a person can walk: not in a mountain climber, nor on the back."""
 BENT_DEG = 110.0
-"""Both knees bend this far at the bottom of a lunge, never in a step."""
+"""Angle of both knees at the bottom of a lunge, which a step never reaches."""
 BARELY_SEEN = 0.05
+"""Visibility of hips and ankles below which walking cannot be told."""
 MOSTLY = 0.7
+"""Share of a step in which the standing leg is straight."""
 CLEAR_STEPS = 0.1
+"""Least clarity of the cycles of steps."""
 SWAY = 0.5
-"""Hips move against the feet by at most this share of what the feet move against each other."""
+"""Largest movement of the hips relative to the feet, as a share of that of the feet relative to each other."""
 STRIDE_GAP_S = 1.0
-"""Steps further apart than this are two walks."""
+"""Longest pause between two steps of one walk."""
 
 
 def walking(body: Body) -> npt.NDArray[np.bool_]:
-    """(M,) True where the person walks: the feet take turns while one leg is always straight under the trunk."""
+    """(M,) True while the person walks: the feet alternate and one leg is always straight under the trunk."""
     steps = np.zeros(len(body), dtype=bool)
     if len(body) < RATE_HZ or min(side_visibility(body, ("hip", "ankle")).values()) < BARELY_SEEN:
         return steps
     for space in SPACES:
         apart = body.points(space, "left ankle") - body.points(space, "right ankle")
         together = body.points(space, "ankle") - body.points(space, "hip")
-        # in squats and dips the feet stand still against each other and move together against the hips
+        # in squats and dips the feet stand still, and the hips move
         if together.std(0).max() > SWAY * apart.std(0).max():
             continue
         knee, hip = (
@@ -46,7 +49,7 @@ def walking(body: Body) -> npt.NDArray[np.bool_]:
         )
         upright = trunk_angle(body, space) >= UPRIGHT_DEG
         straight = upright & (knee >= STRAIGHT_DEG) & (hip >= STRAIGHT_DEG)
-        # the distance shows steps whichever way the walker turns, the direction shows them also from the front
+        # the distance shows steps in any direction, the principal component shows them from the front too
         for separation in (np.linalg.norm(apart, axis=1), principal_component(apart)):
             cycles = find_cycles(separation, MINIMUM_STEP_M[space])
             if cycles.count < 2 or cycles.clarity < CLEAR_STEPS:
@@ -66,7 +69,7 @@ def knees_bent(body: Body) -> npt.NDArray[np.bool_]:
 
 
 def _sideways(body: Body, half: Half) -> bool:
-    """Whether the feet part along the line of the hips, as in a jumping jack, and not across it, as in a step."""
+    """Whether the feet move apart along the line of the hips, as in a jumping jack, not across it, as in a step."""
     apart = body.points("world", "left ankle") - body.points("world", "right ankle")
     hips = body.points("world", "left hip") - body.points("world", "right hip")
     axis = hips[half.start : half.end + 1].mean(0)

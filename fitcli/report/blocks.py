@@ -96,9 +96,8 @@ def _vote(
         for line in points[row * _SAMPLES : (row + 1) * _SAMPLES]
         for shape in line[column * _SAMPLES : (column + 1) * _SAMPLES]
     )
-    return max(
-        votes, key=lambda each: (votes[each], each or "")
-    )  # the name breaks ties, so that both sides of a body agree
+    # the name breaks ties, so that both sides of a body agree
+    return max(votes, key=lambda each: (votes[each], each or ""))
 
 
 def _cell(quarters: Sequence[str | None]) -> tuple[str, Style]:

@@ -194,7 +194,7 @@ def test_an_unfinished_video_is_not_left_behind(tmp_path: Path, make_video: Make
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        annotate(unsure(source, 0.67), source, tmp_path / "out.mp4", progress=stop)
+        annotate(unsure(source, 0.67), source, tmp_path / "out.mp4", on_progress=stop)
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
