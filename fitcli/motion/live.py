@@ -221,7 +221,7 @@ class LiveCounter:
         return abs(float(signal.fused.values[-1]) - rest) > UNDER_WAY * signal.cycles.amplitude
 
     def _rests_high(self, signal: Signal, times_s: Array) -> bool:
-        """Whether rest is the high end: as for the exercise, else where the last repetition ended or the first began."""
+        """Whether rest is the high end: by the exercise, else by where the last repetition ended or the first began."""
         if self.exercise is not None:
             return rests_high(signal, self.exercise)
         if self._last_end_s is None or self._last_end_s < times_s[0]:
