@@ -1,8 +1,8 @@
 """Defers Ctrl-C to points where the work can stop: every long loop below the command line calls `heed`.
 
 Python raises `KeyboardInterrupt` anywhere, but only on the main thread, and it is lost if a C library has called
-Python, as FFmpeg does to read a file. Inside `interruptible`, Ctrl-C sets a flag instead, and `heed` raises the exception, on
-any thread. Outside, Ctrl-C works as usual and `heed` does nothing.
+Python, as FFmpeg does to read a file. Inside `interruptible`, Ctrl-C sets a flag instead, and `heed` raises the
+exception, on any thread. Outside, Ctrl-C works as usual and `heed` does nothing.
 """
 
 from __future__ import annotations
