@@ -259,7 +259,7 @@ def test_stretches_followed_side_by_side_give_the_track_of_one_core(sample: list
 
 
 def test_who_is_followed_does_not_change_where_a_stretch_begins(model: CountingBlazePose, sample: list[Frame]) -> None:
-    """A larger person who comes in later is what a detection alone would choose in the second stretch."""
+    """A detection in the second segment alone would choose the larger person, who appears later."""
     image = sample[0].image
     small, large = person(image, 220), person(image, 330)
     alone, joined = on_canvas(image, [(small, 30)]), on_canvas(image, [(small, 30), (large, 350)])

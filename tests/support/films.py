@@ -1,4 +1,4 @@
-"""Films made on the spot: small, real and of the codec that a test is about."""
+"""Films made by the tests: small, real and in the codec that a test is about."""
 
 from __future__ import annotations
 

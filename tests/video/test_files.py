@@ -85,7 +85,7 @@ def broken_link(path: Path, _: MakeVideo) -> None:
 
 @contextmanager
 def seconds(limit: int) -> Iterator[None]:
-    """Interrupt what hangs, so that a wait for ever is a failure and not a hung test run."""
+    """Interrupt after a limit, so that waiting forever fails the test and does not hang the run."""
 
     def interrupt(*_: object) -> None:
         raise TimeoutError

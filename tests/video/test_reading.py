@@ -201,7 +201,7 @@ def test_8k_is_read_within_a_gigabyte(make_video: MakeVideo, tmp_path: Path) -> 
     script = (
         "import sys; from pathlib import Path; from fitcli.video import frames\n"
         "print([f.image.shape for f in frames(Path(sys.argv[1]), rate_hz=None)])\n"
-        # not ru_maxrss, in which a child inherits the peak of the process that started it
+        # Not ru_maxrss: a child inherits the peak of the process that started it.
         "status = Path('/proc/self/status').read_text()\n"
         "print(int(status.split('VmHWM:')[1].split()[0]) // 1024)"
     )
