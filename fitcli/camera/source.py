@@ -198,7 +198,7 @@ def _name_another() -> str:
     found = cameras()
     if not found:
         return "this machine has no camera; plug one in, or name a video file or a stream"
-    return f"this machine has {', '.join(found)}; name one of them"
+    return f"this machine has {', '.join(found)}; name {'it' if len(found) == 1 else 'one of them'}"
 
 
 def _check_device(path: Path) -> None:
