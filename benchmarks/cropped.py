@@ -1,13 +1,13 @@
-"""What answers are worth where the picture ends within the person, as before a laptop on a table.
+"""Accuracy on videos that show only a part of the person, as in front of a laptop on a table.
 
-Every labelled video is copied without the lower part of the person (the farther part along the picture's width of one
-who lies), and both are told by the same networks. Then BlazePose's guesses at what lies outside are held against what
-it saw there: that is what `fitcli.training.pose.augment` imitates.
+Each labelled video is copied without the lower part of the person (for a person lying down, the farther part along the
+width of the picture), and the same networks recognise both. It also compares BlazePose's guesses outside the cropped
+picture with what it saw there in the whole one, which is what `fitcli.training.pose.augment` imitates.
 
     python benchmarks/cropped.py clips/dev clips/dev.tsv [--keep .72] [--other clips/dev_other clips/dev_other.tsv]
                                  [--checkpoints DIR --checkpoints DIR ...]
 
-A table names `file` and `class`.
+The tables have the columns `file` and `class`.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from fitcli.training.labels import labels_of
 from fitcli.video import VideoWriter, frames
 
 BANDS = (0.0, 0.1, 0.2, 0.3, 0.45)
-"""Distances beyond the picture's edge, in extents of the person, between which guesses are judged."""
+"""Bounds of the bands beyond the picture's edge, in extents of the person, in which guesses are evaluated."""
 
 
 class Cut:
-    """Where a video's picture is to end: `keep` of the way through the person along the longer side of where they are.
+    """Where to crop a video: at the share `keep` of the person, along the longer side of their bounding box.
 
-    axis: 0 to cut the width, 1 the height. edge: the new end, as a share of that side.
+    axis: 0 to crop the width, 1 the height. edge: the new end, as a share of that side.
     """
 
     def __init__(self, person: PoseTrack, keep: float) -> None:
@@ -53,7 +53,7 @@ class Cut:
         self.edge = float(np.clip(low[self.axis] + keep * self.extent, 0.2, 1))
 
     def copy(self, source: Path, target: Path) -> None:
-        """Write the video without what lies beyond the edge."""
+        """Write the video, cropped at the edge."""
         pictures = frames(source, rate_hz=None, max_side=None)
         first = next(pictures)
         height, width = first.image.shape[:2]
@@ -64,9 +64,9 @@ class Cut:
 
 
 def guesses(whole: PoseTrack, cropped: PoseTrack, cut: Cut) -> np.ndarray:
-    """For each landmark outside of the cropped picture: how far, in extents, its error (m) and its visibility: (N, 3).
+    """For each landmark outside of the cropped picture: the distance in extents, the error in metres, the visibility.
 
-    The error is the root mean square over the three axes, in metres about the hips.
+    (N, 3). The error is the root mean square over the three axes of the hip-centred coordinates.
     """
     count = min(len(whole), len(cropped))
     both = (whole.presence[:count] > 0) & (cropped.presence[:count] > 0)
@@ -82,10 +82,10 @@ def main(
     keep: Annotated[float, typer.Option(help="Share of the person that stays in the picture.")] = 0.72,
     other: Annotated[tuple[Path, Path] | None, typer.Option(help="Videos of other exercises, and their table.")] = None,
     checkpoints: Annotated[
-        list[Path] | None, typer.Option(help="Networks on pose; the default ones if left out.")
+        list[Path] | None, typer.Option(help="Networks on pose; the default ones otherwise.")
     ] = None,
 ) -> None:
-    """Measure, print."""
+    """Measure both kinds of videos and print two tables."""
     ensembles = {str(path): Ensemble(path, "cpu") for path in checkpoints or [checkpoint_folder(None)]}
     answers: dict[tuple[str, str], list[ScoredClip]] = defaultdict(list)
     seen: list[np.ndarray] = []
@@ -108,23 +108,26 @@ def main(
                     )
     console = Console()
     result = Table(title=f"{keep:.0%} of the person in the picture", title_justify="left")
-    for heading in ("networks", "picture", "clips", "top-1", "top-3", "macro", "ECE", "others told", "refused"):
+    for heading in ("networks", "picture", "clips", "top-1", "top-3", "macro", "ECE", "others recognised", "refused"):
         result.add_column(heading, justify="left" if heading in ("networks", "picture") else "right")
     for (networks, kind), clips in answers.items():
-        told = measure(kind, clips, ensembles[networks].config, ensembles[networks].classes)
-        assert told.exercise
+        measured = measure(kind, clips, ensembles[networks].config, ensembles[networks].classes)
+        assert measured.exercise
         result.add_row(
             networks,
             kind,
-            str(told.exercise.clips),
-            *(f"{value:.3f}" for value in (told.exercise.top1, told.exercise.top3, told.exercise.macro_top1)),
-            f"{told.exercise.calibration_error:.3f}",
-            f"{told.other.recognised:.2f}" if told.other.clips else "",
-            f"{told.other.refused:.2f}",
+            str(measured.exercise.clips),
+            *(
+                f"{value:.3f}"
+                for value in (measured.exercise.top1, measured.exercise.top3, measured.exercise.macro_top1)
+            ),
+            f"{measured.exercise.calibration_error:.3f}",
+            f"{measured.other.recognised:.2f}" if measured.other.clips else "",
+            f"{measured.other.refused:.2f}",
         )
     console.print(result)
     outside = np.concatenate(seen)
-    guessed = Table(title="What is guessed outside", title_justify="left")
+    guessed = Table(title="Guesses outside the picture", title_justify="left")
     for heading in ("extents beyond the edge", "landmarks", "error, m (quartiles)", "visibility (quartiles)"):
         guessed.add_column(heading, justify="right")
     for low, high in zip(BANDS, (*BANDS[1:], np.inf), strict=True):

@@ -1,9 +1,9 @@
-"""Loss curves of one training run in one process and in two (gloo), for each input, side by side.
+"""Loss curves of the same training run in one process and in two (gloo), side by side, for both inputs.
 
     python benchmarks/ddp.py [--steps 6] [--json FILE]
 
-Both runs deal the same clips out in the same pieces: the one process computes its batch in two parts. On video the
-curves differ only by the order of sums; on pose sequences each process augments with randomness of its own.
+Both runs divide the same clips into the same parts: the single process computes its batch in two parts. On video, the
+curves differ only by the order of sums. On pose sequences, each process augments with a random state of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BATCH = 4
 
 
 def make_videos(folder: Path) -> Path:
-    """Twelve small films of a block that moves as fast as its class."""
+    """Twelve small films of a block whose speed depends on its class."""
     for kind, name in enumerate(EXERCISES):
         for number in range(4):
             path = folder / "train" / name / f"{number}.mp4"
@@ -68,7 +68,7 @@ def make_poses(folder: Path) -> Path:
 def curve(data: Path, run: Path, options: list[str]) -> list[float]:
     """The loss of every step of a training run in processes of its own."""
     command = [sys.executable, "-m", "fitcli", "train", str(data), "--run", str(run), "--device", "cpu", "-q", *options]
-    # One thread each, so that two processes on two cores are not slower than they need to be.
+    # One thread each, so that two processes on two cores do not compete.
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     with (run / "metrics.csv").open(newline="", encoding="utf-8") as lines:
         return [float(row["loss"]) for row in csv.DictReader(lines) if row.get("loss")]

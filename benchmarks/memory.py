@@ -34,20 +34,20 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, nargs="+", default=[60.0])
     parser.add_argument("--part", choices=("analyze", "pose"), default="analyze")
     options = parser.parse_args()
-    good = True
+    passed = True
     with tempfile.TemporaryDirectory() as folder:
         for minutes in options.minutes:
             film = repeated(phone_film(), minutes, Path(folder) / "film.mp4")
             size_mb = film.stat().st_size / 1e6
             analyze = fitcli("analyze", film, "--no-save", "--quiet")
             usage = run([sys.executable, "-c", POSE, film] if options.part == "pose" else analyze, check=False)
-            good &= usage.exit_code == 0 and usage.peak_mb < LIMIT_MB
+            passed &= usage.exit_code == 0 and usage.peak_mb < LIMIT_MB
             print(
                 f"{minutes:g} min of 1080p ({size_mb:.0f} MB file): peak {usage.peak_mb:.0f} MB, "
                 f"{usage.wall_s:.0f} s, exit code {usage.exit_code}",
                 flush=True,
             )
-    return 0 if good else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

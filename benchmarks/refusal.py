@@ -1,16 +1,16 @@
-"""How well "none of these" and the confidence carry over to sources that nothing was fitted on.
+"""How well "none of these" and the confidence generalise to sources that nothing was fitted on.
 
-The default networks on labelled videos of exercises (a table `file`, `class`, `series`) and of other exercises:
+The default networks on labelled videos of exercises (a table with `file`, `class` and `series`) and of other exercises:
 
-- the threshold of refusal set on all series but one, each in turn, and judged on the one left out;
-- what a threshold that refuses a tenth of all of them would recognise;
-- calibration error with and without `agreement`, and clips of five windows and more apart.
+- the threshold of refusal fitted on all series but one, for each series, and evaluated on that series;
+- the share of others recognised with a threshold that refuses a tenth of the exercises;
+- calibration error with and without `agreement`, also for clips of five or more windows.
 
     python benchmarks/refusal.py clips/dev clips/dev.tsv clips/dev_other clips/dev_other.tsv [POSES K/N FOLDER]
 
-FOLDER: networks that were trained with --fold K/N on POSES, assembled. Then the threshold that refuses a tenth of what
-that fold left out is judged on the videos too, and what it left out within the sources that show both exercises and
-others: there the look of a source tells nothing.
+FOLDER: assembled networks that were trained with --fold K/N on POSES. The threshold that refuses a tenth of that fold's
+held-out clips is evaluated on the videos too, and on held-out clips from sources that show both exercises and others,
+where the look of a source is no clue.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ from fitcli.training.pose.sequences import Sequence, load_sequences
 
 MANY_WINDOWS = 5
 SHORT_S = 1.0
-"""A quarter of the real training clips last no longer: previews, in some of which nobody moves."""
+"""A quarter of the real training clips are shorter: previews, in some of which nobody moves."""
 
 
 def length_s(sequence: Sequence) -> float:
-    """From the first frame to the last."""
+    """Seconds from the first frame to the last."""
     return float(sequence.track.times_s[-1] - sequence.track.times_s[0])
 
 
 def series_of(clips: list[ScoredClip], table: Path) -> np.ndarray:
-    """The series of every clip, (N,)."""
+    """The series of each clip, (N,)."""
     with table.open(newline="", encoding="utf-8") as lines:
         series = {row["file"]: row["series"] for row in csv.DictReader(lines, delimiter="\t")}
     return np.array([series[clip.id] for clip in clips])
 
 
 def others(clips: list[ScoredClip], config: EnsembleConfig, classes: Classes) -> np.ndarray:
-    """The probability of "none of these" of every clip, (N,)."""
+    """The probability of "none of these" for each clip, (N,)."""
     return answers(clips, config, classes)[0].other
 
 
 def left_out(
     shown: np.ndarray, one: np.ndarray, other: np.ndarray, another: np.ndarray, accepted: float
 ) -> tuple[float, float]:
-    """Shares refused of exercises and of others, by a threshold from all series but their own."""
+    """Shares of exercises and of others that are refused, with thresholds from all series but their own."""
     refused, recognised = np.zeros(len(shown), bool), np.zeros(len(other), bool)
     for series in {*one, *another}:
         threshold = np.quantile(shown[one != series], 1 - accepted)

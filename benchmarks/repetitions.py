@@ -1,12 +1,13 @@
-"""How well repetitions are counted: real clips counted by hand, synthetic people whose counts are known, and idle ones.
+"""Accuracy of counting repetitions: real clips counted by hand, synthetic people with known counts, and idle people.
 
-Run it with `python benchmarks/repetitions.py`; about a minute on two cores. The measures are those of RepNet and
-TransRAC: off-by-one accuracy (OBO) and the mean absolute error over the true count (MAE). The real clips are the videos
-whose row in `poses/clips.tsv` of `--shared` has a count (of the first 12 s, by hand, give or take one); they go through
-the whole program, and once more with the true name in place of the classifier's. They are left out where absent.
-`counted_sequences.tsv` beside this file counts sequences of the exercises that these videos lack (by hand from their
-curves, give or take one, each leg of a bicycle crunch or mountain climber for itself); they have no video and are
-counted with the true name. Signals were chosen on them, so they say how well these fit, not how well they generalise.
+Run it with `python benchmarks/repetitions.py`; it takes about a minute on two cores. The measures are those of RepNet
+and TransRAC: off-by-one accuracy (OBO) and the mean absolute error relative to the true count (MAE).
+
+The real clips are the videos with a count in `poses/clips.tsv` of `--shared` (of the first 12 s, by hand, give or take
+one). They are counted by the whole program, and again with the true name of the exercise; missing ones are skipped.
+`counted_sequences.tsv` beside this file has counts of sequences, without videos, of the exercises that these videos
+lack (by hand from their curves, give or take one, each leg of a bicycle crunch or mountain climber separately), which
+are counted with the true name. The signals were chosen on them, so they measure the fit and not generalisation.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ GOAL_OBO, GOAL_MAE = 0.95, 0.10
 
 @dataclass(frozen=True)
 class Count:
-    """One clip's true count and ours; `cut` are halves at the clip's edges, which the hand may have counted."""
+    """One clip's true count and ours; `cut` are partial ones at the clip's ends, which the hand may have counted."""
 
     exercise: str
     truth: int
@@ -45,12 +46,12 @@ class Count:
 
 
 def repetitions(found: object) -> int:
-    """Repetitions of what `count_repetitions` gives, 0 for nothing."""
+    """The number of repetitions in a result of `count_repetitions`, 0 for None."""
     return len(found.repetitions) if found else 0  # type: ignore[attr-defined]
 
 
 def real(shared: Path) -> tuple[list[Count], list[Count]]:
-    """The hand-counted clips, through the whole program and with the true name."""
+    """The hand-counted clips, counted by the whole program and with the true name."""
     coach = fitcli.load()
     whole, named = [], []
     with (shared / "poses" / "clips.tsv").open(encoding="utf-8", newline="") as file:
@@ -69,7 +70,7 @@ def real(shared: Path) -> tuple[list[Count], list[Count]]:
 
 
 def sequences_of(shared: Path) -> list[Count]:
-    """The hand-counted sequences, with the true name."""
+    """The hand-counted sequences, counted with the true name."""
     with SEQUENCES.open(encoding="utf-8", newline="") as file:
         truth = {row["id"]: row for row in csv.DictReader(file, delimiter="\t")}
     counts = []
@@ -89,7 +90,7 @@ def sequences_of(shared: Path) -> list[Count]:
 
 
 def synthetic(sequences: int, seed: int) -> tuple[list[Count], list[Count], list[Count]]:
-    """Any variant, camera, tempo, frame rate and noise: with the true name, with a wrong one, and without."""
+    """Random variants, cameras, tempos, frame rates and noise: with the true name, a wrong one, and none."""
     names = [exercise.name for exercise in catalog().exercises if exercise.signal]
     right, wrong, unnamed = [], [], []
     for i in range(sequences):
@@ -104,7 +105,7 @@ def synthetic(sequences: int, seed: int) -> tuple[list[Count], list[Count], list
 
 
 def idle(sequences: int, seed: int) -> list[Count]:
-    """Still and walking people by turns; nobody names what they do not do."""
+    """Still and walking people in turn, counted without a name."""
     counts = []
     for i in range(sequences):
         name = (STILL, WALKING)[i % 2]
@@ -114,7 +115,7 @@ def idle(sequences: int, seed: int) -> list[Count]:
 
 
 def summary(name: str, counts: list[Count]) -> str:
-    """One line: OBO, exact, MAE, and whether the goals are met."""
+    """One line: OBO, exact, MAE, and the goals if they are missed."""
     off = np.array([abs(c.found - c.truth) for c in counts])
     obo = float((off <= 1).mean())
     mae = float((off / [max(c.truth, 1) for c in counts]).mean())
@@ -123,7 +124,7 @@ def summary(name: str, counts: list[Count]) -> str:
 
 
 def classes(counts: Iterable[Count]) -> str:
-    """One line an exercise."""
+    """One line for each exercise."""
     lines = []
     for exercise in catalog().exercise_names:
         own = [c for c in counts if c.exercise == exercise]
@@ -135,7 +136,7 @@ def classes(counts: Iterable[Count]) -> str:
 
 
 def main() -> None:
-    """Print a line a condition, and a line an exercise for the synthetic ones."""
+    """Print a line for each condition, and one for each exercise of the synthetic ones."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     default = Path(os.environ.get("FITCLI_SHARED", Path(__file__).resolve().parents[2] / "shared"))
     parser.add_argument("--shared", type=Path, default=default, help="folder with poses/ and clips/")
@@ -164,7 +165,7 @@ def main() -> None:
                 if c.found != c.truth:
                     print(f"  {c.clip} {c.exercise:18} {c.truth} by hand, {c.found} found")
     else:
-        print("real clips: not here, see --shared")
+        print("real clips: none found, see --shared")
     right, wrong, unnamed = synthetic(options.sequences, options.seed)
     print(summary("synthetic, true name", right))
     print(classes(right))

@@ -1,8 +1,8 @@
-"""Time of one training step of each shipped network, and of X3D with torch's own depthwise gradient, in the same run.
+"""Time of one training step of each shipped network, and of X3D with torch's depthwise gradient, in the same run.
 
     python benchmarks/training_step.py [--batch 32] [--threads 1] [--steps 3]
 
-Processor seconds of the fastest step, so that other work on the machine matters little.
+It prints processor seconds of the fastest step, on which other work on the machine has little influence.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fitcli.training.trainer import automatic_precision
 
 
 def step_s(module: HybridModule, batch: int, steps: int, bf16: bool) -> float:
-    """Processor seconds of the fastest of some steps: forward, backward, no optimiser."""
+    """Processor seconds of the fastest of `steps` steps: forward and backward, without the optimiser."""
     spec = module.spec
     clips = torch.rand(batch, spec.frames, spec.channels, 3)
     exercise = torch.randint(0, len(spec.exercises), (batch,))

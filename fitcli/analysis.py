@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fitcli import interrupt
 from fitcli.catalog import Classes, catalog
-from fitcli.errors import CheckpointError, InvalidVideoError
+from fitcli.errors import InvalidVideoError
 from fitcli.results.analysis import (
     WORKS,
     Analysis,
@@ -142,10 +142,7 @@ class Coach:
         began = time.perf_counter()
         choice = self._choose(None)
         ensemble = self._ensemble(choice.device)
-        if ensemble.reads_pictures:
-            raise CheckpointError(
-                f"The networks in {ensemble.folder} read pictures: record first, then `fitcli analyze` the video."
-            )
+        ensemble.require_no_pictures()
         with self._one_at_a_time():
             answer = _answer(name, track, Reading(ensemble))
         first_s, last_s = (float(track.times_s[i]) for i in (0, -1))

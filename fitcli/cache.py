@@ -1,7 +1,7 @@
-"""The user's cache: what makes the next run quicker, and what no run depends on.
+"""The user's cache: it makes later runs faster, and no run depends on it.
 
-A cache that is full, read-only or has no home costs speed and never the answer: whoever fills it goes on without. Why
-is logged once for each folder, and `fitcli -v` prints what is logged.
+With a cache that is full, read-only or without a home folder, runs are slower and give the same answers. The reason is
+logged once for each folder; `fitcli -v` prints the log.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _logged: set[str] = set()
-_logging = threading.Lock()  # networks are made ready side by side
+_logging = threading.Lock()  # networks are loaded in parallel
 
 _TRIAL_BYTES = 1 << 16  # an empty file fits on a full disk
 _MEMORY = Path("/dev/shm")  # Linux: files in memory, writable even where everything else is read-only
 
 
 def cache_path(name: str) -> Path:
-    """Where `name` lies in the user's cache, whether it can be written or not.
+    """The path of `name` in the user's cache, whether or not it can be written.
 
     Raises `OSError` for a user without a home folder.
     """
-    from platformdirs import user_cache_path  # only here: most commands use no cache
+    from platformdirs import user_cache_path  # most commands use no cache
 
     return users_folder(lambda: user_cache_path("fitcli")) / name
 
@@ -38,7 +38,7 @@ def users_folder(find: Callable[[], Path]) -> Path:
     """The folder of this user that platformdirs finds; raises `OSError` for a user without a home folder."""
     try:
         folder = find()
-    except RuntimeError:  # newer versions say that `~` stands for no place; older ones give it back
+    except RuntimeError:  # newer versions raise if `~` cannot be expanded; older ones return it
         folder = Path("~")
     if not folder.is_absolute():
         raise FileNotFoundError(errno.ENOENT, "this user has no home folder", str(folder))
@@ -47,7 +47,7 @@ def users_folder(find: Callable[[], Path]) -> Path:
 
 @cache
 def cache_folder(name: str) -> Path | None:
-    """The folder `name` of the user's cache, made if need be; None where nothing can be written there."""
+    """The folder `name` of the user's cache, created if necessary; None if nothing can be written there."""
     try:
         folder = cache_path(name)
         try_writing(folder)
@@ -58,7 +58,7 @@ def cache_folder(name: str) -> Path | None:
 
 
 def try_writing(folder: Path) -> None:
-    """Make `folder` if need be and write something there for a trial; raises `OSError`."""
+    """Create `folder` if necessary and write a test file there; raises `OSError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as trial:
@@ -68,15 +68,15 @@ def try_writing(folder: Path) -> None:
 
 
 def without(reason: str) -> None:
-    """Log, once, why a run goes on without a cache."""
+    """Log, once, why a run continues without a cache."""
     with _logging:
         if reason not in _logged:
             _logged.add(reason)
-            _log.info("%s: this run goes on without it, which is slower.", reason)
+            _log.info("%s: this run continues without it, which is slower.", reason)
 
 
 def provide_temporary_folder() -> None:
-    """Let temporary files of this process and its children go to memory where no folder for them can be written."""
+    """Put temporary files of this process and its children in memory if no folder for them can be written."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def provide_temporary_folder() -> None:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """A folder that is gone after the block; raises `OSError` where there is no place for one."""
+    """A folder that is deleted after the block; raises `OSError` if none can be created."""
     provide_temporary_folder()
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: compile a network once, and find it compiled in the user's cache ever after."""
+"""OpenVINO on the CPU: networks are compiled once, and loaded from the user's cache from then on."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from openvino import CompiledModel, Core, Model
 
 COMPILED = "openvino"
-"""Where in the user's cache compiled networks are kept."""
+"""The folder of compiled networks in the user's cache."""
 
 _CONVERTER, _TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 _importing = threading.Lock()
 
 
 def compiled(network: Path | Model, *, streams: int | None = None, compute_type: str = "f32") -> CompiledModel:
-    """A network, of a model file (OpenVINO IR or .tflite) or in memory, ready for single quick answers on the CPU.
+    """A network, from a model file (OpenVINO IR or .tflite) or in memory, compiled for low latency on the CPU.
 
-    streams: how many inferences go on side by side, each on one core; None is one inference on all of them.
-    compute_type: "f32" or "bf16"; newer CPUs would choose bf16 by themselves, in which BlazePose's metric landmarks are
+    streams: how many inferences run in parallel, each on one core; None is one inference on all cores.
+    compute_type: "f32" or "bf16"; newer CPUs would choose bf16 by default, in which BlazePose's metric landmarks are
     off by 10 cm (measured, OpenVINO 2026.4).
     Raises `RuntimeError` for a file that OpenVINO cannot read.
     """
@@ -40,7 +40,7 @@ def compiled(network: Path | Model, *, streams: int | None = None, compute_type:
         options |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
     if folder := cache_folder(COMPILED):
         try:
-            # What was compiled before is found by the file's path alone, in a quarter of the time of reading the graph.
+            # OpenVINO finds a compiled network by the path of its file, in a quarter of the time of reading the graph.
             return core().compile_model(network, "CPU", options | {"CACHE_DIR": str(folder)})
         except RuntimeError as error:  # a damaged network fails again below
             without(f"{folder} cannot be used as cache ({str(error).splitlines()[0]})")
@@ -48,17 +48,17 @@ def compiled(network: Path | Model, *, streams: int | None = None, compute_type:
 
 
 def save(model: Model, path: Path) -> None:
-    """Write a network as IR in float32: `path` and the weights beside it, `.bin`; raises `OSError`.
+    """Write a network as IR in float32, to `path` and the weights to its `.bin`; raises `OSError`.
 
-    Another fitcli may read the pair: each file is moved into place whole, the weights first.
+    Another fitcli may be reading the pair, so each file is moved into place complete, the weights first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as scratch:
         made = Path(scratch) / path.name
         try:
             openvino().save_model(model, made, compress_to_fp16=False)
-        except RuntimeError as error:  # OpenVINO's word for a full disk
-            raise OSError(errno.EIO, "the files cannot be written whole", str(path.parent)) from error
+        except RuntimeError as error:  # OpenVINO's error for a full disk
+            raise OSError(errno.EIO, "the files cannot be written completely", str(path.parent)) from error
         for suffix in (".bin", ".xml"):
             made.with_suffix(suffix).replace(path.with_suffix(suffix))
 
@@ -69,24 +69,23 @@ def has_bf16() -> bool:
 
 
 def openvino() -> ModuleType:
-    """OpenVINO without its model converter, which would take half of the time to import, and telemetry with it."""
+    """OpenVINO without its model converter and telemetry, which would double the time to import it."""
     with _importing:
         if "openvino" not in sys.modules:
-            sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # Python's way to say that it is not to be had
+            sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # makes importing it fail
             imported = importlib.import_module("openvino")
             del sys.modules[_CONVERTER]
-            # A table that is made at first use, under two locks: two threads whose first question comes at the same
-            # moment would wait for each other for ever.
+            # This creates a table on first use, under two locks; two threads that do so at once would deadlock.
             imported.Type.f32.to_dtype()
     return sys.modules["openvino"]
 
 
 @contextmanager
 def converter() -> Iterator[Callable[..., Any]]:
-    """OpenVINO's `convert_model`, kept from reporting its use over the internet for as long as the block runs.
+    """OpenVINO's `convert_model`, prevented from reporting its use over the internet while the block runs.
 
-    CI=true is the converter's own switch, read whenever it sets up its telemetry. The package that sends is blocked
-    besides: the converter works without it. Where a program had imported both before, its consent is withdrawn.
+    CI=true is the converter's own switch, read when it sets up its telemetry. The package that sends is blocked as
+    well, and the converter works without it. If a program imported both before, its consent is withdrawn.
     """
     openvino()
     before = os.environ.get("CI")

@@ -1,8 +1,8 @@
-"""Ctrl-C, held back until the work is somewhere it can stop: every long loop below the command line asks here.
+"""Defers Ctrl-C to points where the work can stop: every long loop below the command line calls `heed`.
 
-Raised wherever the program happens to be, `KeyboardInterrupt` is lost where a C library has called Python, as FFmpeg
-does to read a file, and it reaches only the main thread. Inside `interruptible`, Ctrl-C sets a mark instead; `heed`
-raises it, on any thread. Outside, Python's own rule holds and `heed` does nothing.
+Python raises `KeyboardInterrupt` anywhere, but only on the main thread, and it is lost if a C library has called
+Python, as FFmpeg does to read a file. Inside `interruptible`, Ctrl-C sets a flag instead, and `heed` raises the
+exception, on any thread. Outside, Ctrl-C works as usual and `heed` does nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 
 LOOK_EVERY_S = 0.1
-"""How often a thread that waits for others looks for Ctrl-C."""
+"""How often a waiting thread checks for Ctrl-C."""
 
 _blocks = 0
 _pressed = False
@@ -24,10 +24,10 @@ _pressed = False
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back for `heed`; gives that function, and calls it when the block ends. Main thread only.
+    """Defer Ctrl-C to `heed`; yields that function, and calls it when the block ends. Main thread only.
 
-    A second Ctrl-C is raised at once. Blocks may be nested: Ctrl-C counts as pressed until the outermost one is left,
-    so that threads which are still at work stop too.
+    A second Ctrl-C is raised at once. Blocks may be nested: Ctrl-C counts as pressed until the outermost one ends, so
+    that threads that are still working stop too.
     """
     global _blocks, _pressed
     before = signal.signal(signal.SIGINT, _press)
@@ -43,23 +43,23 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
 
 def pressed() -> bool:
-    """Whether Ctrl-C was pressed in the block that is running."""
+    """Whether Ctrl-C was pressed in the current block."""
     return _pressed
 
 
 def heed() -> None:
-    """Raise `KeyboardInterrupt` if Ctrl-C was pressed in the block that is running."""
+    """Raise `KeyboardInterrupt` if Ctrl-C was pressed in the current block."""
     if _pressed:
         raise KeyboardInterrupt
 
 
 def result(future: Future[_Result]) -> _Result:
-    """What the future gives, waited for with an eye on Ctrl-C."""
+    """Wait for a future's result, or for Ctrl-C."""
     while True:
         try:
             return future.result(LOOK_EVERY_S)
         except TimeoutError:
-            if future.done():  # the work's own error, or it ended this very moment
+            if future.done():  # the work raised it, or ended just now
                 return future.result()
             heed()
 

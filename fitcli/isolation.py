@@ -1,10 +1,9 @@
-"""Child processes that run installed code only, never a Python file of the current folder.
+"""Child processes that run only installed code, never a Python file in the current folder.
 
-Started with `-m` or `-c`, Python looks for modules in the current folder first: a `json.py` beside the user's videos
-would run instead of the standard library's. `-P` and PYTHONSAFEPATH leave that folder out. `-I` does too, but it also
-drops the user's site-packages, where `pip install --user` puts fitcli, and PYTHONPATH. Entries of PYTHONPATH are the
-user's own choice and are kept, except empty ones: they mean the current folder, and `PYTHONPATH=/opt/x:$PYTHONPATH`
-makes them by accident.
+With `-m` or `-c`, Python searches the current folder first: a `json.py` beside the user's videos would replace the
+standard library's. `-P` and PYTHONSAFEPATH exclude that folder. `-I` does too, but it also drops PYTHONPATH and the
+user's site-packages, where `pip install --user` puts fitcli. Entries of PYTHONPATH are the user's choice and are kept,
+except for empty ones: they mean the current folder, and `PYTHONPATH=/opt/x:$PYTHONPATH` creates them by accident.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment for a child process, which hands it on to its own children."""
+    """The environment for a child process, which its own children inherit."""
     isolated = os.environ | {SAFE_PATH: "1"}
     if SEARCH_PATH in isolated:
         folders = [folder for folder in isolated[SEARCH_PATH].split(os.pathsep) if folder]
@@ -30,8 +29,8 @@ def environment() -> dict[str, str]:
 
 
 def isolate_children() -> None:
-    """Isolate what libraries start from here on: workers of multiprocessing, ranks of Lightning, and their children.
+    """Isolate the processes that libraries start from now on: multiprocessing workers, Lightning ranks, their children.
 
-    These run `sys.executable` with `-c` or the script's own command line and inherit this process's environment.
+    They run `sys.executable` with `-c` or the script's own command line, and inherit this process's environment.
     """
     os.environ.update(environment())

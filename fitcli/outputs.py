@@ -1,17 +1,17 @@
-"""Files that a user names: checked before the work, written whole or not at all, and never over another file unasked.
+"""Output files that a user names: checked before the work, written atomically, and never overwritten unasked.
 
-Every command that writes a named file claims it first and writes it through the `Output` that it gets. The rule:
+Each command that writes a named file claims it first and writes it through the `Output` that it gets. The rules:
 
-- An existing file, a symbolic link that leads nowhere included, is refused unless the user asked to overwrite.
-- A file that is read by the same command is refused always, whatever name, symbolic or hard link it is called by.
-- A link is followed: overwriting replaces the file that it leads to and leaves the link.
-- A folder is refused: a file has a name. A missing parent folder is refused and not made: it may be a typing error.
-- A parent folder that cannot be written to is found by creating a file in it.
+- An existing file, or a dangling symbolic link, is refused unless the user asked to overwrite it.
+- An input of the same command is always refused, under any name, symbolic link or hard link.
+- A symbolic link is followed: overwriting replaces its target and leaves the link.
+- A folder is refused. A missing parent folder is refused and not created, because it may be a typing error.
+- A parent folder is tested for write access by creating a file in it.
 - A device, a FIFO or a socket (`/dev/null`, `/dev/stdout` in a pipe) is refused: it cannot be replaced as a whole.
-- The ending of another format is refused. Text formats take unknown endings and none.
+- The suffix of another format is refused. Text formats accept unknown suffixes and none.
 
-The content goes to a new file with an unpredictable name in the same folder, which takes the final name once it is
-complete. A file that another program created under that name meanwhile stays.
+The content goes to a new file with an unpredictable name in the same folder, which is renamed once it is complete. A
+file that another program creates under the final name in the meantime stays.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from pathlib import Path
 from fitcli.errors import OutputNameError, Setting, StorageError
 
 PREFIX = ".fitcli-"
-"""How the name of a file begins that is not complete yet."""
+"""Prefix of the names of incomplete files."""
 
 _UNSPECIFIC = ("text/plain", "application/octet-stream")
-"""Media types whose endings name no format in particular."""
+"""Media types whose suffixes name no particular format."""
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """A format and the endings of its files, the usual one first; `any_ending` allows those that name no other."""
+    """A format and its suffixes, the usual one first; `any_suffix` allows suffixes that name no other format."""
 
     suffixes: tuple[str, ...]
-    any_ending: bool = False
+    any_suffix: bool = False
 
     def check(self, path: Path) -> None:
-        """Raise `OutputNameError` for the name of a file of another format."""
+        """Raise `OutputNameError` if the suffix is that of another format."""
         suffix = path.suffix.lower()
-        if suffix not in self.suffixes and not (self.any_ending and not _names_a_format(suffix)):
+        if suffix not in self.suffixes and not (self.any_suffix and not _names_a_format(suffix)):
             raise OutputNameError(f"{path} must end in {self.suffixes[0]}.")
 
 
@@ -54,19 +54,19 @@ MP4 = FileFormat((".mp4", ".m4v"))
 HTML = FileFormat((".html", ".htm"))
 PLOT = FileFormat((".png", ".pdf", ".svg"))
 CHECKPOINT = FileFormat((".ckpt",))
-JSON_LINES = FileFormat((".jsonl", ".ndjson", ".json"), any_ending=True)
-MARKDOWN = FileFormat((".md",), any_ending=True)
+JSON_LINES = FileFormat((".jsonl", ".ndjson", ".json"), any_suffix=True)
+MARKDOWN = FileFormat((".md",), any_suffix=True)
 
 _OWN = {".m4v", ".mkv", ".webm", ".flac", ".ogg", ".onnx", ".ckpt"}
-"""Endings that name a format although not every Python knows their media type."""
+"""Suffixes that name a format, but whose media type some versions of Python do not know."""
 
 Identity = tuple[int, int]
-"""Device and inode of a file: the same for all its names."""
+"""Device and inode of a file, which are the same for all its names."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file to write. `inputs` are the files that are read by the same command."""
+    """A file to write. `inputs` are the files that the same command reads."""
 
     path: Path
     overwrite: bool = False
@@ -78,11 +78,11 @@ class Output:
         with self._creating():
             folder = self._target.parent
             if not folder.is_dir():
-                raise StorageError(f"{self.path} cannot be written (there is no folder {folder}): make it first.")
+                raise StorageError(f"{self.path} cannot be written (there is no folder {folder}): create it first.")
             self._create().unlink()
 
     def check_free(self) -> None:
-        """Raise `StorageError` where a file is in the way, `OutputNameError` where a folder is."""
+        """Raise `StorageError` if the name is taken by a file, `OutputNameError` if by a folder."""
         with self._creating():
             self._check_existing()
 
@@ -90,8 +90,8 @@ class Output:
     def writing(self) -> Iterator[Path]:
         """A new, empty file to write to, which becomes the output at the end of the block.
 
-        After an exception, Ctrl-C included, it is removed and nothing is left. An `OSError` of the block, or a
-        `StorageError` because of one, becomes a `StorageError` that names the output.
+        It is removed after any exception, including Ctrl-C. An `OSError` in the block, or a `StorageError` caused by
+        one, becomes a `StorageError` that names the output.
         """
         with self._creating():
             temporary = self._create()
@@ -108,9 +108,9 @@ class Output:
             temporary.write_bytes(text.encode("utf-8"))
 
     def make_room(self) -> Path:
-        """Remove the file that was asked to be overwritten, for one that is created under its final name.
+        """Remove the file to overwrite, for a writer that creates the output under its final name.
 
-        Returns the path to create, where there is no file now. Raises what `check` raises.
+        Returns the path to create. Raises as `check` does.
         """
         self.check()
         with self._creating():
@@ -120,7 +120,7 @@ class Output:
 
     @property
     def _target(self) -> Path:
-        # A symbolic link is followed, so that what is replaced is the file and not the link to it.
+        # A symbolic link is followed, so that its target is replaced and not the link.
         return Path(os.path.realpath(self.path)) if self.path.is_symlink() else self.path
 
     def _check_existing(self) -> None:
@@ -139,7 +139,7 @@ class Output:
             raise StorageError(f"{self.path} is write-protected: choose another name.")
 
     def _create(self) -> Path:
-        # The format's ending, because some libraries choose the format by it.
+        # With the format's suffix, because some libraries choose the format by it.
         path = self._target.parent / f"{PREFIX}{secrets.token_hex(8)}{self.path.suffix}"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         return path
@@ -150,7 +150,7 @@ class Output:
         if not self.overwrite:
             _rename_to_new(temporary, self._target)
             return
-        with contextlib.suppress(OSError):  # new, or a file system without permissions
+        with contextlib.suppress(OSError):  # a new file, or a file system without permissions
             temporary.chmod(stat.S_IMODE(self._target.stat().st_mode))
         temporary.replace(self._target)
 
@@ -163,7 +163,7 @@ class Output:
         except OSError as error:
             raise self._unwritable(error) from error
         except StorageError as error:
-            if isinstance(error.__cause__, OSError):  # it names the temporary file
+            if isinstance(error.__cause__, OSError):  # its message names the temporary file
                 raise self._unwritable(error.__cause__) from error.__cause__
             raise
 
@@ -174,21 +174,23 @@ class Output:
 
     def _unwritable(self, error: OSError) -> StorageError:
         reason = (error.strerror or str(error)).lower()
-        return StorageError(f"{self.path} cannot be written ({reason}): choose another place, or make room there.")
+        return StorageError(
+            f"{self.path} cannot be written ({reason}): choose another folder, or free some space there."
+        )
 
 
 def claim(
     path: Path, format: FileFormat, *, overwrite: bool = False, inputs: frozenset[Identity] = frozenset()
 ) -> Output:
-    """The output at `path`, which can be written: called before any work starts. `inputs` come from `identities`.
+    """The output at `path`, checked before any work starts. `inputs` come from `identities`.
 
-    Raises `OutputNameError` for a name that cannot be right and `StorageError` for a file that may not or cannot be
-    written. The format is checked first: its error is the user's typing error.
+    Raises `OutputNameError` for an invalid name, and `StorageError` for a file that must not or cannot be written. The
+    format is checked first, because its error is a typing error of the user.
     """
     folder = False
     with contextlib.suppress(OSError):
         folder = path.is_dir()
-    if not folder:  # which has a sentence of its own
+    if not folder:  # a folder has a message of its own
         format.check(path)
     output = Output(path, overwrite, inputs)
     output.check()
@@ -196,7 +198,7 @@ def claim(
 
 
 def identities(paths: Iterable[Path]) -> frozenset[Identity]:
-    """What tells the files among `paths` from all others; those that are not there have none."""
+    """The identities of the files in `paths`; missing files have none."""
     found = set()
     for path in paths:
         with contextlib.suppress(OSError, ValueError):
@@ -206,7 +208,7 @@ def identities(paths: Iterable[Path]) -> frozenset[Identity]:
 
 
 def check_distinct(*outputs: Output | None) -> None:
-    """Raise `OutputNameError` where two outputs of one command are one file."""
+    """Raise `OutputNameError` if two outputs of one command are the same file."""
     places = [os.path.realpath(output.path) for output in outputs if output]
     for place in places:
         if places.count(place) > 1:
@@ -214,22 +216,22 @@ def check_distinct(*outputs: Output | None) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those around it, unless it exists; raises `StorageError`."""
+    """Create a folder and its parents, unless it exists; raises `StorageError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"The folder {folder} cannot be made ({reason}): choose another place.") from error
+        raise StorageError(f"The folder {folder} cannot be created ({reason}): choose another one.") from error
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file that fitcli keeps for itself, as UTF-8, over its older version; raises `StorageError`."""
+    """Write one of fitcli's own files as UTF-8, replacing its older version; raises `StorageError`."""
     Output(path, overwrite=True).write_text(text)
 
 
 def _names_a_format(suffix: str) -> bool:
-    """Whether an ending stands for a format, as ".mp4" and ".gz" do; the same on every machine."""
-    from mimetypes import MimeTypes  # only where an ending is not one of the format's own
+    """Whether a suffix stands for a format, as ".mp4" and ".gz" do; the same on every machine."""
+    from mimetypes import MimeTypes  # rarely needed
 
     known = MimeTypes()
     kind = known.types_map[True].get(suffix) or known.types_map[False].get(suffix)
@@ -237,22 +239,22 @@ def _names_a_format(suffix: str) -> bool:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """After a power cut the name must not stand for an empty file."""
+    """Flush a file, so that its name does not stand for an empty file after a power cut."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def _rename_to_new(temporary: Path, target: Path) -> None:
-    """Give a file its final name; raises `FileExistsError` where another has it by now."""
+    """Give a file its final name; raises `FileExistsError` if another file has it by now."""
     try:
         os.link(temporary, target)
     except FileExistsError:
         raise
-    except OSError:  # FAT and some network folders have no hard links
+    except OSError:  # FAT and some network file systems have no hard links
         if sys.platform == "win32":
-            temporary.rename(target)  # fails there where the name is taken
+            temporary.rename(target)  # fails if the name is taken
             return
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # takes the name, unless it is taken
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # reserves the name, or fails if it is taken
         try:
             temporary.replace(target)
         except OSError:

@@ -1,7 +1,7 @@
-"""The one command that mends what is missing, for each platform: facts that errors, the voice and the doctor share.
+"""The command that fixes each missing dependency on each platform, for error messages, the voice and the doctor.
 
-What is a Python package is mended by the package's own installer, for the environment that fitcli runs in, with a
-version in the range that fitcli is tested with.
+A Python package is fixed by the installer of the environment that fitcli runs in, with a version in the range that
+fitcli is tested with.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a package that `fitcli --help` does without
+if TYPE_CHECKING:  # `fitcli --help` does not import it
     from packaging.requirements import Requirement
 
 _DISTRIBUTION = "fitcli"
 
 _FOR_DEVELOPERS = "dev"
-"""The extra of tools that do not run with fitcli."""
+"""The extra of development tools, which fitcli does not run with."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that fitcli runs with: the versions that fitcli is tested with, and the one that is installed."""
+    """A dependency of fitcli: the versions that fitcli is tested with, and the installed one."""
 
     name: str
     tested: str
@@ -49,10 +49,9 @@ class Package:
 
 
 def packages() -> list[Package]:
-    """What the installed fitcli requires on this interpreter, in alphabetical order.
+    """The dependencies of the installed fitcli on this interpreter, in alphabetical order.
 
-    Packages of an extra are listed only if they are installed. Empty if fitcli itself is not installed, but runs from a
-    folder.
+    Packages of an extra are listed only if they are installed. Empty if fitcli is not installed but runs from a folder.
     """
     from importlib.metadata import PackageNotFoundError, version
 
@@ -69,7 +68,7 @@ def packages() -> list[Package]:
 
 @cache
 def _requirements() -> list[tuple[Requirement, bool]]:
-    """What the installed fitcli requires on this interpreter, each with whether only an extra requires it."""
+    """The requirements of the installed fitcli on this interpreter, each with whether only an extra requires it."""
     from importlib.metadata import PackageNotFoundError, metadata
 
     from packaging.requirements import Requirement
@@ -88,10 +87,9 @@ def _requirements() -> list[tuple[Requirement, bool]]:
 
 
 def _installer(*options: str) -> str:
-    """The command that installs packages in the environment of this interpreter, to be followed by requirements.
+    """The command that installs packages in the environment of this interpreter, without the requirements.
 
-    An environment that is not activated is not the one of the `pip` on the path, one that uv made has no pip, and
-    pipx hides its own.
+    The `pip` on the path may belong to another environment, environments of uv have no pip, and pipx hides its own.
     """
     python, found = _quoted(_shortest(sys.executable)), shutil.which("pip")
     if Path(sys.prefix, "pipx_metadata.json").is_file():
@@ -105,7 +103,7 @@ def _installer(*options: str) -> str:
     else:
         command = f"{python} -m ensurepip && {python} -m pip install"
     if sys.prefix == sys.base_prefix and _managed_by_the_system():
-        options = ("--break-system-packages", *options)  # as whoever installed fitcli there had to say
+        options = ("--break-system-packages", *options)  # whoever installed fitcli there needed it as well
     return " ".join((command, *options))
 
 
@@ -116,18 +114,18 @@ EXTRAS = {
         *("filelock", "lightning", "matplotlib", "sklearn", "tensorboard", "torchmetrics"),
     ),
 }
-"""The optional parts of fitcli, as `pyproject.toml` has them: the modules that each installs."""
+"""The extras in `pyproject.toml`, and the modules that each installs."""
 
 _PROJECTS = {"torch": "PyTorch", "sklearn": "scikit-learn"}
 
 
 def lacking(extra: str) -> str | None:
-    """The first module of an extra that is not installed, or None; nothing is imported to find out."""
+    """The first module of an extra that is not installed, or None. Imports none of them."""
     return next((module for module in EXTRAS[extra] if not _is_installed(module)), None)
 
 
 def not_installed(what: str, extra: str) -> str:
-    """The sentence for `what`, which cannot be done because a package of `extra` is missing, with the command."""
+    """The sentence for `what`, its subject, which needs a missing package of `extra`, with the command for that."""
     module = lacking(extra) or EXTRAS[extra][0]
     return f"{what} needs {_PROJECTS.get(module, module)}, which is not installed: run `{install(extra)}`."
 
@@ -136,13 +134,13 @@ def install(extra: str) -> str:
     """The command that adds an extra to the environment of this interpreter."""
     wanted = f"{_DISTRIBUTION}[{extra}]"
     if Path(sys.prefix, "uv-receipt.toml").is_file():
-        # As a whole: what is merely added to a tool's environment is gone after the next `uv tool upgrade`.
+        # The whole tool: packages added to its environment are removed by the next `uv tool upgrade`.
         return f"uv tool install {_uv_source(wanted)}"
     return f"{_installer()} {_quoted(wanted)}"
 
 
 def _uv_source(wanted: str) -> str:
-    """What names fitcli and its extra for `uv tool install`, from where fitcli came."""
+    """The arguments of `uv tool install` for fitcli and its extra, from the source that fitcli was installed from."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -160,19 +158,19 @@ def _uv_source(wanted: str) -> str:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except (ImportError, ValueError):  # whatever hides it, it cannot be imported
+    except (ImportError, ValueError):  # for whatever reason, it cannot be imported
         return False
 
 
 def _managed_by_the_system() -> bool:
-    """Whether this interpreter's packages belong to the system's own package manager (PEP 668)."""
+    """Whether the system's package manager owns this interpreter's packages (PEP 668)."""
     import sysconfig
 
     return Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
 
 
 def _shortest(path: str) -> str:
-    """A path as it is typed in the current folder."""
+    """A path relative to the current folder, if possible."""
     try:
         return os.fspath(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -180,14 +178,14 @@ def _shortest(path: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """An argument for the shell; Windows' own takes double quotes only."""
+    """An argument quoted for the shell; that of Windows accepts only double quotes."""
     if sys.platform == "win32":
         return f'"{argument}"' if set(argument) & set(" []<>,") else argument
     return shlex.quote(argument)
 
 
 def _reinstall(name: str) -> str:
-    """The command that installs a package again, even if its version is right, without touching another package."""
+    """The command that reinstalls a package, whatever its version, without changing other packages."""
     again = _installer("--force-reinstall", "--no-deps")
     if name == _DISTRIBUTION:
         return _reinstall_fitcli(again)
@@ -196,7 +194,7 @@ def _reinstall(name: str) -> str:
 
 
 def _reinstall_fitcli(again: str) -> str:
-    """The command that brings fitcli's own files back, from where they came."""
+    """The command that restores fitcli's own files from the source that they were installed from."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
     from urllib.parse import urlparse
@@ -210,14 +208,14 @@ def _reinstall_fitcli(again: str) -> str:
     url = origin.get("url", "")
     source = url2pathname(urlparse(url).path) if url.startswith("file:") else url
     if origin.get("dir_info", {}).get("editable"):
-        # Its files are those of the checkout; git has them, and only those that nobody edits are taken back.
+        # The files are those of the checkout. git restores only those that nobody edits.
         return f"git -C {_quoted(source)} checkout -- checkpoints fitcli/pose/models"
     return f"{again} {_quoted(source) if source else f'{_DISTRIBUTION}=={fitcli.version}'}"
 
 
 @dataclass(frozen=True)
 class Reinstall:
-    """A Python package that is to be installed again; as text, the command that does it in this environment."""
+    """A Python package to reinstall; as text, the command that does it in this environment."""
 
     package: str
 
@@ -227,7 +225,7 @@ class Reinstall:
 
 @dataclass(frozen=True)
 class Remedy:
-    """The command (or the place in the system's settings) that mends one thing, for each family of platforms."""
+    """The command (or the page in the system's settings) that fixes one problem, for each family of platforms."""
 
     debian: str | Reinstall
     fedora: str | Reinstall
@@ -236,7 +234,7 @@ class Remedy:
 
     @property
     def here(self) -> str:
-        """The command for the platform that this runs on."""
+        """The command for this platform."""
         return str(getattr(self, family()))
 
     def to_json(self) -> dict[str, str]:
@@ -245,14 +243,14 @@ class Remedy:
 
 
 def family() -> str:
-    """Which of Debian/Ubuntu, Fedora, macOS and Windows this machine is nearest to: a field name of `Remedy`."""
+    """The family of this machine, Debian/Ubuntu, Fedora, macOS or Windows, as a field name of `Remedy`."""
     if sys.platform == "darwin":
         return "macos"
     if sys.platform == "win32":
         return "windows"
     try:
         release = platform.freedesktop_os_release()
-    except OSError:  # not a file that every Linux has
+    except OSError:  # not every Linux has this file
         return "debian"
     kin = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
     return "fedora" if kin & {"fedora", "rhel", "centos", "suse"} else "debian"
@@ -270,7 +268,7 @@ CUDA = everywhere(Reinstall("torch"))
 PORTAUDIO = Remedy(
     debian="sudo apt install libportaudio2",
     fedora="sudo dnf install portaudio",
-    # The wheels for these two bring PortAudio with them.
+    # The wheels for these two contain PortAudio.
     macos=Reinstall("sounddevice"),
     windows=Reinstall("sounddevice"),
 )

@@ -90,7 +90,7 @@ def _cast(
 ):
     place = wp.tid()
     pixel = pixels[place]
-    # The same noise in every picture: still surfaces stay still, which the eye and the encoder both want.
+    # The same noise in every picture: surfaces at rest do not flicker, and compress well.
     state = wp.rand_init(1, pixel)
     turn = float(number)
     # Additive recurrences with generalised golden ratios spread the rays of one pixel evenly (Roberts, 2018).
@@ -137,7 +137,7 @@ def _cast(
         if shadow.result:
             direct = 0.0
 
-    # Cosine-weighted direction; short rays: only what is near takes the room's light away.
+    # A cosine-weighted direction; short rays, because only near surfaces block ambient light.
     sky = wp.normalize(normal + _on_sphere(_spread(state, turn, 0.8192), _spread(state, turn, 0.6710)))
     ambient = 0.72 + 0.28 * sky[2]
     near = wp.mesh_query_ray(mesh, start, sky, 0.9)

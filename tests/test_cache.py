@@ -1,4 +1,4 @@
-"""A cache that is full, read-only or absent costs speed and never the answer."""
+"""With a cache that is full, read-only or absent, fitcli is slower and gives the same answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fitcli.training.rgb.frames import FrameCache
 
 
 def full_disk() -> None:
-    """For a child process: files can be made, but not a byte goes into one."""
+    """For a child process: files can be created, but not a byte can be written."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
@@ -75,7 +75,7 @@ def test_a_cache_that_cannot_be_made_or_has_no_home_costs_no_answer(tmp_path: Pa
     assert done.stderr == ""  # only -v tells
     answer = json.loads(done.stdout)
 
-    # A user with neither $HOME nor an entry in the list of users, as in a container that runs under any number.
+    # A user with neither $HOME nor an entry in the list of users, as in a container with an arbitrary user number.
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text("import pwd\npwd.getpwuid = {}.__getitem__\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What runs beside the user's files: no Python file of theirs, and nothing that reaches for the internet."""
+"""Beside the user's files, none of their Python files runs, and nothing connects to the internet."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ sys.addaudithook(watch)
 
 @dataclass(frozen=True)
 class Place:
-    """A folder full of files named as modules are, and where it shows that one of them ran or a socket was opened."""
+    """A folder of files named like modules, and a log that shows if one of them ran or a socket was opened."""
 
     folder: Path
     canary: Path

@@ -1,7 +1,7 @@
-"""Capture on its own thread: every frame with its arrival time, none lost to encoding, what is lost counted.
+"""Captures frames on a thread of its own, each with its arrival time; encoding loses none, and lost frames are counted.
 
-Three threads, each with one owner: `Camera` reads frames and hands them on without ever waiting; `Recorder` encodes
-from a bounded queue; whoever wants only the newest frame (preview, pose) takes it from `Camera.newest`.
+`Camera` reads frames on one thread and passes them on without ever waiting. `Recorder` encodes them on another, from a
+bounded queue. Consumers that need only the newest frame (preview, pose) take it from `Camera.newest`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from fitcli.remedy import CAMERA_ACCESS
 from fitcli.video import VideoWriter, fitted
 
 OPEN_LIMIT_S = 5.0
-"""A camera that has not delivered a frame after this long will not."""
+"""A camera that has not delivered a frame by then never will."""
 
 STALL_LIMIT_S = 5.0
-"""A camera that delivers nothing for this long was unplugged or hangs."""
+"""A camera that delivers nothing for this long is unplugged or hangs."""
 
 QUEUE_BYTES = 192 * 1024**2
-"""Frames that may wait for the encoder: 2.3 s of 720p at 30 frames a second."""
+"""Size of the frames that may wait for the encoder: 2.3 s of 720p at 30 frames a second."""
 
 RATE_WINDOW_S = 2.0
 """Time over which the frame rate is measured."""
@@ -36,12 +36,12 @@ LAST_FRAME_S = 1 / 30
 """How long `VideoWriter` shows the last frame of a file."""
 
 HOLD_AFTER_S = 0.1
-"""A last frame that came so long before the end is shown until the end."""
+"""If the last frame came earlier than this before the end, it is shown until the end."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A finished recording: the file, how long it lasts, the frames written and those lost on the way."""
+    """A finished recording: the file, its duration, and the numbers of frames written and dropped."""
 
     path: Path
     duration_s: float
@@ -52,12 +52,12 @@ class Recording:
 
     @property
     def rate_hz(self) -> float:
-        """Frames a second that the camera really gave."""
+        """The camera's measured frame rate."""
         return self.frames / self.duration_s if self.duration_s else 0.0
 
 
 class Recorder:
-    """Writes frames to a file on its own thread, for `duration_s` from the first frame's arrival."""
+    """Writes frames to a file on a thread of its own, for `duration_s` from the arrival of the first frame."""
 
     def __init__(self, path: Path, duration_s: float) -> None:
         self.started_s: float | None = None
@@ -81,11 +81,11 @@ class Recorder:
 
     @property
     def done(self) -> bool:
-        """Whether the time is over, or writing failed."""
+        """Whether the time is up, or writing failed."""
         return self._failure is not None or (self.started_s is not None and self.elapsed_s >= self._limit_s)
 
     def offer(self, frame: CameraFrame) -> None:
-        """Called by the capture thread for every frame; never waits."""
+        """Take a frame from the capture thread; never waits."""
         if not self._accepting:
             return
         if self.started_s is None:
@@ -98,10 +98,10 @@ class Recorder:
             self._frames.put(frame)
 
     def finish(self, ended_s: float | None = None) -> Recording:
-        """End the file and wait until it is whole.
+        """Finish the file and wait until it is complete.
 
-        `ended_s` is when the camera's picture ended, on the monotonic clock; None where it still comes. Raises
-        `StorageError` where the file could not be written and `CameraError` where no frame came.
+        `ended_s` is when the camera's picture ended, on the monotonic clock; None if it has not. Raises `StorageError`
+        if the file could not be written, and `CameraError` if no frame came.
         """
         self._accepting = False
         end_s = time.monotonic() if ended_s is None else ended_s
@@ -130,14 +130,14 @@ class Recorder:
                     last = frame
                     frame = self._frames.get()
                 if self._end_s - last.arrival_s > HOLD_AFTER_S:
-                    # The last picture stands until the end, or a slow camera would make the file too short.
+                    # The last picture is shown until the end. Otherwise a slow camera makes the file too short.
                     writer.write(last.image, self._end_s - LAST_FRAME_S)
         except FitcliError as failure:
             self._failure = failure
 
 
 class Camera:
-    """A camera, stream or file, read on its own thread; a context manager.
+    """A camera, stream or file, read on a thread of its own; a context manager.
 
     Opening raises a `FitcliError` with the reason: no camera, in use, no permission, or no frame within 5 s.
     """
@@ -190,25 +190,25 @@ class Camera:
 
     @property
     def ended_s(self) -> float | None:
-        """When the picture ended, on the monotonic clock: no more frames, or none for 5 s; None while it comes."""
+        """When the picture ended, on the monotonic clock: no more frames, or none for 5 s; None if it has not."""
         last_s = self._arrivals_s[-1]
         ended = self._ended.is_set() or time.monotonic() - last_s > STALL_LIMIT_S
         return last_s + LAST_FRAME_S if ended else None
 
     def begin(self, recorder: Recorder | None = None) -> None:
-        """Let the file roll, if it is one, and hand every frame from now on to `recorder`, if there is one."""
+        """Start playing, for a file, and pass every frame from now on to `recorder`, if given."""
         assert self._source
         self._source.rolling = True
         self._recorder = recorder
 
     def pause(self) -> None:
-        """Hand frames to `newest` only; a file stands still."""
+        """Pass frames to `newest` only; a file pauses."""
         assert self._source
         self._source.rolling = False
         self._recorder = None
 
     def close(self) -> None:
-        """End the capture; a driver that hangs is left behind."""
+        """End the capture without waiting for a driver that hangs."""
         self._closing.set()
         self._thread.join(timeout=1.0)
 
@@ -230,7 +230,7 @@ class Camera:
                 size: tuple[int, int] | None = None
                 while not self._closing.is_set() and (frame := self._source.read()) is not None:
                     size = size or (frame.image.shape[1], frame.image.shape[0])
-                    # A stream or file may change its size; the preview and what is recorded cannot.
+                    # A stream or file may change its size; the preview and the recording cannot.
                     frame = CameraFrame(frame.arrival_s, fitted(frame.image, *size))
                     self._arrivals_s.append(frame.arrival_s)
                     self.newest.put(frame)

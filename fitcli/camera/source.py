@@ -1,4 +1,4 @@
-"""Where pictures come from: a camera, a network stream, or a video file that plays as if it were a camera."""
+"""Sources of frames: a camera, a network stream, or a video file that plays like a camera."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from fitcli.remedy import CAMERA_ACCESS, OPENCV, OPENCV_PACKAGE, Remedy
 from fitcli.video import Frame, Image, frames
 
 DEFAULT_RESOLUTION = "1280x720"
-"""720p: what nearly every webcam gives at 30 frames a second, and more than pose needs."""
+"""720p, which nearly every webcam delivers at 30 frames a second, and which is more than pose needs."""
 
 STILL_RATE_HZ = 30.0
-"""How often a file that stands still gives its frame."""
+"""The rate at which a paused file repeats its frame."""
 
 HIGHEST_INDEX = 8
-"""Indices that are tried where the system has no list of its cameras (macOS, Windows)."""
+"""The number of indices to try on systems without a list of cameras (macOS, Windows)."""
 
 
 @dataclass(frozen=True)
 class CameraFrame:
-    """One picture: `arrival_s` on the monotonic clock when it came in, `image` (H, W, 3) uint8 RGB."""
+    """One picture: `arrival_s`, when it arrived on the monotonic clock, and `image` (H, W, 3) uint8 RGB."""
 
     arrival_s: float
     image: Image
@@ -33,14 +33,14 @@ class CameraFrame:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What the camera is asked for, in pixels; it gives the nearest that it has."""
+    """The requested size in pixels; the camera delivers the nearest that it supports."""
 
     width: int
     height: int
 
     @classmethod
     def parse(cls, text: str) -> Resolution:
-        """From "1280x720"; raises `CameraError`."""
+        """Parse "1280x720"; raises `CameraError`."""
         width, _, height = text.lower().partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             raise CameraError(
@@ -51,26 +51,26 @@ class Resolution:
 
 
 class Source(Protocol):
-    """Something that gives frames as they come."""
+    """Anything that delivers frames as they arrive."""
 
     rolling: bool
-    """Set while recording. A file stands still on its frame until then, as a person waits for the start."""
+    """Set while recording. Until then a file pauses on its frame, like a person who waits for the start."""
 
     def read(self) -> CameraFrame | None:
-        """Wait for the next frame; None when there will be no more."""
+        """Wait for the next frame; None after the last one."""
 
     def close(self) -> None: ...
 
 
 def is_live(camera: str) -> bool:
-    """Whether `camera` names a camera of this machine, not a stream or a file."""
+    """Whether `camera` names a camera of this machine, and not a stream or a file."""
     return camera.isdecimal() or camera.startswith("/dev/")
 
 
 def open_source(camera: str, resolution: Resolution | None) -> Source:
     """Open a camera by index or device path, a stream by its URL, or a file by its path; raises a `FitcliError`.
 
-    Slow or hanging drivers make this wait: `Camera` calls it on its own thread, under a limit.
+    This waits for slow or hanging drivers, so `Camera` calls it on its own thread with a time limit.
     """
     if is_live(camera):
         return _open_device(camera, resolution or Resolution.parse(DEFAULT_RESOLUTION))
@@ -80,25 +80,25 @@ def open_source(camera: str, resolution: Resolution | None) -> Source:
 
 
 def opencv() -> Any:
-    """OpenCV, with what it, FFmpeg and Qt would print to the terminal turned off; raises `CameraError`."""
+    """Import OpenCV, with the terminal output of it, FFmpeg and Qt turned off; raises `CameraError`."""
     for name, value in {
         "OPENCV_LOG_LEVEL": "SILENT",
         "OPENCV_FFMPEG_LOGLEVEL": "-8",
         "QT_LOGGING_RULES": "*=false",
-        # macOS asks for permission when the camera starts; OpenCV's own question works on the main thread only.
+        # macOS asks for permission when the camera starts; OpenCV's own request works only on the main thread.
         "OPENCV_AVFOUNDATION_SKIP_AUTH": "1",
     }.items():
         os.environ.setdefault(name, value)
     try:
-        import cv2  # here, because it needs system libraries that a bare server lacks
+        import cv2  # needs system libraries that a bare server lacks
     except ImportError as error:
         raise CameraError(f"OpenCV does not load ({error}): {opencv_remedy(error).here}") from error
     return cv2
 
 
 def opencv_remedy(error: BaseException | None) -> Remedy:
-    """What mends OpenCV, which fails to load with `error`: the system's libraries, or the package itself."""
-    # The dynamic linker's message is all that tells the two apart.
+    """The remedy for OpenCV failing to load with `error`: system libraries, or the package itself."""
+    # Only the message of the dynamic linker distinguishes the two.
     return OPENCV if "shared object" in str(error) else OPENCV_PACKAGE
 
 
@@ -109,12 +109,12 @@ def _open_device(camera: str, resolution: Resolution) -> Source:
         _check_device(path)
     cv2 = opencv()
     number = path.name.removeprefix("video")
-    # Named, because OpenCV would go through every other way to reach a camera before it says no.
+    # With an explicit backend, because OpenCV would try all others before it fails.
     system = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     capture = cv2.VideoCapture(int(number) if number.isdecimal() else str(path), system)
     if not capture.isOpened():
         raise _unopened(camera, path)
-    # Most webcams send 720p at full rate only as MJPG.
+    # Most webcams deliver 720p at the full frame rate only as MJPG.
     capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, resolution.width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, resolution.height)
@@ -122,7 +122,7 @@ def _open_device(camera: str, resolution: Resolution) -> Source:
 
 
 def _open_stream(url: str) -> Source:
-    """A camera on the network, or whatever else FFmpeg opens at an address."""
+    """A camera on the network, or any other address that FFmpeg opens."""
     cv2 = opencv()
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -151,7 +151,7 @@ class _Capture:
 
 
 class _File:
-    """A video file that plays in real time while `rolling` is set and stands still otherwise."""
+    """A video file that plays in real time while `rolling` is set and pauses otherwise."""
 
     def __init__(self, path: Path, resolution: Resolution | None) -> None:
         self.rolling = False
@@ -168,7 +168,7 @@ class _File:
         if not self.rolling:
             self._zero_s = None
             time.sleep(1 / STILL_RATE_HZ)
-            if not self.rolling:  # it may have begun meanwhile
+            if not self.rolling:  # it may have started meanwhile
                 return CameraFrame(time.monotonic(), self._next.image)
         if self._zero_s is None:
             self._zero_s = time.monotonic() - self._next.time_s
@@ -182,7 +182,7 @@ class _File:
 
 
 def cameras() -> list[str]:
-    """The cameras that the system lists, or every index worth trying where it lists none."""
+    """The cameras that the system lists, or the indices to try if it has no list."""
     if sys.platform == "linux":
         return sorted(
             (str(path) for path in Path("/dev").glob("video*")),
@@ -192,17 +192,17 @@ def cameras() -> list[str]:
 
 
 def _name_another() -> str:
-    """The end of a sentence about a camera that cannot be used; it tells the user to name another one."""
+    """What to do instead of using a camera that does not work: a clause that ends with naming another one."""
     if sys.platform != "linux":
         return "run `fitcli doctor` for the cameras that work, and name one of them"
     found = cameras()
     if not found:
         return "this machine has no camera; plug one in, or name a video file or a stream"
-    return f"this machine has {', '.join(found)}; name one of them"
+    return f"this machine has {', '.join(found)}; name {'it' if len(found) == 1 else 'one of them'}"
 
 
 def _check_device(path: Path) -> None:
-    """Tell what is wrong with a device file, which OpenCV does not."""
+    """Raise `CameraError` for a missing or forbidden device file, which OpenCV does not distinguish."""
     if not path.exists():
         raise CameraError(f"There is no camera {path}: {_name_another()}.", setting=Setting.CAMERA)
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -222,12 +222,12 @@ def _unopened(camera: str, path: Path) -> CameraError:
 
 
 def _holder(device: Path) -> str | None:
-    """The name of another process that has the device open, as far as this user may see."""
+    """The name of another process that has the device open, if this user may see it."""
     for handle in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if handle.parts[2] != str(os.getpid()) and handle.readlink() == device:
                 name = Path("/proc", handle.parts[2], "comm").read_text(encoding="utf-8").strip()
                 return f"{name} (process {handle.parts[2]})"
-        except OSError:  # another user's process, or one that just ended
+        except OSError:  # a process of another user, or one that has just ended
             continue
     return None

@@ -1,7 +1,7 @@
 """The preview window, in a child process: `python -m fitcli.camera.window`.
 
-Without a usable display Qt does not fail, it ends the process; and OpenCV's windows hang in a process that has loaded
-PyAV, whose libraries share names with Qt's. In a child neither matters: at worst there is no preview.
+Without a usable display, Qt ends the process instead of failing. And OpenCV's windows hang in a process that has loaded
+PyAV, whose libraries share names with Qt's. In a child process, the worst outcome of both is a missing preview.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from fitcli.video import Image
 TITLE = "fitcli"
 
 OPEN_LIMIT_S = 10.0
-"""A display over a slow SSH line shows the first picture within this."""
+"""Time for the first picture; enough for a display over a slow SSH connection."""
 
 CLOSED = "q"
-"""The key that closing the window counts as."""
+"""The key that stands for closing the window."""
 
 _SIZE = struct.Struct("<II")  # height and width, sent before each picture's RGB bytes
-_SHOWN = "shown"  # the child's first line; every further one is a key
+_SHOWN = "shown"  # the child's first line; all others are keys
 
 
 class Window:
-    """Shows the newest picture. Nothing waits for it, and whatever ends it ends nothing else."""
+    """Shows the newest picture. Callers never wait for it, and its end ends nothing else."""
 
     def __init__(self) -> None:
         self._pictures: Newest[Image] = Newest()
@@ -49,23 +49,23 @@ class Window:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the parent
+            start_new_session=True,  # Ctrl-C is meant for the parent
         )
         for work in (self._send, self._listen):
             threading.Thread(target=work, name="window", daemon=True).start()
 
     @property
     def failed(self) -> bool:
-        """Whether the window is gone without having been closed."""
+        """Whether the window ended without being closed."""
         return not self._closed and self._process.poll() is not None
 
     def show(self, image: Image) -> str | None:
-        """Show an (H, W, 3) RGB picture; returns a key that was pressed in the window ("q", "enter"), or None."""
+        """Show an (H, W, 3) RGB picture; returns a key pressed in the window ("q", "enter"), or None."""
         self._pictures.put(image)
         return self._keys.popleft() if self._keys else None
 
     def wait(self) -> bool:
-        """Wait for the first picture to be on the screen; returns whether it is."""
+        """Wait until the first picture is on the screen; returns whether it is."""
         self._answered.wait(OPEN_LIMIT_S)
         return self._shown
 
@@ -84,7 +84,7 @@ class Window:
             try:
                 self._process.stdin.write(_SIZE.pack(*picture.shape[:2]) + picture.tobytes())
                 self._process.stdin.flush()
-            except OSError:  # the child ended, which `failed` tells
+            except OSError:  # the child ended, which `failed` reports
                 return
 
     def _listen(self) -> None:
@@ -96,23 +96,23 @@ class Window:
                 self._answered.set()
             elif word:
                 self._keys.append(word)
-        self._answered.set()  # with the child's end
+        self._answered.set()  # the child has ended
 
 
 def display_trouble() -> str | None:
-    """Why there can be no preview, in one sentence; None where there is a display, as far as is told without trying."""
+    """Why there can be no preview, in one sentence; None if there seems to be a display."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return f"No preview: there is no display here; for one, {DISPLAY.here}"
+        return f"No preview: there is no display; to get one: {DISPLAY.here}"
     return None
 
 
 def window_trouble() -> str:
-    """The sentence for a window that could not be opened or is gone."""
-    return f"No preview: no window can be opened on this display; {DISPLAY.here}"
+    """The sentence for a window that could not be opened or has ended."""
+    return f"No preview: no window can be opened on this display; try: {DISPLAY.here}"
 
 
 def window_opens() -> bool:
-    """Whether a trial shows a window."""
+    """Whether a test picture appears in a window."""
     window = Window()
     try:
         window.show(np.zeros((8, 8, 3), np.uint8))
@@ -122,9 +122,9 @@ def window_opens() -> bool:
 
 
 def main() -> None:
-    """Show what arrives on stdin until it ends; keys go out on stdout, one a line."""
+    """Show the pictures from stdin until it ends, and print keys to stdout, one per line."""
     cv2 = opencv()
-    cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)  # without Qt's tool bar
+    cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)  # no Qt tool bar
     pictures = sys.stdin.buffer
     shown = False
     while (image := _received(pictures)) is not None:
@@ -141,7 +141,7 @@ def main() -> None:
 
 
 def _named(code: int) -> str:
-    """A key by its character, Enter and Escape by name."""
+    """The name of a key: its character, or "enter" or "escape"."""
     return {10: "enter", 13: "enter", 27: "escape"}.get(code & 0xFF, chr(code & 0xFF).lower())
 
 

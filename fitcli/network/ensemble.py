@@ -115,15 +115,19 @@ class Ensemble:
         """Seconds of a window; of the longest window if the networks differ."""
         return max(runtime.spec.window_s for runtime in self.runtimes)
 
-    def score(self, track: PoseTrack) -> tuple[tuple[float, ...], WindowScores]:
-        """Start times of a track's windows, and the scores of an ensemble on pose alone for each.
-
-        Raises `CheckpointError` if a network is on the `rgb` input: a track holds no pictures.
-        """
+    def require_no_pictures(self) -> None:
+        """Raise `CheckpointError` if a network is on the `rgb` input: a track holds no pictures."""
         if self.reads_pictures:
             raise CheckpointError(
                 f"The networks in {self.folder} read pictures: record first, then `fitcli analyze` the video."
             )
+
+    def score(self, track: PoseTrack) -> tuple[tuple[float, ...], WindowScores]:
+        """Start times of a track's windows, and the scores of an ensemble on pose alone for each.
+
+        Raises as `require_no_pictures` does.
+        """
+        self.require_no_pictures()
         windows = Reading(self).score(track)
         return windows.starts_s, windows.scores
 

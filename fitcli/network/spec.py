@@ -19,8 +19,8 @@ LONGEST_NAME = 60
 class NetworkSpecError(ValueError):
     """Plain values or weights that describe no network of fitcli's.
 
-    `reason` is a clause about "it", the file or value that the description came from. Whoever knows the file makes the
-    sentence for the user.
+    `reason` is a clause about "it", the file or value that the description came from. The caller that
+    knows the file makes the sentence for the user.
     """
 
     def __init__(self, reason: str) -> None:

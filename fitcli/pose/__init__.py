@@ -1,1 +1,1 @@
-"""BlazePose on OpenVINO: from frames to one person's `PoseTrack`, and from a track to a network's clip."""
+"""Pose estimation with BlazePose on OpenVINO: from a video's frames to the `PoseTrack` of one person."""

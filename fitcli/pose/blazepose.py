@@ -1,8 +1,8 @@
-"""BlazePose on OpenVINO: a person detector and a landmark network, read straight from their .tflite files.
+"""BlazePose on OpenVINO: a person detector and a landmark network, read directly from their .tflite files.
 
 Bazarevsky et al., "BlazePose: On-device Real-time Body Pose tracking", 2020 (arXiv 2006.10204), with the 33 landmarks
-and metric world landmarks of MediaPipe Pose 0.10. What MediaPipe's graph does around the two networks (anchors,
-regions, crops, heatmap refinement, projections) is done here in numpy and Pillow; the constants are its graph's.
+and metric world landmarks of MediaPipe Pose 0.10. This module does the steps of MediaPipe's graph around the two
+networks (anchors, regions, crops, heatmap refinement, projections) in numpy and Pillow, with the graph's constants.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 LANDMARK_COUNT = 33
 
 _DETECTOR_SIDE = 224  # pixels of the detector's square input
-_DETECTOR_STRIDES = ((8, 2), (16, 2), (32, 6))  # (pixels a cell, anchors a cell) of the detector's output
+_DETECTOR_STRIDES = ((8, 2), (16, 2), (32, 6))  # (pixels per cell, anchors per cell) of the detector's output
 _DETECTION_SCORE = 0.5
-_OVERLAP = 0.3  # boxes that share more than this (intersection over union) are one person
+_OVERLAP = 0.3  # boxes with a larger intersection over union are one person
 
 _LANDMARK_SIDE = 256  # pixels of the landmark network's square input
-_NETWORK_LANDMARKS = 39  # the 33, the two that give the next region, and four that MediaPipe does not use either
+_NETWORK_LANDMARKS = 39  # the 33, two for the next region, and four that MediaPipe does not use either
 _REGION_CENTER, _REGION_EDGE = 33, 34
-_REGION_SCALE = 1.25  # margin around the circle through head and feet
+_REGION_SCALE = 1.25  # the margin around the circle through head and feet
 _HEATMAP_SIDE = 64
-_HEATMAP_REACH = 3  # cells around a landmark that refine it
+_HEATMAP_REACH = 3  # cells to each side of a landmark that refine it
 _HEATMAP_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
 class Region:
-    """The rotated square around one person, in pixels of the frame; `rotation_rad` is the body's clockwise lean."""
+    """The rotated square around one person, in pixels of the frame; `rotation_rad` is the body's clockwise tilt."""
 
     center_x: float
     center_y: float
@@ -56,20 +56,20 @@ class Region:
 
     @classmethod
     def around(cls, center: npt.ArrayLike, edge: npt.ArrayLike) -> Region:
-        """The region of a person whose hips are at `center` and whose circumscribed circle passes `edge` overhead."""
+        """The region of a person with the hips at `center` and `edge` on the circumscribed circle, overhead."""
         (x, y), (edge_x, edge_y) = np.asarray(center, float), np.asarray(edge, float)
         lean = math.pi / 2 - math.atan2(y - edge_y, edge_x - x)
         lean -= 2 * math.pi * math.floor((lean + math.pi) / (2 * math.pi))  # into -pi..pi
         return cls(float(x), float(y), 2 * math.hypot(edge_x - x, edge_y - y) * _REGION_SCALE, lean)
 
     def scaled(self, scale: float) -> Region:
-        """The same region in a picture so many times as large."""
+        """The same region in a picture that is `scale` times as large."""
         return Region(self.center_x * scale, self.center_y * scale, self.side * scale, self.rotation_rad)
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One person that the detector found: where, and its score 0.5..1."""
+    """One person found by the detector: their region and the score, 0.5..1."""
 
     region: Region
     score: float
@@ -90,18 +90,17 @@ class PoseSample:
 
 
 class BlazePose:
-    """The two networks of BlazePose full, compiled for the CPU; several threads may ask at once.
+    """The two networks of BlazePose full, compiled for the CPU. Thread-safe.
 
-    streams: pictures that are looked at side by side, by as many threads of the caller, each on one core: on small
-    networks that does more than several cores for one picture. None is one picture at a time, on as many cores as
-    OpenVINO likes.
+    streams: pictures processed in parallel, by as many threads of the caller, each on one core, which is faster for
+    small networks than several cores per picture. None is one picture at a time, on as many cores as OpenVINO chooses.
     """
 
     def __init__(self, *, streams: int | None = None) -> None:
         self.streams = streams or 1
-        with ThreadPoolExecutor(1) as beside:  # compiling releases the interpreter
+        with ThreadPoolExecutor(1) as beside:  # compiling releases the GIL
             detector = beside.submit(_compiled, "pose_detection", (0, 1), (-1.0, 1.0), streams)
-            # landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time
+            # Landmarks, presence, heatmaps, world; leaving out the segmentation mask halves the time.
             self._landmarker = _Answering(_compiled("pose_landmark_full", (0, 1, 3, 4), (0.0, 1.0), streams))
             self._detector = _Answering(detector.result())
 
@@ -139,14 +138,14 @@ class BlazePose:
 
 
 class _Answering:
-    """A compiled network that each thread asks through a request of its own."""
+    """A compiled network with an inference request for each thread."""
 
     def __init__(self, network: CompiledModel) -> None:
         self._network = network
         self._own = threading.local()
 
     def __call__(self, picture: Image) -> list[FloatArray]:
-        """The outputs for one (H, W, 3) uint8 picture; they are the request's own until this thread asks again."""
+        """The outputs for one (H, W, 3) uint8 picture, valid until the next call in this thread."""
         if not hasattr(self._own, "request"):
             self._own.request = self._network.create_infer_request()
         request: InferRequest = self._own.request
@@ -155,23 +154,23 @@ class _Answering:
 
 
 def crop(image: Image, region: Region, side: int) -> Image:
-    """The region of an (H, W, 3) uint8 frame, turned upright and scaled to (side, side, 3); outside the frame is black.
+    """The region of an (H, W, 3) uint8 frame, turned upright and scaled to (side, side, 3); black outside the frame.
 
-    Bilinear and laid on pixel indices as MediaPipe does. Its landmark crop repeats the frame's edge where this one is
-    black, as it was for the sequences that the shipped networks learned from; visible landmarks differ by .1 % of a
-    body, and the visibility of what is out of the picture is then the one that the networks know.
+    Bilinear and aligned to pixel indices like MediaPipe's. MediaPipe's landmark crop repeats the edge of the frame
+    instead of black, but the shipped networks were trained on sequences from black crops. The difference is .1 % of the
+    body for visible landmarks, and affects the visibility of those outside the picture.
     """
     from PIL import Image as PillowImage
 
     height, width = image.shape[:2]
-    # one step along the crop, in pixels of the frame; MediaPipe lays the square's corners on pixel indices 0 and `side`
+    # One step along the crop in pixels of the frame. MediaPipe puts the square's corners on pixel indices 0 and `side`.
     step = _turn(region.rotation_rad) * region.side / side
     corner = np.array([region.center_x, region.center_y]) - step.sum(axis=0) * side / 2
     reach = corner + np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ step * side
-    # Pillow copies what it is given, so it gets only the part that the square covers
+    # Pillow copies its input, so it gets only the part of the frame that the square covers.
     left, top = np.floor(reach.min(axis=0)).astype(int).clip(1, (width, height)) - 1
     right, bottom = (np.ceil(reach.max(axis=0)).astype(int) + 2).clip((left + 1, top + 1), (width, height))
-    # Pillow samples at pixel centres, half a pixel from the indices above
+    # Pillow samples at pixel centres, half a pixel off the indices above.
     (xx, yx), (xy, yy) = step
     x, y = corner - (left, top) + 0.5 - step.sum(axis=0) / 2
     picture = PillowImage.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).transform(
@@ -191,7 +190,7 @@ def _turn(angle_rad: float) -> FloatArray:
 
 @cache
 def _anchors() -> FloatArray:
-    """(2254, 2) centres of the detector's anchors, x and y in 0..1; their size is fixed at 1."""
+    """(2254, 2) centres of the detector's anchors, x and y in 0..1; all of size 1."""
     grids = []
     for stride, per_cell in _DETECTOR_STRIDES:
         cells = _DETECTOR_SIDE // stride
@@ -201,7 +200,7 @@ def _anchors() -> FloatArray:
 
 
 def _decoded(boxes: FloatArray, anchors: FloatArray) -> FloatArray:
-    """(N, 12) box corners x0 y0 x1 y1 and four keypoints x y, all in 0..1 of the detector's square."""
+    """(N, 12): box corners x0 y0 x1 y1 and four keypoints x y, all in 0..1 of the detector's square."""
     points = boxes.reshape(-1, 6, 2) / _DETECTOR_SIDE
     center, size = points[:, 0] + anchors, points[:, 1]
     keypoints = (points[:, 2:] + anchors[:, None]).reshape(-1, 8)
@@ -209,7 +208,7 @@ def _decoded(boxes: FloatArray, anchors: FloatArray) -> FloatArray:
 
 
 def _merged(people: FloatArray, scores: FloatArray) -> list[tuple[FloatArray, float]]:
-    """Weighted non-maximum suppression: overlapping answers become their mean by score, with the best one's score."""
+    """Weighted non-maximum suppression: overlapping boxes become their mean by score, with the best score."""
     order = np.argsort(-scores, kind="stable")
     people, scores = people[order], scores[order]
     merged = []
@@ -232,7 +231,7 @@ def _intersection_over_union(box: FloatArray, boxes: FloatArray) -> FloatArray:
 
 
 def _refined(points: FloatArray, heatmaps: FloatArray) -> FloatArray:
-    """Landmarks (39, 2) in 0..1 moved to the weighted mean of their heatmap (64, 64, 39) nearby, where that is sure."""
+    """Landmarks (39, 2) in 0..1, moved to the mean of their heatmap (64, 64, 39) nearby where it is confident."""
     near = np.arange(-_HEATMAP_REACH, _HEATMAP_REACH + 1)
     cells = np.floor(points * _HEATMAP_SIDE).astype(int)
     columns, rows = cells[:, 0, None] + near, cells[:, 1, None] + near  # (39, 7) each
@@ -252,21 +251,21 @@ def _refined(points: FloatArray, heatmaps: FloatArray) -> FloatArray:
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
-    probabilities: FloatArray = 1 / (1 + np.exp(-logits.clip(-80, 80)))  # clipped: float32's exp ends at 88
+    probabilities: FloatArray = 1 / (1 + np.exp(-logits.clip(-80, 80)))  # clipped: exp overflows at 88 in float32
     return probabilities
 
 
 def _compiled(name: str, outputs: tuple[int, ...], span: tuple[float, float], streams: int | None) -> CompiledModel:
-    """One of the two networks, with only the outputs that are read; made once for the user's cache.
+    """One of the two networks with only these outputs, kept in the user's cache.
 
-    It reads uint8, and scales 0..255 to `span` itself.
+    It reads uint8 and scales 0..255 to `span`.
     """
     source = Path(str(resources.files(__package__) / "models" / f"{name}.tflite"))
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     folder = cache_folder(engine.COMPILED)
     kept = folder / f"{name}-uint8-{digest}.xml" if folder else None
     if kept and kept.exists():
-        with contextlib.suppress(RuntimeError):  # damaged: made anew below
+        with contextlib.suppress(RuntimeError):  # damaged: made again below
             return engine.compiled(kept, streams=streams)
     ov = engine.openvino()
     model = engine.core().read_model(source)
@@ -284,6 +283,6 @@ def _compiled(name: str, outputs: tuple[int, ...], span: tuple[float, float], st
         except OSError as error:
             without(f"{folder} cannot be used as cache ({error.strerror})")
         else:
-            # From its file, so that the first run and all later ones compile the same thing.
+            # From its file, so that the first run compiles the same model as later runs.
             return engine.compiled(kept, streams=streams)
     return engine.compiled(made, streams=streams)

@@ -1,9 +1,8 @@
-"""Whether somebody stretched a video's picture to another shape, and how far, from how well BlazePose finds the person.
+"""Detects a stretched picture, and by how much, from how well BlazePose finds the person at different aspect ratios.
 
-A file whose picture was forced into another shape, an upright one into a wide one most often, says nothing of it. But
-people in it are as broad as nobody is, and BlazePose loses them. It finds them again once the picture is narrowed to
-what it was, about as well a little to either side of that, and ever worse further away: so where it finds them tells
-the shape.
+A file whose picture was forced into another aspect ratio, most often portrait into landscape, does not state it. But
+people in it are impossibly broad, and BlazePose loses them. It finds them again in the original aspect ratio, about as
+well near it, and worse with distance. So the ratios at which it finds them reveal the original one.
 """
 
 from __future__ import annotations
@@ -21,51 +20,52 @@ from fitcli.pose.tracker import PoseTracker
 from fitcli.video import Frame, Image
 
 LOOKS = 12
-"""Frames of a video that are looked at, at most; those of one movement differ little."""
+"""Most frames of a video that are examined; frames of one movement differ little."""
 
 STEP = 4 / 3
-"""Ratio between two stretches that are tried; the usual shapes of pictures, 16:9, 4:3, 1:1, 3:4 and 9:16, lie as far
-apart."""
+"""Ratio between two aspect ratios that are tried; the usual ones, 16:9, 4:3, 1:1, 3:4 and 9:16, are as far apart."""
 
 SHAPES = (-2, -1, 0, 1, 2)
-"""The shapes that a picture may have had before, in steps from the square: 9:16 to 16:9."""
+"""The possible original aspect ratios, in steps from the square: 9:16 to 16:9."""
 
 LEAST_STRETCH = 1.5
-"""Less is let be: BlazePose sees such people well, and the shipped networks learned from stretched pictures too."""
+"""A smaller stretch is ignored: BlazePose finds such people, and the training data contains such pictures too."""
 
 WIDTHS = tuple(step / 2 for step in range(4, 13))
-"""Steps from the true shape at which a person is found half as well as in it: it differs from video to video."""
+"""Steps from the true ratio at which a person is found half as well; a range, because videos differ."""
 
 FALL = 1.5
-"""Steps in which that falls from three quarters to a half, or from a half to a quarter, about."""
+"""Steps in which it falls from about three quarters to a half, or from a half to a quarter."""
 
 SURE = (0.02, 0.97)
-"""How well a person is expected to be found at the least and at the most: one frame in between proves nothing."""
+"""Lowest and highest expected presence, so that a single frame proves nothing."""
 
 EVIDENCE = 1.5
-"""By how much a stretch must explain better than none where the person is found, in log likelihood: 115 ordinary videos
-stay under 1.1."""
+"""Log likelihood ratio against an unstretched picture from which a stretch is reported; 115 ordinary videos stay under
+1.1."""
 
 FOUND_AT_LEAST = 0.6
-"""Mean presence that some shape must reach: who is hardly found in any tells nothing about the shape."""
+"""Mean presence that some ratio must reach: a person who is hardly found anywhere is no evidence."""
 
 USUAL_SHAPE = 0.5
-"""What speaks for 9:16 and 16:9, which phones and cameras film, before anything is seen, in log likelihood."""
+"""Prior log likelihood ratio of 9:16 and 16:9, the formats of phones and cameras, against the others."""
 
-_ONE_SHAPE = 0.1  # steps between shapes that differ by rounding alone
-_TRIED_FIRST = 3  # steps at which an ordinary picture is clearly worse than it was, and a stretched one clearly better
-_TRIED = range(-3, 6)  # steps to that side; further to the other one, other people and things are taken for the person
+_ONE_SHAPE = 0.1  # steps between ratios that differ only by rounding
+_TRIED_FIRST = 3  # steps at which an ordinary picture is clearly worse than before, and a stretched one clearly better
+_TRIED = range(
+    -3, 6
+)  # steps to that side; far to the other side, BlazePose takes other people and things for the person
 
 
 class Spread:
-    """Keeps at most `LOOKS` frames of a video while they go by, evenly spread over it however long it is."""
+    """Collects at most `LOOKS` frames of a stream, evenly spaced over its length, which is not known before."""
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self._every = 1
 
     def through(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The same frames, some of which stay in `frames`."""
+        """The same frames, some of which are kept in `frames`."""
         for number, frame in enumerate(frames):
             if number % self._every == 0:
                 self.frames.append(frame)
@@ -76,18 +76,18 @@ class Spread:
 
 
 def picture_stretch(frames: Sequence[Frame], model: BlazePose) -> float:
-    """How many times its true width the picture of these frames is shown: 1.0 ordinarily, under 1 where it is squeezed.
+    """The ratio of the shown to the true width of these frames: 1.0 ordinarily, under 1 for a squeezed picture.
 
-    frames: some of one video, far enough apart to show different moments. Somebody is looked for in each anew, with
-    the width divided by powers of `STEP`; the answer is the usual shape that explains best at which of them the person
-    is found, if it does so clearly better than the shape as it is.
+    frames: frames of one video that show different moments. The person is detected in each with the width divided by
+    powers of `STEP`. The result is the usual ratio that best explains the presences, if it does so clearly better than
+    no stretch.
     """
     if not frames:
         return 1.0
     height, width = frames[0].image.shape[:2]
     shown = _steps(width / height)
     if any(abs(_steps(f.image.shape[1] / f.image.shape[0]) - shown) > _ONE_SHAPE for f in frames):
-        return 1.0  # a stream that changes its shape was not forced into one
+        return 1.0  # a stream with several aspect ratios was not forced into one
     stretches = {shape: shown - shape for shape in SHAPES if abs(shown - shape) >= _steps(LEAST_STRETCH)}
     sides = sorted({int(math.copysign(1, stretch)) for stretch in stretches.values()})
     if not sides:
@@ -112,7 +112,7 @@ def picture_stretch(frames: Sequence[Frame], model: BlazePose) -> float:
 
 
 class _Looks:
-    """How well the person is found in pictures whose width is divided by powers of `STEP`; each is tried once."""
+    """The presence of the person in pictures whose width is divided by powers of `STEP`, each computed once."""
 
     def __init__(self, pictures: Sequence[Image], model: BlazePose) -> None:
         self._pictures = pictures
@@ -120,7 +120,7 @@ class _Looks:
         self._found: dict[int, float] = {}
 
     def presence(self, steps: int) -> float:
-        """Mean presence over the pictures, 0..1; the pictures are looked at side by side."""
+        """Mean presence over the pictures, 0..1; the pictures are processed in parallel."""
         if steps not in self._found:
             with ThreadPoolExecutor(self._model.streams, thread_name_prefix="shape") as side_by_side:
                 looks = [side_by_side.submit(self._look, picture, STEP**steps) for picture in self._pictures]
@@ -129,12 +129,12 @@ class _Looks:
         return self._found[steps]
 
     def _look(self, picture: Image, stretch: float) -> float:
-        """The landmark network's score for the person in one picture whose width is divided, 0 for nobody."""
+        """The presence, 0..1, of the person in one picture with its width divided by `stretch`; 0 for nobody."""
         from PIL import Image as PillowImage
 
         interrupt.heed()
         height, width = picture.shape[:2]
-        # Never larger than it is: width against height is all that counts.
+        # Only the ratio counts, so the picture is never enlarged.
         size = (max(round(width / stretch), 1), height) if stretch > 1 else (width, max(round(height * stretch), 1))
         if size != (width, height):
             picture = np.asarray(PillowImage.fromarray(picture).resize(size, PillowImage.Resampling.BILINEAR))
@@ -147,9 +147,9 @@ def _steps(ratio: float) -> float:
 
 
 def _explained(found: npt.NDArray[np.float64], away: npt.NDArray[np.float64]) -> float:
-    """Log likelihood of how well the person is found, 0..1, so many steps away from the true shape: of the best width.
+    """Log likelihood of presences `found`, 0..1, at `away` steps from the true ratio, maximised over `WIDTHS`.
 
-    A person is found about equally well near the true shape, and ever worse beyond some width to either side.
+    The model: presence is constant near the true ratio and falls off beyond some width to either side.
     """
     least, most = SURE
     expected = least + (most - least) / (1 + np.exp((np.abs(away) - np.array(WIDTHS)[:, None]) / FALL))

@@ -1,4 +1,4 @@
-"""`PoseTrack`: one person's landmarks through time, the value that every later room works on."""
+"""`PoseTrack`: one person's landmarks over time, the input of all later stages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LANDMARKS = (
     "right thumb", "left hip", "right hip", "left knee", "right knee", "left ankle", "right ankle", "left heel",
     "right heel", "left foot index", "right foot index",
 )  # fmt: skip
-"""BlazePose's 33 landmarks in order; left and right are the person's own."""
+"""BlazePose's 33 landmarks in order; left and right are those of the person."""
 
 MIRRORED = tuple(
     LANDMARKS.index(name.replace("left", "@").replace("right", "left").replace("@", "right")) for name in LANDMARKS
 )
-"""Index of each landmark's other-side twin: mirroring a track swaps these."""
+"""Index of each landmark's counterpart on the other side, for mirroring a track."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class PoseTrack:
     """One person's landmarks, sampled from a video.
 
     times_s: (N,) float64, seconds from the start of the file, rising.
-    landmarks: (N, 33, 3) float32: x / frame width, y / frame height (y down), visibility 0..1; zeros where nobody is.
+    landmarks: (N, 33, 3) float32: x / frame width, y / frame height (y down), visibility 0..1; zeros for nobody.
         Width and height are those of the sample's own frame.
     world: (N, 33, 3) float32, metres, hip-centred, image-aligned: x right, y down, z away from the camera.
-    presence: (N,) float32, the landmark network's own score that somebody is there, 0 where nobody was found.
-    frame_width, frame_height: pixels of the first upright (rotation applied) frame; their ratio undoes the two scales.
-    sizes: (N, 2) int32, width and height of every sample's frame, None where they never change.
+    presence: (N,) float32, the landmark network's score that a person is visible, 0 where nobody was found.
+    frame_width, frame_height: pixels of the first upright (rotation applied) frame.
+    sizes: (N, 2) int32, width and height of every sample's frame, None if they never change.
     """
 
     times_s: npt.NDArray[np.float64]
@@ -85,9 +85,9 @@ class PoseTrack:
         return self._only((self.times_s >= start_s) & (self.times_s < end_s))
 
     def stretches(self) -> tuple[PoseTrack, ...]:
-        """The track parted where more than `GAP_S` pass between two samples; none for an empty one.
+        """The parts of the track between gaps of more than `GAP_S`; none for an empty track.
 
-        What is too short to hold a movement is left out where there is something longer.
+        Parts too short to hold a movement are left out unless all are.
         """
         if not len(self._last_before_gap):
             return (self,) if len(self) else ()
@@ -102,12 +102,12 @@ class PoseTrack:
         return float(self.times_s[-1] - self.times_s[0]) if len(self) else 0.0
 
     def gaps_s(self) -> tuple[tuple[float, float], ...]:
-        """The gaps of more than `GAP_S`: times of the sample before and of the one after."""
+        """The gaps of more than `GAP_S`: times of the samples before and after each."""
         before = self._last_before_gap
         return tuple(zip(self.times_s[before].tolist(), self.times_s[before + 1].tolist(), strict=True))
 
     def gap_after(self, time_s: float) -> float:
-        """When the stretch ends that a time lies in: the time of its last sample; infinity for the last stretch."""
+        """The time of the last sample in the stretch that contains a time; infinity for the last stretch."""
         ends_s = self.times_s[self._last_before_gap]
         number = int(np.searchsorted(ends_s, time_s))
         return float(ends_s[number]) if number < len(ends_s) else inf
@@ -120,10 +120,10 @@ class PoseTrack:
         return width, height
 
     def in_first_frame(self) -> FloatArray:
-        """The landmarks (N, 33, 3) with x and y as shares of the first frame, whatever size the others have.
+        """The landmarks (N, 33, 3) with x and y relative to the first frame, whatever the size of the others.
 
-        Frames are laid over it about the middle, their longest sides alike: so a person keeps their size where the
-        resolution changes, and where the camera is turned, which may take them over the edge (outside of 0..1).
+        Frames are centred on the first one, with equal longest sides. So a person keeps their size when the resolution
+        changes, and when the camera is turned, which may put them outside of 0..1.
         """
         if self.sizes is None:
             return self.landmarks

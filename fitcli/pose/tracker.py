@@ -1,4 +1,4 @@
-"""Follow one person through a video with BlazePose: detect once, then each frame's landmarks give the next region."""
+"""Tracks one person through a video with BlazePose: one detection, then each frame's landmarks give the next region."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ from fitcli.pose.track import PoseTrack
 from fitcli.video import GAP_S, Frame, Image
 
 PRESENCE = 0.5
-"""Landmark scores under this are nobody: the person is looked for again (MediaPipe's default)."""
+"""Below this landmark score the person is lost, and detected again (MediaPipe's default)."""
 
 CUT_DIFFERENCE = 24.0
-"""Mean grey levels (0..255) by which a thumbnail changes at a hard cut: in 127 real clips at 15 Hz everything above was
-a cut, fade or jump of zoom, and moving people and cameras stayed under 16."""
+"""Mean change of a thumbnail in grey levels (0..255) from which it is a hard cut: in 127 real clips at 15 Hz, changes
+above it were cuts, fades or jumps of the zoom, and moving people and cameras stayed under 16."""
 
-STRETCH_FRAMES = 20
-"""Frames that one core follows at a time: at the usual 15 a second, a squat's down and up."""
+SEGMENT_FRAMES = 20
+"""Frames that one core tracks at a time: at the usual 15 a second, one squat."""
 
-_SAME_POSE = 0.05  # of the person's size: two looks at one person differ by a fifth of that, two people by far more
-_MOST_STREAMS = 8  # each holds a stretch of frames, 14 MB
-_THUMBNAIL_SIZE = (16, 9)  # blocks so large that a limb's movement hardly changes them
-_CENTRE_WEIGHT = 0.5  # how much of their size people at the edge of the picture lose in the choice of the person
-_NEAR_SIDES = 0.5  # a person found again is the same one if the hips moved less than this share of the region's side
-_SAME_SHAPE = 1.02  # ratio of two shapes up to which a picture of another size shows the same
+_SAME_POSE = (
+    0.05  # share of the person's size: two estimates of one person differ by a fifth of that, two people by far more
+)
+_MOST_STREAMS = 8  # each holds a segment of frames, 14 MB
+_THUMBNAIL_SIZE = (16, 9)  # blocks large enough that a moving limb hardly changes them
+_CENTRE_WEIGHT = 0.5  # the share of their size that people at the edge of the picture lose in the ranking
+_NEAR_SIDES = 0.5  # a person detected again is the same one if the hips moved less than this share of the region's side
+_SAME_SHAPE = 1.02  # ratio of two aspect ratios up to which pictures of different sizes show the same view
 _SMALLEST_SIDE_PX = 8.0
-_LARGEST_SIDES = 8.0  # a region as many times larger than the picture is none
+_LARGEST_SIDES = 8.0  # a region that many times larger than the picture is invalid
 
 
 class PoseTracker:
-    """Follows one person from frame to frame; frames come in order, about `fitcli.video.SAMPLE_RATE_HZ` a second.
+    """Tracks one person from frame to frame; frames come in order, about `fitcli.video.SAMPLE_RATE_HZ` a second.
 
-    The person is the largest and most central one at first and stays the same while they can be found. A hard cut
-    starts anew. Landmarks are raw, not smoothed over time, as in the sequences that the shipped networks learned from.
+    It starts with the largest and most central person, and keeps to them while they can be found. A hard cut resets it.
+    Landmarks are not smoothed over time, as in the sequences that the shipped networks were trained on.
     """
 
     def __init__(self, model: BlazePose | None = None) -> None:
@@ -58,15 +60,15 @@ class PoseTracker:
 
     @property
     def remembers(self) -> bool:
-        """Whether there is somebody to look for again, who was lost since the last cut."""
+        """Whether a person was lost since the last cut, and is looked for."""
         return self._lost is not None
 
     def remember(self, earlier: PoseTracker) -> None:
-        """Look for whom an earlier tracker of the same video lost."""
+        """Look for the person that an earlier tracker of the same video lost."""
         self._lost = earlier._lost
 
     def update(self, image: Image) -> PoseSample | None:
-        """The person's pose in the next (H, W, 3) uint8 RGB frame, or None where nobody is found."""
+        """The person's pose in the next (H, W, 3) uint8 RGB frame, or None if nobody is found."""
         self._resize((image.shape[1], image.shape[0]))
         thumbnail = _thumbnail(image)
         if self._thumbnail is not None and float(np.abs(thumbnail - self._thumbnail).mean()) > CUT_DIFFERENCE:
@@ -83,7 +85,7 @@ class PoseTracker:
         return None
 
     def _resize(self, size: tuple[int, int]) -> None:
-        """Go on in pictures of another size: the person is at the same place in it, if the shape is the same."""
+        """Adapt to pictures of another size: with the same aspect ratio, the person is in the same place."""
         if self._size is None or size == self._size:
             return
         scale = size[0] / self._size[0]
@@ -93,14 +95,14 @@ class PoseTracker:
         self._region, self._lost = (region and region.scaled(scale) for region in (self._region, self._lost))
 
     def _at(self, image: Image, region: Region) -> PoseSample | None:
-        """The pose in `region`, whose own region is then kept for the next frame; None where nobody is."""
+        """The pose in `region`, or None if nobody is there; keeps the region for the next frame."""
         sample, following = self._model.landmarks(image, region)
         found = sample.presence >= PRESENCE
         self._region = following if found and _holds(following, image) else None
         return sample if found else None
 
     def _preferred(self, people: list[Detection], image: Image) -> list[Detection]:
-        """The people found, the one to follow first: who was followed before, else the largest and most central."""
+        """The detected people by rank: the person tracked before, then the largest and most central."""
         height, width = image.shape[:2]
 
         def prominence(person: Detection) -> float:
@@ -123,13 +125,13 @@ def track(
     model: BlazePose | None = None,
     on_sample: Callable[[Frame, PoseSample | None], None] | None = None,
 ) -> PoseTrack:
-    """Follow one person through frames and return the whole track, a row for every frame.
+    """Track one person through frames; returns the track, with a sample for every frame.
 
-    What comes after a gap of more than `GAP_S` is followed anew, as if it stood alone. Stretches of the video are
-    followed side by side, `model.streams` at once. The track is the same for any number.
+    Tracking restarts after a gap of more than `GAP_S`. Segments of the video are tracked in parallel, `model.streams`
+    at once; the track does not depend on their number.
 
-    model: the networks to use, so that several videos share the compiled ones; default: a stream for every core.
-    on_sample: called for each frame in order with the pose, or None where nobody was found.
+    model: compiled networks to share between videos; by default new ones with a stream for every core.
+    on_sample: called for each frame in order with the pose, or None if nobody was found.
     """
     nobody = np.zeros((LANDMARK_COUNT, 3), np.float32)
     times, landmarks, world, presence = [], [], [], []
@@ -146,50 +148,49 @@ def track(
 
 
 @dataclass(frozen=True)
-class _Stretch:
-    """Frames, the pose in each, and the tracker that followed them, as it was after the last."""
+class _Segment:
+    """Frames, the pose in each, and the tracker in its state after the last."""
 
     frames: list[Frame]
     samples: list[PoseSample | None]
     tracker: PoseTracker
 
     @classmethod
-    def follow(cls, frames: list[Frame], tracker: PoseTracker) -> _Stretch:
+    def follow(cls, frames: list[Frame], tracker: PoseTracker) -> _Segment:
         samples = []
         for frame in frames:
             interrupt.heed()
             samples.append(tracker.update(frame.image))
         return cls(frames, samples, tracker)
 
-    def continued_by(self, following: _Stretch) -> _Stretch:
-        """The stretch after this one, without the frame that they share.
+    def continued_by(self, following: _Segment) -> _Segment:
+        """The segment after this one, without the frame that they share.
 
-        It stands as it is if it began with the person whom this one ended with. If not, it is followed once more, from
-        here.
+        It is valid if it begins with the person that this one ends with. If not, it is tracked again, from here.
         """
         end, begin = self.samples[-1], following.samples[0]
         frames, samples = following.frames[1:], following.samples[1:]
         if end and begin:
             same = _same_pose(end, begin, following.frames[0].image)
         else:
-            # Who comes in where nobody was must be told from who was lost before.
+            # A person who appears where nobody was may be the one who was lost before.
             same = not (end or begin) and (not self.tracker.remembers or not any(samples))
         if not same:
-            return _Stretch.follow(frames, self.tracker)
+            return _Segment.follow(frames, self.tracker)
         if not any(samples):
             following.tracker.remember(self.tracker)
-        return _Stretch(frames, samples, following.tracker)
+        return _Segment(frames, samples, following.tracker)
 
 
 def _followed(frames: Iterable[Frame], model: BlazePose) -> Iterator[tuple[Frame, PoseSample | None]]:
-    """Every frame with its pose: each stretch is followed from its own detection, beside the ones before it."""
-    stretches = _overlapping(frames)
-    last: _Stretch | None = None
+    """Every frame with its pose: segments are tracked in parallel, each from a detection of its own."""
+    segments = _overlapping(frames)
+    last: _Segment | None = None
     with ThreadPoolExecutor(model.streams, thread_name_prefix="pose") as side_by_side:
-        running: deque[Future[_Stretch]] = deque()
+        running: deque[Future[_Segment]] = deque()
         while True:
-            for part in islice(stretches, model.streams + 1 - len(running)):
-                running.append(side_by_side.submit(_Stretch.follow, part, PoseTracker(model)))
+            for part in islice(segments, model.streams + 1 - len(running)):
+                running.append(side_by_side.submit(_Segment.follow, part, PoseTracker(model)))
             if not running:
                 return
             following = interrupt.result(running.popleft())
@@ -199,39 +200,39 @@ def _followed(frames: Iterable[Frame], model: BlazePose) -> Iterator[tuple[Frame
 
 
 def _overlapping(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """The frames in stretches, each of which begins with the last frame of the one before, if there is no gap between.
+    """The frames in segments, each of which begins with the last frame of the one before, unless there is a gap.
 
-    So the stretches after a gap are those of a video that begins there.
+    So the segments after a gap are those of a video that begins there.
     """
-    stretch: list[Frame] = []
-    most = STRETCH_FRAMES
+    segment: list[Frame] = []
+    most = SEGMENT_FRAMES
     for frame in frames:
-        if stretch and frame.time_s - stretch[-1].time_s > GAP_S:
-            yield stretch
-            stretch, most = [], STRETCH_FRAMES
-        elif len(stretch) == most:
-            yield stretch
-            stretch, most = [stretch[-1]], STRETCH_FRAMES + 1
-        stretch.append(frame)
-    if stretch:
-        yield stretch
+        if segment and frame.time_s - segment[-1].time_s > GAP_S:
+            yield segment
+            segment, most = [], SEGMENT_FRAMES
+        elif len(segment) == most:
+            yield segment
+            segment, most = [segment[-1]], SEGMENT_FRAMES + 1
+        segment.append(frame)
+    if segment:
+        yield segment
 
 
 def _same_pose(one: PoseSample, other: PoseSample, image: Image) -> bool:
-    """Whether two poses in one frame are one person's, who was looked at in two regions."""
+    """Whether two poses in one frame, estimated from two regions, belong to the same person."""
     size = image.shape[1], image.shape[0]
     a, b = one.landmarks[:, :2] * size, other.landmarks[:, :2] * size
     return float(np.median(np.linalg.norm(a - b, axis=1))) < _SAME_POSE * float(np.ptp(a, axis=0).max())
 
 
 def cores() -> int:
-    """CPU cores that this process may use, and no more than `_MOST_STREAMS`."""
+    """CPU cores that this process may use, at most `_MOST_STREAMS`."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(allowed or 1, _MOST_STREAMS))
 
 
 def _thumbnail(image: Image) -> npt.NDArray[np.float32]:
-    """Mean green levels of the frame's blocks, from every fourth pixel or so: quick, and enough to see a cut."""
+    """Mean green levels of the frame's blocks, from about every fourth pixel: fast, and enough to detect a cut."""
     from PIL import Image as PillowImage
 
     stride = max(max(image.shape[:2]) // 160, 1)
@@ -240,7 +241,7 @@ def _thumbnail(image: Image) -> npt.NDArray[np.float32]:
 
 
 def _holds(region: Region, image: Image) -> bool:
-    """Whether a region can hold a person of this frame: networks that lost theirs point anywhere."""
+    """Whether a region can contain a person of this frame: a network that lost the person points anywhere."""
     height, width = image.shape[:2]
     reach = region.side / 2
     sized = _SMALLEST_SIDE_PX <= region.side <= _LARGEST_SIDES * max(width, height)

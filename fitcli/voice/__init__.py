@@ -1,4 +1,4 @@
-"""Beeps and speech, made in a child process with a time limit, so that no sound library can hang or end fitcli."""
+"""Beeps and speech from a child process with a time limit: no sound library can hang or crash fitcli."""
 
 from fitcli.voice.speaker import (
     TROUBLES,

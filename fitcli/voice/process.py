@@ -1,10 +1,10 @@
 """The child process that makes every sound: `python -m fitcli.voice.process`.
 
-Sound and speech libraries print from C, hang in drivers and now and then abort the whole process. Here they can: the
-parent (`fitcli.voice.speaker`) holds the time limits. It sends one JSON object a line on stdin, each a `Sound`; a new
-sound cuts off the one that plays. Numbers that count are different: they wait for a sentence to end, and are left out
-where that takes too long; only the next number cuts one off. What goes wrong comes back as one word a line on stdout, a
-key of `fitcli.voice.speaker.TROUBLES`. At the end of stdin the last sound is finished, then the process ends.
+Sound and speech libraries print from C, hang in drivers and occasionally abort the process. In a child process that
+does no harm: the parent (`fitcli.voice.speaker`) has the time limits. It sends a `Sound` as one JSON object per line on
+stdin. A new sound cuts off the one that is playing, except for counted numbers: they wait for a sentence to end, are
+skipped if that takes too long, and only the next number cuts one off. Failures are reported on stdout, one key of
+`fitcli.voice.speaker.TROUBLES` per line. When stdin ends, the last sound is finished and the process exits.
 """
 
 from __future__ import annotations
@@ -31,27 +31,31 @@ from fitcli.cache import temporary_folder
 from fitcli.voice.sound import RATE_HZ, Samples, read, tone, write
 
 RENDER_LIMIT_S = 6.0
-"""An engine renders a minute of speech in about a second; one that takes longer than this hangs."""
+"""An engine renders a minute of speech in about a second; one that takes this long hangs."""
 
 STALL_LIMIT_S = 2.0
-"""A device that takes no sample for so long is gone: streams ask for some 50 times a second."""
+"""A device that requests no sample for this long is lost: streams request some about 50 times a second."""
 
 COUNT_LATE_S = 0.5
-"""A number that cannot be said this soon is left out: the next repetition is under way."""
+"""A number that is this late is skipped: the next repetition has begun."""
 
 WORDS_PER_MINUTE = 165
-"""Engines speak at 175-200 by default: too fast for somebody who is out of breath."""
+"""Slower than the default of the engines, 175 to 200, which is too fast for somebody out of breath."""
 
 
 class SoundError(Exception):
-    """What went wrong, as a key of `fitcli.voice.speaker.TROUBLES`."""
+    """A failure; `key` is one of `fitcli.voice.speaker.TROUBLES`."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A tone, then words; either may be missing. With `file` it is written there, with `prepare` only rendered.
+    """A tone followed by words; either may be missing. With `file` it is written there, with `prepare` only rendered.
 
-    count: the words are a number that counts; the tone stands for it until it is rendered.
+    count: the words are a counted number; the tone replaces them until they are rendered.
     """
 
     tone_hz: float = 0.0
@@ -63,15 +67,16 @@ class Sound:
     count: bool = False
 
     def to_line(self) -> str:
+        """The sound as a line for the child process."""
         return json.dumps(asdict(self)) + "\n"
 
 
 Orders = queue.Queue[tuple[Sound, float] | None]
-"""Sounds with the time at which they were ordered; None is the end."""
+"""Sounds with the time of their arrival; None is the end."""
 
 
 def main() -> None:
-    """Play what arrives on stdin until it ends."""
+    """Play the sounds from stdin until it ends."""
     replies = _keep_stdout()
     sounds: Orders = queue.Queue()
     threading.Thread(target=_listen, args=(sounds,), daemon=True).start()
@@ -88,8 +93,8 @@ def main() -> None:
                 if len(samples):
                     _play(samples, partial(_cut_off, sound, sounds))
         except SoundError as trouble:
-            print(trouble, file=replies, flush=True)
-            if str(trouble) == "output_lost":  # PortAudio finds no other device before it is started anew
+            print(trouble.key, file=replies, flush=True)
+            if trouble.key == "output_lost":  # PortAudio finds no other device until it is restarted
                 os._exit(0)
 
 
@@ -100,7 +105,7 @@ def _listen(sounds: Orders) -> None:
 
 
 def _keep_stdout() -> IO[str]:
-    """A private copy of stdout; the libraries, which print what they like, get the null device."""
+    """A private copy of stdout; libraries print to the null device instead."""
     replies = os.fdopen(os.dup(1), "w")
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -109,7 +114,7 @@ def _keep_stdout() -> IO[str]:
 
 
 def _samples(sound: Sound, engine: Engine) -> Samples:
-    """The tone and the words. A tone is a cue and waits for nothing: it sounds alone if its words are not ready."""
+    """The tone and the words. A tone is a cue and never waits: it is played alone if its words are not ready."""
     beep = tone(sound.tone_hz, sound.tone_s)
     if not sound.text:
         return beep
@@ -129,7 +134,7 @@ def _save(path: Path, samples: Samples) -> None:
 
 
 class Engine:
-    """Speech, rendered beside the playing, each utterance in its own process with a time limit."""
+    """Renders speech while other sounds play, each utterance in its own process with a time limit."""
 
     def __init__(self) -> None:
         self._renderer = ThreadPoolExecutor(max_workers=1)
@@ -137,13 +142,13 @@ class Engine:
         self._trouble: SoundError | None = None
 
     def begin(self, text: str, lang: str) -> Future[Samples]:
-        """Begin to render, once for each text; the result raises `SoundError`."""
+        """Start to render a text, once for each; the future's result raises `SoundError`."""
         if (text, lang) not in self._utterances:
             self._utterances[text, lang] = self._renderer.submit(self._render, text, lang)
         return self._utterances[text, lang]
 
     def _render(self, text: str, lang: str) -> Samples:
-        if self._trouble:  # an engine that hung once is not waited for again
+        if self._trouble:  # an engine that failed once is not tried again
             raise self._trouble
         try:
             return _rendered(text, lang)
@@ -153,7 +158,7 @@ class Engine:
 
 
 def _rendered(text: str, lang: str) -> Samples:
-    """The words as sound. A fresh process for each utterance: espeak's driver loses a second one."""
+    """The words as sound. Each utterance has a new process: espeak's driver loses a second utterance."""
     with _place_for_speech() as folder:
         path = folder / "speech.wav"
         command = isolation.command("fitcli.voice.process", "render", str(path), lang)
@@ -179,7 +184,7 @@ def _rendered(text: str, lang: str) -> Samples:
 
 @contextmanager
 def _place_for_speech() -> Iterator[Path]:
-    """A folder for the file that an engine renders to; raises `SoundError` where nothing can be written."""
+    """A folder for the file that an engine renders to; raises `SoundError` if nothing can be written."""
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(temporary_folder("fitcli-voice-"))
@@ -189,12 +194,12 @@ def _place_for_speech() -> Iterator[Path]:
 
 
 def render(path: Path, lang: str, text: str) -> None:
-    """Let the platform's speech engine write `text` to `path`; raises `SoundError`."""
+    """Render `text` to `path` with the platform's speech engine; raises `SoundError`."""
     try:
         import pyttsx3
 
         engine = pyttsx3.init()
-    except Exception as error:  # each platform's driver raises its own: ImportError, RuntimeError, OSError, COM errors
+    except Exception as error:  # drivers raise ImportError, RuntimeError, OSError or COM errors
         raise SoundError("no_engine") from error
     voices = engine.getProperty("voices") or []
     if not voices:
@@ -208,8 +213,8 @@ def render(path: Path, lang: str, text: str) -> None:
     engine.setProperty("rate", WORDS_PER_MINUTE)
     engine.save_to_file(text, str(path))
     engine.runAndWait()
-    # On Linux this returns before anything is rendered; the event tells when the file is whole. Windows' engine
-    # renders within the call and sends no event: there the file has stopped growing.
+    # On Linux this returns before anything is rendered, and an event reports that the file is complete. The engine of
+    # Windows renders within the call and sends no event, so the file has stopped growing.
     size = -1
     while not finished.wait(0.2):
         before, size = size, path.stat().st_size if path.exists() else 0
@@ -222,7 +227,7 @@ def _choose(voices: list[Any], current: str | None, lang: str) -> str | None:
     wanted = lang.casefold().replace("_", "-")
 
     def fit(voice: Any) -> int:
-        """2 where the language is the wanted one, 1 where it begins with it or the name has it, 0 where neither."""
+        """2 for the wanted language, 1 for a variety of it or a name that contains it, 0 otherwise."""
         spoken = [str(each).casefold().replace("_", "-") for each in voice.languages or ()]
         if wanted in spoken:
             return 2
@@ -250,7 +255,7 @@ def output_name() -> str:
     """The name of the default sound output; raises `SoundError`."""
     try:
         import sounddevice
-    except (OSError, ImportError) as error:  # sounddevice raises OSError where the PortAudio library is missing
+    except (OSError, ImportError) as error:  # sounddevice raises OSError without the PortAudio library
         raise SoundError("no_portaudio") from error
     try:
         return str(sounddevice.query_devices(kind="output")["name"])
@@ -259,7 +264,7 @@ def output_name() -> str:
 
 
 def _play(samples: Samples, cut_off: Callable[[], bool]) -> None:
-    """Play until the end or until another sound cuts it off; raises `SoundError`."""
+    """Play to the end, or until another sound cuts it off; raises `SoundError`."""
     output_name()
     import sounddevice
 
@@ -283,7 +288,7 @@ def _play(samples: Samples, cut_off: Callable[[], bool]) -> None:
             if position != seen:
                 seen, seen_at_s = position, time.monotonic()
             elif position < len(samples) and time.monotonic() - seen_at_s > STALL_LIMIT_S:
-                raise SoundError("output_lost")  # and the stream stays open: closing it would hang
+                raise SoundError("output_lost")  # the stream stays open: closing it would hang
         stream.close()
     except sounddevice.PortAudioError as error:
         raise SoundError("output_lost") from error
@@ -292,7 +297,7 @@ def _play(samples: Samples, cut_off: Callable[[], bool]) -> None:
 
 
 def _cut_off(playing: Sound, sounds: Orders) -> bool:
-    """Whether a sound waits that cuts this one off; the end of the orders does not."""
+    """Whether a waiting sound cuts this one off; the end of stdin does not."""
     with sounds.mutex:
         waiting = [order[0] for order in sounds.queue if order is not None]
     if playing.count:
@@ -310,7 +315,7 @@ def _answer(question: list[str]) -> None:
         found = voice_names() if question[0] == "voices" else [output_name()]
         print(json.dumps(found), file=answers, flush=True)
     except SoundError as trouble:
-        print(trouble, file=answers, flush=True)
+        print(trouble.key, file=answers, flush=True)
 
 
 if __name__ == "__main__":

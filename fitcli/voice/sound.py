@@ -1,4 +1,4 @@
-"""Sounds as samples: synthesised tones, rendered speech, and WAV files of either."""
+"""Sounds as samples: synthesised tones, rendered speech, and WAV files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Samples = npt.NDArray[np.float32]
 """(N,) mono samples in -1..1 at `RATE_HZ`."""
 
 RATE_HZ = 48_000
-"""What nearly every sound device runs at; speech engines render at 22.05 kHz and are resampled."""
+"""The rate of nearly all sound devices; speech engines render at 22.05 kHz and are resampled."""
 
 PEAK = 0.7
-"""Loudest sample of everything that is played, so that beeps and speech are equally loud."""
+"""Loudest sample of every sound, so that beeps and speech are equally loud."""
 
 FADE_S = 0.01
-"""Seconds in which a tone swells and fades; without it the loudspeaker clicks."""
+"""Seconds of a tone's fade-in and fade-out, without which the loudspeaker clicks."""
 
 
 def tone(frequency_hz: float, duration_s: float) -> Samples:
@@ -30,11 +30,11 @@ def tone(frequency_hz: float, duration_s: float) -> Samples:
 
 
 def read(path: Path) -> Samples:
-    """The sound in an audio file, mono at `RATE_HZ` and at full level; empty where the file holds none.
+    """The sound in an audio file, mono at `RATE_HZ`, normalised to `PEAK`; empty if the file holds none.
 
-    PyAV reads it because macOS's engine writes AIFF whatever the file is called.
+    It is read with PyAV because the engine of macOS writes AIFF whatever the file's name.
     """
-    import av  # here, because tones do without it
+    import av  # slow to import, and tones do not need it
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
     parts: list[npt.NDArray[Any]] = []
@@ -43,7 +43,7 @@ def read(path: Path) -> Samples:
             for frame in container.decode(audio=0):
                 parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
             parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
-    except (av.FFmpegError, IndexError):  # a header without a sample, or no audio at all
+    except (av.FFmpegError, IndexError):  # a header without samples, or no audio at all
         return np.zeros(0, np.float32)
     samples = np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
     loudest = float(np.abs(samples).max(initial=0))

@@ -1,4 +1,4 @@
-"""The parent's side of the voice: what to play, how long to wait, and what to say when there is no sound."""
+"""The parent's side of the voice: what to play, how long to wait, and the message if there is no sound."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from fitcli.voice.process import RENDER_LIMIT_S, Sound
 from fitcli.voice.wording import spoken
 
 ENGLISH = "en"
-"""The advice is English, so an English voice reads it whatever language the system speaks."""
+"""Advice is in English, so an English voice reads it, whatever the language of the system."""
 
 SLOWEST_CHARACTERS_PER_S = 6
-"""The slowest voice reads faster than this; it bounds how long one utterance may play."""
+"""All voices read faster than this; it bounds the duration of an utterance."""
 
 PROBE_LIMIT_S = 10.0
 """Listing devices and voices takes half a second; sound servers that start on demand take longer."""
@@ -33,7 +33,7 @@ PROBE_LIMIT_S = 10.0
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why there is no sound, and the command that helps; `purpose` says what the command is for."""
+    """Why there is no sound, and the command that helps; `purpose` introduces the command."""
 
     what: str
     purpose: str
@@ -51,25 +51,25 @@ TROUBLES = {
     "engine_hangs": Trouble(
         f"the speech engine did not answer in {RENDER_LIMIT_S:.0f} s", "install it again with", SPEECH_ENGINE
     ),
-    "no_room": Trouble("there is no room for speech in the folder for temporary files", "free some with", DISK),
+    "no_room": Trouble("the folder for temporary files has no room for speech", "free some with", DISK),
     "no_voices": Trouble("the speech engine has no voices", "install some with", SPEECH_VOICES),
     "no_language": Trouble(
         "the speech engine has no voice for that language", "list those it has with", everywhere("fitcli doctor")
     ),
 }
-"""What can go wrong, by the word that the child process sends."""
+"""All troubles, by the word that the child process sends."""
 
 
 def trouble_line(key: str) -> str:
-    """One sentence for a trouble: what is missing, and the command for this platform that mends it."""
+    """The sentence for a trouble: what is missing, and the command that fixes it on this platform."""
     trouble = TROUBLES[key]
     return f"No sound: {trouble.what}; {trouble.purpose}: {trouble.remedy.here}"
 
 
 class Voice:
-    """Beeps and speech in a child process; no call waits, fails or prints, and a new sound cuts off the last one.
+    """Beeps and speech in a child process. No call waits, fails or prints, and a new sound cuts off the last one.
 
-    `finish` lets the last sound end; leaving the context kills the child and whatever it started.
+    `finish` waits for the last sound; leaving the context kills the child and all processes that it started.
     """
 
     def __init__(self, *, lang: str | None = None) -> None:
@@ -83,25 +83,25 @@ class Voice:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            # A session of its own: it can be killed with all it started, and Ctrl-C reaches only the parent.
+            # In a session of its own it can be killed with its children, and Ctrl-C reaches only the parent.
             start_new_session=True,
         )
         self._listener = threading.Thread(target=self._listen, name="voice", daemon=True)
         self._listener.start()
 
     def prepare(self, texts: Iterable[str]) -> None:
-        """Render words that will be wanted in time, as in a countdown."""
+        """Render words that will be needed on time, as in a countdown."""
         for text in texts:
             self._send(Sound(text=spoken(text), lang=self._lang, prepare=True))
 
     def beep(self, frequency_hz: float, duration_s: float = 0.15, *, then: str = "") -> None:
-        """Play a tone at once, and after it the words if they are rendered already (see `prepare`)."""
+        """Play a tone at once, followed by the words if they have been rendered (see `prepare`)."""
         self._send(Sound(tone_hz=frequency_hz, tone_s=duration_s, text=spoken(then), lang=self._lang))
 
     def count(self, number: int, unit: str = "", *, frequency_hz: float = 0.0, speech: bool = True) -> None:
-        """Say a number, of a repetition or with its unit, never late: one that must wait for a sentence is left out.
+        """Say a number, of a repetition or with its unit, but never late: it is skipped if it must wait for a sentence.
 
-        Its word should be rendered by then (see `prepare`): until it is, or without `speech`, a short tone stands in.
+        A short tone replaces the word without `speech`, or until it is rendered (see `prepare`).
         """
         words = spoken(f"{number} {unit}") if speech else ""
         self._send(Sound(tone_hz=frequency_hz, tone_s=0.08, text=words, lang=self._lang, count=True))
@@ -114,11 +114,11 @@ class Voice:
 
     @property
     def trouble(self) -> str | None:
-        """The first thing that went wrong so far: a key of `TROUBLES`, or "file" where speech could not be written."""
+        """The first failure so far: a key of `TROUBLES`, or "file" if speech could not be written."""
         return self._troubles[0] if self._troubles else "crashed" if self._process.poll() else None
 
     def finish(self) -> str | None:
-        """Wait until the last sound has ended, but never past its time limit; returns `trouble`."""
+        """Wait for the end of the last sound, up to its time limit; returns `trouble`."""
         with contextlib.suppress(OSError):
             assert self._process.stdin
             self._process.stdin.close()
@@ -130,8 +130,8 @@ class Voice:
         return self.trouble
 
     def kill(self) -> None:
-        """Silence, at once: the child process and everything it started end."""
-        # Even if it ended by itself: what it started may not have.
+        """Be silent at once: end the child process and all processes that it started."""
+        # The processes that it started may still run even if it has ended.
         _kill_group(self._process)
         self._process.wait()
         with contextlib.suppress(OSError):
@@ -168,10 +168,10 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def speak(text: str, *, lang: str | None = None, file: Path | None = None) -> str | None:
-    """Read `text` aloud and return when it has been heard; with `file`, write the speech there as WAV instead.
+    """Read `text` aloud and return when it has been played; with `file`, write the speech there as WAV instead.
 
-    `lang` picks the voice: a language ("en", "en-us") or part of a voice's name. Returns None, or the one sentence that
-    says what is missing and which command installs it. Raises nothing but Ctrl-C, never waits past its limit.
+    `lang` chooses the voice: a language ("en", "en-us") or part of a voice's name. Returns None, or one sentence with
+    what is missing and the command that installs it. Raises only `KeyboardInterrupt`, and waits up to a time limit.
     """
     if not text.strip():
         return None
@@ -179,8 +179,8 @@ def speak(text: str, *, lang: str | None = None, file: Path | None = None) -> st
         with Voice(lang=lang) as voice:
             voice.say(text, file=file)
             trouble = voice.finish()
-    except OSError as error:  # no further process can be started
-        return f"No sound: no process for it could be started ({error.strerror})."
+    except OSError as error:  # no process can be started
+        return f"No sound: its process could not be started ({error.strerror})."
     if trouble == "file":
         return "The speech could not be written: check that the folder exists and has room."
     return trouble_line(trouble) if trouble else None
@@ -189,7 +189,7 @@ def speak(text: str, *, lang: str | None = None, file: Path | None = None) -> st
 def write_speech(text: str, output: Output, *, lang: str | None = None) -> None:
     """Write `text` as speech to a WAV file that a user named; `lang` is that of `speak`.
 
-    Raises `StorageError` where the file cannot be written, and where there is no speech to write.
+    Raises `StorageError` if the file cannot be written, or if there is no speech to write.
     """
     with output.writing() as path:
         if trouble := speak(text, lang=lang, file=path):
@@ -198,24 +198,24 @@ def write_speech(text: str, output: Output, *, lang: str | None = None) -> None:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found, and otherwise the trouble: a key of `TROUBLES`."""
+    """The names that were found, or the trouble, a key of `TROUBLES`."""
 
     names: tuple[str, ...] = ()
     trouble: str | None = None
 
 
 def find_output() -> Found:
-    """The name of the default audio output; takes a quarter of a second and never more than its limit."""
+    """The name of the default audio output; takes a quarter of a second, and at most `PROBE_LIMIT_S`."""
     return _ask("output", crashed="crashed", hangs="hangs")
 
 
 def find_voices() -> Found:
-    """The speech engine's voices as "language: name"; takes a quarter of a second and never more than its limit."""
+    """The speech engine's voices as "language: name"; takes a quarter of a second, and at most `PROBE_LIMIT_S`."""
     return _ask("voices", crashed="engine_fails", hangs="engine_hangs")
 
 
 def _ask(question: str, *, crashed: str, hangs: str) -> Found:
-    """Let a child process look, because some of the libraries end the process that asks them."""
+    """Ask in a child process, because some of the libraries abort the process that asks."""
     try:
         done = subprocess.run(
             isolation.command("fitcli.voice.process", question),
@@ -234,10 +234,10 @@ def _ask(question: str, *, crashed: str, hangs: str) -> Found:
 
 
 def output_expected() -> bool:
-    """Whether this machine looks as if it had a sound output: instant, and loads no audio library.
+    """Whether this machine seems to have a sound output. Instant: it loads no audio library.
 
-    It decides whether to speak where nobody said so: a server over SSH has neither sound card nor sound server, and
-    should stay silent instead of complaining about it.
+    It decides whether to speak by default: a server over SSH has neither a sound card nor a sound server, and should
+    stay silent instead of complaining.
     """
     if sys.platform != "linux":
         return True

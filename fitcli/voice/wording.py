@@ -1,11 +1,11 @@
-"""Written advice put into words that every speech engine reads aloud alike."""
+"""Rewrites advice so that all speech engines read it aloud alike."""
 
 from __future__ import annotations
 
 import re
 
 _SPOKEN_AS: tuple[tuple[str, str], ...] = (
-    (r"\[/?[a-z #0-9_]*\]", " "),  # Rich mark-up, should a sentence carry any
+    (r"\[/?[a-z #0-9_]*\]", " "),  # Rich mark-up, if a sentence contains any
     (r"(\d)\s*%", r"\1 percent"),
     (r"(\d)\s*°\s*C\b", r"\1 degrees Celsius"),
     (r"(\d)\s*°", r"\1 degrees"),
@@ -18,7 +18,7 @@ _SPOKEN_AS: tuple[tuple[str, str], ...] = (
     (r"(\d)\s*s\b", r"\1 seconds"),
     (r"(?<![\d.,])1 (degree|kilogram|pound|centimetre|metre|minute|second)s\b", r"1 \1"),
     (r"\b(\d+)\s*/\s*(\d+)\b", r"\1 of \2"),
-    (r"(\d)\s*[-\u2013\u2014]\s*(\d)", r"\1 to \2"),  # a range, with any dash; engines say "dash" or nothing at all
+    (r"(\d)\s*[-\u2013\u2014]\s*(\d)", r"\1 to \2"),  # a range, with any dash; engines say "dash" or nothing
     (r"(\d)\s*[x\u00d7]\s*(\d)", r"\1 times \2"),
     (r"\bt[- ]bar\b", "T bar"),
     (r"\breps\b", "repetitions"),
@@ -38,9 +38,9 @@ _SPOKEN_AS: tuple[tuple[str, str], ...] = (
 
 
 def spoken(text: str) -> str:
-    """`text` as it should be read aloud: units, ranges, fractions and gym shorthand written out, marks removed.
+    """`text` as it should be read aloud: units, ranges, fractions and gym shorthand spelled out, marks removed.
 
-    Digits stay: every engine reads numbers in its own language.
+    Digits stay, because each engine reads numbers in its own language.
     """
     for pattern, words in _SPOKEN_AS:
         text = re.sub(pattern, words, text, flags=re.IGNORECASE)

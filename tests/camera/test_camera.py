@@ -1,4 +1,4 @@
-"""The camera room: true times, no frame lost in silence, and every way in which a camera can be absent."""
+"""Cameras: true times, no frame lost silently, and every way in which a camera can be missing."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_ten_seconds_last_ten_seconds_however_the_camera_stutters(tmp_path: Path
     assert recording.dropped == 0
     assert recording.duration_s == pytest.approx(10, abs=0.1)
     assert probe(path).duration_s == pytest.approx(10, abs=0.1)
-    # every frame lies where it came in: the same gaps, in the same order
+    # Every frame has its time of arrival: the same gaps, in the same order.
     gaps = np.diff(times_in(path))
     fast, slow = np.median(gaps[:100]), np.median(gaps[140:150])
     assert fast == pytest.approx(1 / 30, abs=0.01)
@@ -175,7 +175,7 @@ def test_frames_that_the_encoder_cannot_take_are_counted(tmp_path: Path, film, m
     recording = record(str(film([number / 1000 for number in range(200)], 1280, 720)), tmp_path / "set.mp4", 60)
     assert recording.dropped > 0
     assert recording.frames + recording.dropped in (200, 201)
-    # and one more, where the last picture had to stand until the end
+    # One more if the last picture was shown until the end.
     assert len(times_in(recording.path)) in (recording.frames, recording.frames + 1)
 
 

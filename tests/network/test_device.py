@@ -1,4 +1,4 @@
-"""`--device auto` takes the quicker device for the work at hand, says why, and imports no torch to find out."""
+"""`--device auto` chooses the faster device for the work, reports why, and decides without importing torch."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_choice_imports_no_torch_unless_it_falls_on_cuda() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:3] == ["cpu", "cpu", "cuda"]
-    # A driver without a GPU, as in a container: the CPU does it, and the answer says why.
+    # With a driver but no GPU, as in a container, the CPU is used and the answer gives the reason.
     assert done.stdout.split("\n")[3] == str(Choice("cpu", "PyTorch sees no CUDA device"))
 
 

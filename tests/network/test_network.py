@@ -1,4 +1,4 @@
-"""What a user of checkpoints relies on: both engines agree, files are data, the wrong file is told by name."""
+"""What a user of checkpoints relies on: both engines agree, files are data, and errors name the file."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_the_shipped_ir_gives_the_checkpoints_own_probabilities(architecture: st
     ours, theirs = on_openvino(clips), on_torch(clips)
     assert np.abs(softmax(ours.exercise) - softmax(theirs.exercise)).max() < 1e-3
     assert np.abs(sigmoid(ours.muscle) - sigmoid(theirs.muscle)).max() < 1e-3
-    # Different movements get different answers, or agreeing would prove nothing.
+    # Different movements have different answers; otherwise agreement would prove nothing.
     assert np.abs(softmax(ours.exercise)[0] - softmax(ours.exercise)[-1]).max() > 0.1
 
 
 def test_the_shipped_ir_was_made_from_the_shipped_checkpoint(tmp_path: Path) -> None:
-    # Without torch a stale pair could not be converted again: the process fails if it tries.
+    # Without torch a stale pair cannot be converted again: the process would fail.
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from pathlib import Path; from fitcli.network.ensemble import Ensemble\n"
@@ -181,7 +181,7 @@ def test_networks_of_any_classes_answer_about_what_they_know(tmp_path: Path) -> 
     assert {row["name"] for row in answer["exercises"]} == set(exercises)
     assert [row["name"] for row in answer["muscles"]] == list(muscles)
     assert all(len(window["exercises"]) == 3 and len(window["muscles"]) == 2 for window in answer["windows"])
-    # Beside a shipped network each votes on what it knows: every class of both is there, in the catalogue's order.
+    # Beside a shipped network, each votes on the classes that it knows; the answer has both, in catalogue order.
     shutil.copy(SHIPPED / "tcn.ckpt", tmp_path)
     (both,) = answers(SAMPLE, "--checkpoints", ".", "--no-save", cwd=tmp_path)
     shipped = load_checkpoint(SHIPPED / "tcn.ckpt").spec.classes
@@ -205,15 +205,15 @@ def test_each_network_votes_on_what_it_knows() -> None:
     scores = combine([older, newer], even, classes)
     assert classes.exercises[int(scores.exercise[0].argmax())] == "plank"
     assert float(scores.exercise.sum() + scores.other[0]) == pytest.approx(1, abs=1e-5)
-    # What the older one calls other is shared out as the newer one says: 7 parts plank, 1 part other.
+    # The older one's "other" is divided up as the newer one has it: 7 parts plank, 1 part other.
     assert scores.exercise[0, 2] == pytest.approx(0.7, abs=0.01)
     assert scores.other[0] == pytest.approx(0.1, abs=0.01)
-    # A network without "other" says nothing of it, and shares out the rest.
+    # A network without "other" has no vote on it, and divides up the rest.
     closed = one_window(classes, {"squat": 0.9, "deadlift": 0.1})
     scores = combine([closed, newer], even, classes)
     assert scores.other[0] == pytest.approx(0.1, abs=0.01)
     assert scores.exercise[0, 0] > scores.exercise[0, 1]
-    # Of a class that nobody with a say knows, the probability is nothing.
+    # A class that no network with weight knows has probability 0.
     silent = EnsembleConfig((Member("older", 1.0, 1.0), Member("newer", 0.0, 0.0)))
     assert combine([older, newer], silent, classes).exercise[0, 2] < 1e-6
 

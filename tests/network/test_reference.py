@@ -1,4 +1,4 @@
-"""Whoever has the reference system's checkpoints drops them in: the same answer, told apart by content, never trusted.
+"""The reference system's checkpoints work as they are: same answer, identified by content, never trusted by default.
 
 `benchmarks/reference_path.py` holds the reference: its checkpoints (random weights), its preprocessing and forward pass
 in plain torch and pytorchvideo, which share no code with fitcli.
@@ -34,7 +34,7 @@ from fitcli.network.verify import largest_difference, random_clip, verify
 
 SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.json").exists())
 NEEDS_TRUST = "x3d.ckpt"
-"""The one of the written checkpoints that holds an object beside its numbers."""
+"""The written checkpoint that holds an object beside its numbers."""
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def reference() -> Any:
 
 @dataclass(frozen=True)
 class Written:
-    """Folders of reference checkpoints, SlowFast the shallow one to save time, and a cache that they share."""
+    """Folders of reference checkpoints, with the shallow SlowFast to save time, and a cache that they share."""
 
     all: Path
     muscles: Path
@@ -95,7 +95,7 @@ def test_the_logits_are_the_references(expected: dict[str, list[float]], written
     ours = library.analyze(SAMPLE, checkpoints=written.all, device="torch", end_s=2.0, trust_checkpoint=True)
     (window,) = ours.windows
     muscle = np.log(np.array(window.muscles) / (1 - np.array(window.muscles)))
-    # A softmax forgets what all logits have in common; the mean is as good as any.
+    # A softmax ignores an offset of all logits, so both are centred.
     exercise = np.log(window.exercises)
     for logits, theirs in ((muscle, expected["muscle"]), (exercise - exercise.mean(), expected["exercise"])):
         theirs = np.array(theirs) - (np.mean(theirs) if len(theirs) == 16 else 0)
@@ -119,7 +119,7 @@ def test_muscle_checkpoints_name_no_exercise_but_what_fits(muscles_alone: dict[s
     assert all(name in muscles_alone["message"] for name in muscles_alone["consistent_with"])
     assert len(muscles_alone["muscles"]) == 11
     assert [network["input"] for network in muscles_alone["networks"]] == ["rgb", "rgb"]
-    # The whole video, window by window, and what the pose pass adds.
+    # The whole video, window by window, and the results of the pose pass.
     assert [window["start_s"] for window in muscles_alone["windows"]] == pytest.approx([0, 2, 3.3], abs=0.05)
     assert muscles_alone["repetitions"] is not None
 
@@ -142,7 +142,7 @@ def test_a_converted_network_needs_no_torch_and_no_trust_again(
     assert done.returncode == 0, done.stderr
     assert "Converting" not in done.stderr
     answer = json.loads(done.stdout)
-    # The reference's own reading: one window of two seconds, muscles as shares of one whole.
+    # As the reference scores: one window of two seconds, a softmax over the muscles.
     assert answer["muscle_scores"] == "softmax"
     assert sum(muscle["activation"] for muscle in answer["muscles"]) == pytest.approx(1, abs=1e-3)
     (window,) = answer["windows"]
@@ -245,7 +245,7 @@ def test_networks_are_told_apart_by_content_not_by_name(written: Written, tmp_pa
         ("x3d", 16, 0),
     ]
     config = EnsembleConfig.load(tmp_path).fitted(specs, tmp_path)
-    # Alone on its head, a network answers alone.
+    # A network that alone has a head has all of its weight.
     assert config.members == (Member("a.ckpt", 0.0, 1.0), Member("slowfast.ckpt", 1.0, 0.0))
 
 
@@ -265,7 +265,7 @@ def test_pictures_and_pose_answer_together(
     on_pose = library.analyze(SAMPLE, checkpoints=alone, device="cpu")
     assert [network.input for network in analysis.networks] == ["rgb", "pose"]
     assert [window.start_s for window in analysis.windows] == [window.start_s for window in on_pose.windows]
-    # Exercises are the pose network's alone, muscles half of each one's.
+    # Exercises come from the pose network alone, muscles half from each.
     assert analysis.windows[0].exercises == pytest.approx(on_pose.windows[0].exercises, abs=1e-4)
     assert analysis.windows[0].muscles != pytest.approx(on_pose.windows[0].muscles, abs=0.05)
     EnsembleConfig((Member("pictures.ckpt", 0.5, 0.5), Member("x3d.ckpt", 0.5, 0.5))).save(tmp_path)
@@ -300,7 +300,7 @@ def test_a_reference_checkpoint_becomes_one_of_fitclis_that_verifies(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     converted = tmp_path / "mine" / NEEDS_TRUST
-    # From now on it is data: nobody needs to trust it.
+    # The new file is data and needs no trust.
     verified = fitcli("checkpoints", "verify", converted, cwd=tmp_path, env={"COLUMNS": "200"})
     assert verified.returncode == 0, verified.stdout
     assert "answers on cpu (OpenVINO)" in verified.stdout

@@ -1,4 +1,4 @@
-"""What a network on pictures relies on: clips cut as the published code cuts them, and published weights that fit."""
+"""What a network on pictures relies on: clips as the published code cuts them, and published weights that load."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_frames_are_chosen_as_torch_chooses_them(chosen: int) -> None:
 
 
 def stream(seconds: float, rate_hz: float = 30.0, size: int = 24) -> Iterator[Frame]:
-    """Pictures whose grey tells their time: 1 a tenth of a second."""
+    """Pictures whose grey level is their time in tenths of a second."""
     for number in range(round(seconds * rate_hz)):
         time_s = number / rate_hz
         yield Frame(time_s, np.full((size, size, 3), int(time_s * 10) % 256, np.uint8))

@@ -16,7 +16,7 @@ from support.cli import ROOT
 
 from fitcli.pose.blazepose import BlazePose, Detection, PoseSample
 from fitcli.pose.track import LANDMARKS, MIRRORED
-from fitcli.pose.tracker import STRETCH_FRAMES, PoseTracker, track
+from fitcli.pose.tracker import SEGMENT_FRAMES, PoseTracker, track
 from fitcli.video import Frame, Image, frames
 
 SAMPLE = ROOT / "samples" / "squat.mp4"
@@ -252,18 +252,18 @@ def test_a_person_who_was_lost_for_a_moment_is_found_again_among_others(
 
 def test_stretches_followed_side_by_side_give_the_track_of_one_core(sample: list[Frame]) -> None:
     one, several = (track(sample[:110], model=BlazePose(streams=streams)) for streams in (1, 3))
-    assert len(one) > 3 * STRETCH_FRAMES
+    assert len(one) > 3 * SEGMENT_FRAMES
     assert np.array_equal(one.times_s, several.times_s)
     assert np.allclose(one.landmarks, several.landmarks, atol=1e-5)
     assert np.allclose(one.world, several.world, atol=1e-5)
 
 
 def test_who_is_followed_does_not_change_where_a_stretch_begins(model: CountingBlazePose, sample: list[Frame]) -> None:
-    """A larger person who comes in later is what a detection alone would choose in the second stretch."""
+    """A detection in the second segment alone would choose the larger person, who appears later."""
     image = sample[0].image
     small, large = person(image, 220), person(image, 330)
     alone, joined = on_canvas(image, [(small, 30)]), on_canvas(image, [(small, 30), (large, 350)])
-    shown = [alone] * 5 + [joined] * (2 * STRETCH_FRAMES)
+    shown = [alone] * 5 + [joined] * (2 * SEGMENT_FRAMES)
     poses = track([Frame(i / 15, picture) for i, picture in enumerate(shown)], model=model)
     assert poses.found == 1.0
     hips = poses.landmarks[:, HIPS, 0].mean(axis=1)
@@ -276,7 +276,7 @@ def test_who_was_lost_is_found_again_in_a_later_stretch(model: CountingBlazePose
     small, large = person(image, 220), person(image, 330)
     shown = (
         [on_canvas(image, [(small, 30)])] * 5
-        + [on_canvas(image, [])] * (2 * STRETCH_FRAMES)
+        + [on_canvas(image, [])] * (2 * SEGMENT_FRAMES)
         + [on_canvas(image, [(small, 30), (large, 350)])] * 5
     )
     poses = track([Frame(i / 15, picture) for i, picture in enumerate(shown)], model=model)

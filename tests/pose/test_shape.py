@@ -1,4 +1,4 @@
-"""A picture that somebody stretched to another shape is recognised, set right and told; an ordinary one is let be."""
+"""A picture stretched to another aspect ratio is recognised, corrected and reported; an ordinary one is left alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UPRIGHT, WIDE = 9 / 16, 16 / 9
 
 
 def cut(image: Image, shape: float) -> Image:
-    """The middle of a picture, of the shape width / height."""
+    """The middle of a picture, with the aspect ratio width / height."""
     height, width = image.shape[:2]
     wide, high = min(width, round(height * shape)), min(height, round(width / shape))
     left, top = (width - wide) // 2, (height - high) // 2
@@ -38,7 +38,7 @@ def cut(image: Image, shape: float) -> Image:
 
 
 def film(source: Path, target: Path, filmed: float, size: tuple[int, int]) -> Path:
-    """A sample as if it had been filmed in the shape `filmed`, and then forced into a picture of `size`."""
+    """A sample cropped to the aspect ratio `filmed` and then forced into a picture of `size`."""
     with VideoWriter(target, *size) as writer:
         for frame in frames(source, rate_hz=None):
             forced = PillowImage.fromarray(cut(frame.image, filmed)).resize(size, PillowImage.Resampling.BILINEAR)
@@ -156,7 +156,7 @@ def test_real_videos_that_were_stretched_are_followed_in_their_true_shape(name: 
     "path", ["dev/5a9ecf", "dev/6abb83", "dev_other/1ec448", "dev_other/6c4d0f", "dev_other/f006c0"]
 )
 def test_real_videos_of_people_who_are_hard_to_find_keep_their_shape(path: str) -> None:
-    """Some of them are found better in a narrower picture all the same."""
+    """Some of them are found better in a narrower picture nevertheless."""
     (video,) = CLIPS.glob(f"{path}*.mp4")
     track, file = follow(video).track, probe(video)
 

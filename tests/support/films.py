@@ -1,4 +1,4 @@
-"""Films made on the spot: small, real and of the codec that a test is about."""
+"""Films made by the tests: small, real and in the codec that a test is about."""
 
 from __future__ import annotations
 
@@ -51,3 +51,23 @@ def rgb_windows(frames: Iterable[Frame], spec: RgbClipSpec) -> Iterator[RgbWindo
     windows = RgbWindows(spec)
     yield from filter(None, map(windows.push, frames))
     yield from filter(None, (windows.finish(),))
+
+
+def times(sampled: list[Frame]) -> list[float]:
+    """The times of frames."""
+    return [frame.time_s for frame in sampled]
+
+
+def numbers(sampled: list[Frame]) -> list[int]:
+    """The frame numbers that the pictures themselves show (see `make_video`)."""
+    return [round(float(np.median(f.image[-f.image.shape[0] // 4 :, -f.image.shape[1] // 4 :])) / 8) for f in sampled]
+
+
+def corners(image: np.ndarray) -> list[str]:
+    """Colour names of the four quarters: upper left, upper right, lower left, lower right."""
+    height, width = image.shape[:2]
+    quarters = [image[y, x] for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)]
+    return ["grey" if np.ptp(q.astype(int)) < 60 else ("red", "green", "blue")[int(q.argmax())] for q in quarters]
+
+
+UPRIGHT = ["red", "green", "blue", "grey"]

@@ -60,7 +60,7 @@ SOUNDDEVICE_WITHOUT_PORTAUDIO = 'raise OSError("PortAudio library not found")\n'
 
 @pytest.fixture
 def replace_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Put a module of that name before the installed one, for every Python that is started from here on."""
+    """Put a module of that name before the installed one, for every Python that starts from now on."""
 
     def replace(name: str, source: str) -> None:
         folder = tmp_path / "libraries"
@@ -100,7 +100,7 @@ def pitch_hz(samples: np.ndarray) -> float:
 
 def heard_in(path: Path) -> np.ndarray:
     """What was played, without the silence around it."""
-    # ALSA's file plugin leaves the length in the header open while it writes, so the bytes are counted
+    # ALSA's file plugin fills in the length in the header at the end, so this counts the bytes.
     samples = np.frombuffer(path.read_bytes()[44:], "<i4").astype(np.float32) / 2**31
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     return samples[loud[0] : loud[-1] + 1]
@@ -168,7 +168,7 @@ def test_speech_is_written_as_a_wav_of_the_words(tmp_path: Path):
     speech = read(path)
     assert 0.6 < np.abs(speech).max() < 0.8
     assert 0.03 < loudness(speech) < 0.3
-    # espeak-ng itself, told the same words at the same rate, makes the same sound
+    # espeak-ng itself makes the same sound from the same words at the same rate.
     words = "This looks like a T bar row, 85 percent sure. Your lats and biceps work, 12 repetitions."
     subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "165", "-w", str(reference), words], check=True)
     expected = read(reference)
