@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 # As many processes as there are cores, but no more than 4: each takes 2 GB.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint lock clean checkpoints
 
 demo: $(VENV)/.installed
 	$(BIN)/fitcli analyze samples/squat.mp4
@@ -35,6 +35,28 @@ lock: | $(BIN)/python
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra dev --constraints requirements/constraints.txt \
 	  --constraints requirements/build.txt --constraints requirements/run.txt --output-file requirements/dev.txt
+
+# Trains the shipped networks again, as checkpoints/README.md tells: some hours. What is finished is not repeated.
+POSES ?= ../shared/poses
+CLIPS ?= ../shared/clips/dev
+TRAIN = $(BIN)/fitcli train pose $(POSES) --quiet --recipe checkpoints/recipes
+
+checkpoints: $(VENV)/.installed-dev
+	for k in 0 1 2; do $(TRAIN)/tcn.toml --run runs/tcn$$k --fold $$k/3 || exit; done
+	$(TRAIN)/tcn.toml --run runs/tcn
+	mkdir -p runs/fold0
+	for network in slowfast x3d; do \
+	  $(TRAIN)/$$network.toml --run runs/$$network \
+	    --teacher runs/tcn0/tcn.ckpt --teacher runs/tcn1/tcn.ckpt --teacher runs/tcn2/tcn.ckpt || exit; \
+	  $(TRAIN)/$$network.toml --run runs/fold0-$$network --fold 0/3 --epochs 20 --teacher runs/tcn0/tcn.ckpt || exit; \
+	  cp runs/fold0-$$network/$$network.ckpt runs/fold0/ || exit; \
+	done
+	cp runs/tcn0/tcn.ckpt runs/fold0/
+	$(BIN)/fitcli checkpoints assemble runs/slowfast/slowfast.ckpt runs/x3d/x3d.ckpt runs/tcn/tcn.ckpt \
+	  --poses $(POSES) --overwrite
+	$(BIN)/fitcli checkpoints calibrate $(POSES) --fold runs/fold0 --folds 3 --elsewhere $(CLIPS) --labels $(CLIPS).tsv
+	$(BIN)/fitcli evaluate $(POSES)
+	$(BIN)/fitcli evaluate $(CLIPS) --labels $(CLIPS).tsv
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache $(VENV)

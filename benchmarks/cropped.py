@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections import defaultdict
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -26,11 +25,12 @@ from rich.console import Console
 from rich.progress import track as progress
 from rich.table import Table
 
-from fitcli.network.ensemble import Ensemble
+from fitcli.network.ensemble import Ensemble, Reading
 from fitcli.network.folders import checkpoint_folder
 from fitcli.pose.follow import follow
 from fitcli.pose.track import PoseTrack
-from fitcli.training.evaluation.evaluate import ScoredClip, measure, score_windows
+from fitcli.training.evaluation.evaluate import measure
+from fitcli.training.evaluation.labelled_clips import ScoredClip
 from fitcli.training.labels import labels_of
 from fitcli.video import VideoWriter, frames
 
@@ -102,10 +102,8 @@ def main(
             named = labels_of(row["class"])
             for networks, ensemble in ensembles.items():
                 for kind, person in (("whole", whole), ("cropped", cropped)):
-                    clip = score_windows(row["file"], "", named, person, ensemble.runtimes, ensemble.classes)
-                    answers[networks, kind].append(
-                        clip if clip.weights.any() else replace(clip, weights=clip.weights + 1)
-                    )
+                    clip = ScoredClip.of(row["file"], "", named, person, Reading(ensemble))
+                    answers[networks, kind].append(clip)
     console = Console()
     result = Table(title=f"{keep:.0%} of the person in the picture", title_justify="left")
     for heading in ("networks", "picture", "clips", "top-1", "top-3", "macro", "ECE", "others recognised", "refused"):

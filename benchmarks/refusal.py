@@ -28,7 +28,8 @@ from fitcli.network.ensemble import Ensemble
 from fitcli.network.ensemble_config import EnsembleConfig
 from fitcli.network.folders import checkpoint_folder
 from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE
-from fitcli.training.evaluation.evaluate import ScoredClip, answers, measure, scored
+from fitcli.training.evaluation.evaluate import answers, measure
+from fitcli.training.evaluation.labelled_clips import LabelledClips, ScoredClip
 from fitcli.training.pose.sequences import Sequence, load_sequences
 
 MANY_WINDOWS = 5
@@ -70,8 +71,8 @@ def main(arguments: list[str]) -> None:
     folder = checkpoint_folder(None)
     ensemble, config = Ensemble(folder, "cpu"), EnsembleConfig.load(folder)
     failed: list[str] = []
-    clips = list(scored(videos, ensemble, failed, labels=labels))
-    none = list(scored(other_videos, ensemble, failed, labels=other_labels))
+    clips = list(LabelledClips(videos, labels=labels).scored(ensemble, failed))
+    none = list(LabelledClips(other_videos, labels=other_labels).scored(ensemble, failed))
     print(*failed, sep="\n", end="")
     shown, other = others(clips, config, ensemble.classes), others(none, config, ensemble.classes)
     one, another = series_of(clips, labels), series_of(none, other_labels)
@@ -99,7 +100,7 @@ def main(arguments: list[str]) -> None:
         poses, (k, n), networks = Path(arguments[4]), map(int, arguments[5].split("/")), Path(arguments[6])
         sequences = {sequence.id: sequence for sequence in load_sequences(poses, "train")}
         folded = Ensemble(networks, "cpu")
-        left = scored(poses, folded, [], fold=(k, n))
+        left = LabelledClips(poses, fold=(k, n)).scored(folded, [])
         kept = [clip for clip in left if clip.labels.exercise is not None]
         true = np.array([clip.labels.exercise in folded.classes.exercises for clip in kept])
         unseen = others(kept, config, folded.classes)

@@ -80,8 +80,9 @@ class Ensemble:
         trust: bool = False,
         compute_type: ComputeType = "auto",
         announce: Announce | None = None,
+        config: EnsembleConfig | None = None,
     ) -> None:
-        config = EnsembleConfig.load(folder)
+        config = config or EnsembleConfig.load(folder)
         paths = [folder / member.checkpoint for member in config.members]
         self.runtimes = load_runtimes(paths, device, trust=trust, compute_type=compute_type, announce=announce)
         for member, runtime in zip(config.members, self.runtimes, strict=True):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from fitcli.errors import BatchError
+from fitcli.errors import BatchError, Setting
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Share:
         if left or not size:
             raise BatchError(
                 f"A batch of {batch} clips cannot be shared by {self.world} process(es) in {self.parts} part(s) each: "
-                f"choose a --batch that is a multiple of {self.world * self.parts}."
+                f"choose a multiple of {self.world * self.parts}.",
+                setting=Setting.BATCH_SIZE,
             )
         return size
 

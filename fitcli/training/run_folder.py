@@ -103,9 +103,10 @@ def error_of(folder: Path) -> str:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a training run, finished or not."""
-    known = (RECIPE_FILE, RUN_FILE, RESUME_FILE)
-    return folder.is_dir() and (any((folder / name).is_file() for name in known) or bool(_checkpoints(folder)))
+    """Whether a folder is that of a training run, finished or not; one of pose sequences is none."""
+    if not folder.is_dir() or (folder / "clips.tsv").exists():
+        return False
+    return any((folder / name).is_file() for name in (RECIPE_FILE, RUN_FILE, RESUME_FILE)) or bool(_checkpoints(folder))
 
 
 def finished_run(folder: Path) -> FinishedRun:

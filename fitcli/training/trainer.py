@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
-from fitcli.errors import DeviceError
+from fitcli.errors import DeviceError, Setting
 from fitcli.training.draws import Share
 from fitcli.training.resume import PlainCheckpointIO, check_network, resume_file
 from fitcli.training.run_folder import RESUME_FILE, log
@@ -93,10 +93,11 @@ def make_trainer(
         torch.set_num_threads(hardware.threads)
     cuda = torch.cuda.is_available()
     if hardware.device == "cuda" and not cuda:
-        raise DeviceError("No CUDA device is available to torch here: use --device cpu.")
+        raise DeviceError("No CUDA device is available to torch here: train on the CPU.", setting=Setting.DEVICE)
     devices: str | int = hardware.devices if hardware.devices == "auto" else int(hardware.devices)
     if cuda and hardware.device != "cpu" and isinstance(devices, int) and devices > torch.cuda.device_count():
-        raise DeviceError(f"There are {torch.cuda.device_count()} CUDA devices here, not {devices}: lower --devices.")
+        count = torch.cuda.device_count()
+        raise DeviceError(f"There are {count} CUDA devices here, not {devices}: use fewer.", setting=Setting.DEVICES)
     together = devices != 1 or hardware.nodes > 1
     return L.Trainer(
         accelerator=hardware.device,

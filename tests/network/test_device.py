@@ -18,7 +18,7 @@ from fitcli.history.store import SessionStore
 from fitcli.network.device import Choice, Machine, Work, choose
 from fitcli.report import terminal
 from fitcli.results.analysis import Analysis, Status, Timings
-from fitcli.training.evaluation.evaluate import total_s
+from fitcli.training.evaluation.labelled_clips import LabelledClips
 from fitcli.training.pose.sequences import load_sequences
 
 CPU_ONLY = Machine(driver=False, torch=True, cores=2)
@@ -118,7 +118,8 @@ def test_the_work_is_the_part_that_is_read(poses: Path) -> None:
     assert part_s(60.0, 70.0) == 0.0
     assert part_s(60.0, reference_scores=True) == 2.0
     tracks = [sequence.track for sequence in load_sequences(poses, "dev")]
-    assert total_s(poses, split="dev") == pytest.approx(sum(float(t.times_s[-1] - t.times_s[0]) for t in tracks))
+    length_s = LabelledClips(poses, "dev").length_s()
+    assert length_s == pytest.approx(sum(float(t.times_s[-1] - t.times_s[0]) for t in tracks))
     labelled = poses.parent / "one.tsv"
     labelled.write_text("file\tclass\nsquat.mp4\tsquat\nabsent.mp4\tsquat\n", encoding="utf-8")
-    assert total_s(ROOT / "samples", labels=labelled) == pytest.approx(5.3, abs=0.1)
+    assert LabelledClips(ROOT / "samples", labels=labelled).length_s() == pytest.approx(5.3, abs=0.1)

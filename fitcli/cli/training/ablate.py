@@ -138,9 +138,9 @@ def _perform(
         if fault:
             faults[run.name] = fault
             note(f"{run.name} failed: {fault} Its log: {to / run.name / ablation.OUTPUT_FILE}", style="red")
-    with stages(shown=True) as report:
+    with stages(shown=True) as on_stage:
         for run in [run for run in runs if run.name not in faults][:1]:
-            folder = readable(folder, run.checkpoint(to), cache, lambda share: report("decoding test videos", share))
+            folder = readable(folder, run.checkpoint(to), cache, lambda share: on_stage("decoding test videos", share))
         videos = ablation.held_out(folder)
         done = ablation.report(
             plan,
@@ -153,7 +153,7 @@ def _perform(
                 videos,
                 cache,
                 device=device,
-                progress=lambda share: report(f"scoring {checkpoint.parent.name}", share),
+                on_progress=lambda share: on_stage(f"scoring {checkpoint.parent.name}", share),
             ),
         )
     tables.write_text(pages.markdown(done))

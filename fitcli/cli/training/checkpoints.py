@@ -228,7 +228,7 @@ def calibrate(
     from fitcli.network.ensemble_config import EnsembleConfig
     from fitcli.training.evaluation.calibrate import calibrate as choose
     from fitcli.training.evaluation.calibrate import cross_validated, with_refusal
-    from fitcli.training.evaluation.evaluate import scored
+    from fitcli.training.evaluation.labelled_clips import LabelledClips
 
     EnsembleConfig.load(folder)  # a file of that name that is no such configuration is not replaced
     clips, classes = cross_validated(poses, runs, folds or len(runs))
@@ -238,7 +238,7 @@ def calibrate(
     if elsewhere:
         unread: list[str] = []
         ensemble = Ensemble(folder, "cpu")
-        unseen = list(scored(elsewhere, ensemble, unread, labels=labels))
+        unseen = list(LabelledClips(elsewhere, labels=labels).scored(ensemble, unread))
         for sentence in unread:
             note(sentence)
         with_refusal(config, unseen, ensemble.classes).save(folder)

@@ -76,8 +76,8 @@ def split(
     from fitcli.training.rgb.videos import SPLITS
 
     splitting.check_new(to)
-    with progress("reading", shown=True) as report:
-        clips, left_out = splitting.read_clips(videos, labels=labels, pattern=group_regex, progress=report)
+    with progress("reading", shown=True) as on_progress:
+        clips, left_out = splitting.read_clips(videos, labels=labels, pattern=group_regex, on_progress=on_progress)
     placed = splitting.write(splitting.plan(clips, wanted, seed), to, "copy" if copy else "symlink")
     groups = {part: len({e.clip.group for e in placed if e.split == part}) for part in SPLITS}
     _counts(Counter((entry.split, entry.clip.name) for entry in placed), groups)
@@ -106,8 +106,8 @@ def check(
         return
     from fitcli.training.rgb.split import check as examine  # numpy and the engines
 
-    with progress("checking", shown=True) as report:
-        found = examine(folder, progress=report)
+    with progress("checking", shown=True) as on_progress:
+        found = examine(folder, on_progress=on_progress)
     _counts(found.counts, found.groups)
     _left_out(found.left_out)
     _leaks(found.leaks)
@@ -122,8 +122,8 @@ def _check_sequences(folder: Path) -> None:
     from fitcli.training.pose.sequences import listed_twice, load_sequences
 
     sequences = load_sequences(folder)
-    with progress("checking", shown=True) as report:
-        groups = listed_twice(sequences, report)
+    with progress("checking", shown=True) as on_progress:
+        groups = listed_twice(sequences, on_progress)
     for group in groups[:SHOWN]:
         rows = ", ".join(f"{s.id} ({s.split}, {s.labels.exercise or 'ambiguous'}, {s.series})" for s in group)
         note(f"equal landmarks: {rows}", style="red")

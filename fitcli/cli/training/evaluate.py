@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fitcli.cli import options
 from fitcli.cli.console import note, progress, stdout
+from fitcli.cli.training.extra import needs_training_extra
+from fitcli.cli.training.run_options import check_fold, parse_fold
 from fitcli.outputs import PLOT, Identity, claim, identities
+
+if TYPE_CHECKING:
+    from fitcli.network.ensemble import Ensemble
+    from fitcli.network.ensemble_config import EnsembleConfig
+    from fitcli.training.evaluation.labelled_clips import LabelledClips
 
 
 def evaluate(
@@ -19,13 +26,21 @@ def evaluate(
         typer.Argument(
             parser=options.given_path,
             metavar="CLIPS",
-            help="Pose sequences, or folders of videos named after their exercise.",
+            help="Pose sequences, folders of videos named after their exercise, or the folder of a training run.",
         ),
     ],
-    split: Annotated[str, typer.Option(help="Which split of the pose sequences.")] = "dev",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            parser=options.given_path, metavar="DATA", help="For a run: the data set, if not the one of its recipe."
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the pose sequences (dev), or of a run's videos.")] = None,
     fold: Annotated[
         str | None,
-        typer.Option(metavar="K/N", help="Measure on the training series that --fold K/N left out."),
+        typer.Option(
+            metavar="K/N", callback=check_fold, help="Measure on the training series that this fold left out."
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -50,26 +65,32 @@ def evaluate(
     trust_checkpoint: options.TrustCheckpoint = False,
 ) -> None:
     """Measure the ensemble, each network alone and the ensemble weights on clips whose exercise is known."""
-    # The engines and torchmetrics take seconds to import.
-    from fitcli.cli.training.extra import needs_training_extra
-    from fitcli.cli.training.run_options import parse_fold
-
-    part = parse_fold(fold)
     plot = claim(confusion, PLOT, overwrite=overwrite, inputs=_read(folder, labels)) if confusion else None
     needs_training_extra()
-    from fitcli.network.device import Machine
-    from fitcli.network.ensemble import Ensemble, device_for
+    # The engines and torchmetrics take seconds to import.
+    from fitcli.network.ensemble_config import EnsembleConfig, Member
     from fitcli.network.folders import checkpoint_folder
     from fitcli.training.evaluation import tables
     from fitcli.training.evaluation.evaluate import evaluate as measure
-    from fitcli.training.evaluation.evaluate import total_s
+    from fitcli.training.evaluation.labelled_clips import LabelledClips
+    from fitcli.training.evaluation.runs import Choice, clips_of
+    from fitcli.training.run_folder import finished_run, is_run
 
-    networks = checkpoint_folder(checkpoints)
-    length_s = total_s(folder, split=split, labels=labels, fold=part) if Machine.here().offers_cuda else None
-    choice = device_for(networks, device.value, length_s=length_s, trust=trust_checkpoint)
-    ensemble = Ensemble(networks, choice.device, trust=trust_checkpoint)
-    with progress("evaluating", shown=not json) as report_progress:
-        report = measure(folder, ensemble, split=split, labels=labels, fold=part, progress=report_progress)
+    part = parse_fold(fold)
+    if is_run(folder) and not checkpoints:
+        run = finished_run(folder)
+        measured = clips_of(run, Choice(data, split, part), note)
+        networks = run.checkpoint.parent
+        config = EnsembleConfig((Member(run.checkpoint.name, 1.0, 1.0),))
+    elif data:
+        raise typer.BadParameter(f"{folder} is not the folder of a training run.", param_hint="CLIPS")
+    else:
+        measured = LabelledClips(folder, split or "dev", labels, part)
+        networks = checkpoint_folder(checkpoints)
+        config = EnsembleConfig.load(networks)
+    ensemble = _loaded(networks, config, measured, device.value, trust=trust_checkpoint)
+    with progress("evaluating", shown=not json) as on_progress:
+        report = measure(measured, ensemble, on_progress)
     if json:
         typer.echo(json_format.dumps(tables.report_json(report)))
     else:
@@ -81,6 +102,18 @@ def evaluate(
             tables.save_confusion(report, path)
         note(f"Confusion matrix: {plot.path}")
     raise typer.Exit(5 if report.failed else 0)
+
+
+def _loaded(folder: Path, config: EnsembleConfig, measured: LabelledClips, device: str, *, trust: bool) -> Ensemble:
+    """The networks, on the device that is quicker for these clips."""
+    from fitcli.network.device import Machine
+    from fitcli.network.ensemble import Ensemble
+    from fitcli.network.runtime import decide
+
+    length_s = measured.length_s() if Machine.here().offers_cuda else None
+    paths = [folder / member.checkpoint for member in config.members]
+    choice = decide(paths, device, length_s=length_s, trust=trust)
+    return Ensemble(folder, choice.device, trust=trust, config=config)
 
 
 def _read(folder: Path, labels: Path | None) -> frozenset[Identity]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fitcli import isolation
-from fitcli.errors import FitcliError, MissingInputError, StorageError
+from fitcli.errors import FitcliError, MissingInputError, Setting, StorageError
 from fitcli.network.checkpoint import sha256
 from fitcli.network.scores import softmax
 from fitcli.network.spec import RGB_NETWORKS
@@ -205,10 +205,15 @@ def claim(folder: Path, plan: Plan, options: Seq[str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists() and file.read_text(encoding="utf-8") != text:
-            raise StorageError(f"{folder} holds runs that were trained with other options: name another --to folder.")
+            raise StorageError(
+                f"{folder} holds runs that were trained with other options: name another folder.",
+                setting=Setting.OUTPUT_FOLDER,
+            )
         replace_text(file, text)
     except OSError as error:
-        raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error
+        raise StorageError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder.", setting=Setting.OUTPUT_FOLDER
+        ) from error
 
 
 def perform(run: Run, data: Path, folder: Path, options: Seq[str]) -> str:

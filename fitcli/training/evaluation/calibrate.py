@@ -16,10 +16,10 @@ import numpy as np
 
 from fitcli.catalog import Classes
 from fitcli.errors import CheckpointError, MissingInputError
-from fitcli.network.ensemble import classes_of
+from fitcli.network.ensemble import Ensemble, Reading
 from fitcli.network.ensemble_config import EnsembleConfig, Member
-from fitcli.network.runtime import TorchRuntime
-from fitcli.training.evaluation.evaluate import ScoredClip, answers, measure, score_windows, weighted
+from fitcli.training.evaluation.evaluate import answers, measure, weighted
+from fitcli.training.evaluation.labelled_clips import ScoredClip
 from fitcli.training.metrics import CALIBRATION_BINS
 from fitcli.training.pose.folds import held_out
 from fitcli.training.pose.sequences import load_sequences
@@ -56,16 +56,14 @@ def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> tuple[list[Scor
     clips: list[ScoredClip] = []
     classes: Classes | None = None
     for k, run in enumerate(runs):
-        networks = sorted(run.glob("*.ckpt"))
-        if not networks:
-            raise CheckpointError(f"There is no checkpoint in {run}: train with --fold {k}/{folds} first.")
-        runtimes = [TorchRuntime(path, "cpu") for path in networks]
-        known = classes_of([runtime.spec for runtime in runtimes])
-        if classes not in (None, known):
+        if not any(run.glob("*.ckpt")):
+            raise CheckpointError(f"There is no checkpoint in {run}: train networks with fold {k}/{folds} first.")
+        ensemble = Ensemble(run, "torch")
+        if classes not in (None, ensemble.classes):
             raise CheckpointError(f"The networks in {run} know other classes than those of the folds before.")
-        classes = known
+        classes = ensemble.classes
         clips += [
-            score_windows(s.id, f"{s.kind} {s.note}", s.labels, s.track, runtimes, known)
+            ScoredClip.of(s.id, f"{s.kind} {s.note}", s.labels, s.track, Reading(ensemble))
             for s in held_out(sequences, k, folds)
         ]
     if classes is None:

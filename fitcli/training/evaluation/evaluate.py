@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fitcli.catalog import OTHER, Classes
-from fitcli.errors import CheckpointError, FitcliError, InvalidVideoError, MissingInputError
-from fitcli.network.ensemble import Ensemble, Reading, classes_of
+from fitcli.catalog import Classes
+from fitcli.errors import MissingInputError
+from fitcli.network.ensemble import Ensemble
 from fitcli.network.ensemble_config import EnsembleConfig, Member
-from fitcli.network.pose_clips import ClipSpec, track_clips
-from fitcli.network.runtime import Runtime, TorchRuntime
-from fitcli.network.scores import Logits, WindowScores, aligned, combine, window_weights
-from fitcli.pose.track import FloatArray, PoseTrack
-from fitcli.training.labels import Labels, labels_of
+from fitcli.network.scores import Logits, WindowScores, combine
+from fitcli.training.evaluation.labelled_clips import LabelledClips, ScoredClip
 from fitcli.training.metrics import ExerciseMetrics, MuscleMetrics, exercise_metrics, muscle_metrics
-from fitcli.training.pose.folds import held_out
-from fitcli.training.pose.sequences import Sequence, load_sequences
 
 SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 """Weights of one network that the sweep tries; the others share the rest as they do in the ensemble."""
-
-
-@dataclass(frozen=True)
-class ScoredClip:
-    """Each member's `aligned` logits of each window of a clip, before any weighting; `weights` is (N,)."""
-
-    id: str
-    group: str
-    labels: Labels
-    logits: tuple[Logits, ...]
-    weights: FloatArray
 
 
 @dataclass(frozen=True)
@@ -99,34 +81,26 @@ class Mistake:
     probability: float
 
 
-def evaluate(
-    folder: Path,
-    ensemble: Ensemble,
-    *,
-    split: str | None = "dev",
-    labels: Path | None = None,
-    fold: tuple[int, int] | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> Report:
-    """Measure `ensemble` on pose sequences (`clips.tsv`) or videos (`<class>/*.mp4`, or a table `file`, `class`).
-
-    fold: (k, n) measures on what training with that fold left out, as far as somebody moves in it, instead of a split.
-    """
+def evaluate(labelled: LabelledClips, ensemble: Ensemble, on_progress: Callable[[float], None] | None = None) -> Report:
+    """Measure `ensemble` on clips; raises `MissingInputError` where there are none."""
     failed: list[str] = []
-    clips = list(scored(folder, ensemble, failed, split=split, labels=labels, fold=fold, progress=progress))
+    clips = list(labelled.scored(ensemble, failed, on_progress))
     if not clips:
-        raise MissingInputError(f"{folder} holds nothing to evaluate: pose sequences or folders of videos by exercise.")
+        raise MissingInputError(
+            f"{labelled.folder} holds nothing to evaluate: name pose sequences with such a split, or folders of "
+            "videos that are named after their exercise."
+        )
     return report(clips, ensemble.config, ensemble.classes, tuple(failed))
 
 
 def network_metrics(checkpoint: Path, poses: Path, split: str = "dev") -> dict[str, float]:
     """One network's own figures on a split of pose sequences, for its checkpoint; empty where the split is."""
-    runtime = TorchRuntime(checkpoint, "cpu")
-    classes = classes_of([runtime.spec])
-    clips = [score_windows(s.id, "", s.labels, s.track, [runtime], classes) for s in load_sequences(poses, split)]
+    alone = EnsembleConfig((Member(checkpoint.name, 1.0, 1.0),))
+    ensemble = Ensemble(checkpoint.parent, "torch", config=alone)
+    clips = list(LabelledClips(poses, split).scored(ensemble, []))
     if not clips:
         return {}
-    measured = measure("", clips, EnsembleConfig((Member(checkpoint.name, 1.0, 1.0),)), classes)
+    measured = measure("", clips, alone, ensemble.classes)
     figures: dict[str, float] = {}
     if measured.exercise:
         figures |= {
@@ -253,19 +227,6 @@ def weighted(config: EnsembleConfig, exercise: Seq[float], muscle: Seq[float]) -
     )
 
 
-def score_windows(
-    identity: str, group: str, labels: Labels, track: PoseTrack, runtimes: Seq[Runtime], classes: Classes
-) -> ScoredClip:
-    """What every network says of every window of a track."""
-    logits = []
-    starts: tuple[float, ...] = ()
-    for runtime in runtimes:
-        starts, points = track_clips(track, ClipSpec(runtime.spec.frames, runtime.spec.window_s))
-        logits.append(aligned(runtime(points), runtime.spec, classes))
-    weights = window_weights(track, starts, runtimes[0].spec.window_s)
-    return ScoredClip(identity, group, labels, tuple(logits), weights)
-
-
 def _sweep(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes, member: int) -> Iterator[SweepPoint]:
     for weight in SWEEP:
         measured = measure("", clips, _leaning(config, member, weight), classes)
@@ -286,111 +247,3 @@ def _mistakes(
         best = int(probabilities.argmax())
         if 0 <= truth < len(names) and best != truth:
             yield Mistake(clip.id, names[truth], names[best], float(probabilities[best]))
-
-
-def scored(
-    folder: Path,
-    ensemble: Ensemble,
-    failed: list[str],
-    *,
-    split: str | None = "dev",
-    labels: Path | None = None,
-    fold: tuple[int, int] | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> Iterator[ScoredClip]:
-    """What the ensemble's networks say of each labelled clip; see `evaluate`. failed: gets a sentence for each that
-    cannot be read."""
-    progress = progress or (lambda share: None)
-    if (folder / "clips.tsv").is_file():
-        if ensemble.reads_pictures:
-            raise CheckpointError(f"{folder} holds pose sequences, and networks here read pictures: name videos.")
-        sequences = _sequences(folder, split, fold)
-        for i, sequence in enumerate(sequences, 1):
-            group = f"{sequence.tier} {sequence.note}" if sequence.tier else ""
-            yield score_windows(
-                sequence.id, group, sequence.labels, sequence.track, ensemble.runtimes, ensemble.classes
-            )
-            progress(i / len(sequences))
-        return
-    if fold:
-        raise MissingInputError(f"{folder} holds no pose sequences: a fold is a part of what networks are trained on.")
-    from fitcli.analysis import PictureListener
-    from fitcli.pose.blazepose import BlazePose
-    from fitcli.pose.follow import follow
-    from fitcli.pose.tracker import cores
-
-    model = BlazePose(streams=cores())
-    videos = _videos(folder, labels)
-    for i, (path, name, group) in enumerate(videos, 1):
-        try:
-            reading = Reading(ensemble)
-            person = follow(path, model, listener=PictureListener(reading).listener).track
-            read = reading.read(person)
-            weights = window_weights(person, read.starts_s, read.window_s)
-            # Where nobody was followed, networks that read pictures still have something to say.
-            yield ScoredClip(path.name, group, labels_of(name), read.logits, weights if weights.any() else weights + 1)
-        except FitcliError as error:
-            failed.append(str(error))
-        progress(i / len(videos))
-
-
-def total_s(
-    folder: Path, *, split: str | None = "dev", labels: Path | None = None, fold: tuple[int, int] | None = None
-) -> float:
-    """Seconds of video in all that `scored` would have the networks read; see `evaluate`."""
-    if (folder / "clips.tsv").is_file():
-        tracks = [sequence.track for sequence in _sequences(folder, split, fold)]
-        return sum(float(track.times_s[-1] - track.times_s[0]) for track in tracks if len(track))
-    from fitcli.video import probe
-
-    length_s = 0.0
-    for path, _, _ in _videos(folder, labels):
-        with suppress(FitcliError):  # reported when it is scored
-            length_s += probe(path).duration_s
-    return length_s
-
-
-def _sequences(folder: Path, split: str | None, fold: tuple[int, int] | None) -> list[Sequence]:
-    return held_out(load_sequences(folder, "train"), *fold) if fold else load_sequences(folder, split)
-
-
-def _videos(folder: Path, labels: Path | None) -> list[tuple[Path, str, str]]:
-    return _listed(folder, labels) if labels else _foldered(folder)
-
-
-def _foldered(folder: Path) -> list[tuple[Path, str, str]]:
-    from fitcli.video import expand
-
-    videos = []
-    for child in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else ():
-        try:
-            labels_of(child.name)
-        except KeyError:
-            raise InvalidVideoError(
-                f"{child} is named after no exercise: `fitcli exercises` lists the names, and 'other' is none of them."
-            ) from None
-        videos += [(path, child.name, "") for path in expand(child)]
-    return videos
-
-
-def _listed(folder: Path, table: Path) -> list[tuple[Path, str, str]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as lines:
-            rows = list(csv.DictReader(lines, delimiter="\t"))
-        videos = [
-            (
-                folder / r["file"],
-                r.get("class") or OTHER,
-                f"{r['tier'].split(':')[0]} {r['note']}" if r.get("tier") else "",
-            )
-            for r in rows
-        ]
-        for _, name, _ in videos:
-            labels_of(name)
-    except OSError as error:
-        raise MissingInputError(f"The table {table} cannot be read: {error.strerror}.") from error
-    except KeyError as error:
-        raise InvalidVideoError(
-            f"{table} has no column or exercise {error}: it needs the columns file and class."
-        ) from error
-    return videos

@@ -21,14 +21,14 @@ from fitcli.training.rgb.videos import LabelledVideo, VideoFolder
 
 
 def readable(
-    folder: VideoFolder, checkpoint: Path, cache: Path | None, progress: Callable[[float], None] | None = None
+    folder: VideoFolder, checkpoint: Path, cache: Path | None, on_progress: Callable[[float], None] | None = None
 ) -> VideoFolder:
     """The data set without the test videos that cannot be read; the others are decoded as `checkpoint` needs them.
 
     cache: folder for decoded frames, the user's cache where it is None.
     """
     frames = FrameCache.at(cache, cache_side(load_checkpoint(checkpoint).spec))
-    return prepared(folder, ("test",), frames, os.cpu_count() or 1, progress)
+    return prepared(folder, ("test",), frames, os.cpu_count() or 1, on_progress)
 
 
 def score_videos(
@@ -38,7 +38,7 @@ def score_videos(
     *,
     device: str = "auto",
     batch: int = 8,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Scores:
     """The logits of `checkpoint` for every video. device: "auto", "cpu" or "cuda"."""
     loaded = load_checkpoint(checkpoint)
@@ -52,6 +52,6 @@ def score_videos(
         for done, (clip, *targets, _) in enumerate(DataLoader(clips, batch_size=batch), 1):
             logits = [head.float().cpu().numpy() for head in network(clip.to(on))]
             parts.append([*logits, *(target.numpy() for target in targets)])
-            if progress:
-                progress(min(1.0, done * batch / len(videos)))
+            if on_progress:
+                on_progress(min(1.0, done * batch / len(videos)))
     return Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))

@@ -102,7 +102,7 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
 
 
 def listed_twice(
-    sequences: Iterable[Sequence], progress: Callable[[float], None] | None = None
+    sequences: Iterable[Sequence], on_progress: Callable[[float], None] | None = None
 ) -> list[tuple[Sequence, ...]]:
     """Groups of clips whose landmarks are equal under different ids, in the table's order.
 
@@ -112,8 +112,8 @@ def listed_twice(
     groups: dict[bytes, list[Sequence]] = {}
     for number, sequence in enumerate(sequences, 1):
         groups.setdefault(sequence.fingerprint, []).append(sequence)
-        if progress:
-            progress(number / len(sequences))
+        if on_progress:
+            on_progress(number / len(sequences))
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from fitcli.cache import cache_folder, without
-from fitcli.errors import FitcliError, StorageError
+from fitcli.errors import FitcliError, Setting, StorageError
 from fitcli.training.rgb.videos import LeftOut
 from fitcli.video import Image, frames, probe
 
@@ -105,7 +105,7 @@ class FrameCache:
         *,
         processes: int = 1,
         first: int = 0,
-        progress: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] | None = None,
     ) -> list[LeftOut]:
         """Decode all that is missing, in `processes`; returns the files that cannot be read, with the reason.
 
@@ -118,17 +118,17 @@ class FrameCache:
                 self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
-        report = progress or (lambda share: None)
+        on_progress = on_progress or (lambda share: None)
         if processes < 2 or len(missing) < 2:
-            left = [reason for reason in map(partial(_prepare, self), _counted(missing, report)) if reason]
+            left = [reason for reason in map(partial(_prepare, self), _counted(missing, on_progress)) if reason]
         else:
             # Spawned and not forked: torch's threads do not survive a fork.
             with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-                left = self._prepare_in(pool, missing, report)
+                left = self._prepare_in(pool, missing, on_progress)
         order = {video: i for i, video in enumerate(wanted)}
         return sorted(left, key=lambda entry: order[entry.path])
 
-    def _prepare_in(self, pool: Executor, missing: Seq[Path], report: Callable[[float], None]) -> list[LeftOut]:
+    def _prepare_in(self, pool: Executor, missing: Seq[Path], on_progress: Callable[[float], None]) -> list[LeftOut]:
         jobs: list[Future[LeftOut | None]] = [pool.submit(_prepare, self, video) for video in missing]
         left = []
         try:
@@ -136,7 +136,7 @@ class FrameCache:
                 reason = job.result()
                 if reason:
                     left.append(reason)
-                report(done / len(jobs))
+                on_progress(done / len(jobs))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -185,8 +185,8 @@ class FrameCache:
 
     def _unwritable(self, error: OSError) -> StorageError:
         return StorageError(
-            f"Frames cannot be stored in {self.folder} ({error.strerror}): free some space, or name another folder "
-            "with --cache."
+            f"Frames cannot be stored in {self.folder} ({error.strerror}): free some space, or name another folder.",
+            setting=Setting.CACHE,
         )
 
 
@@ -200,7 +200,7 @@ def _prepare(cache: FrameCache, video: Path) -> LeftOut | None:
     return None
 
 
-def _counted(videos: Seq[Path], report: Callable[[float], None]) -> Iterable[Path]:
+def _counted(videos: Seq[Path], on_progress: Callable[[float], None]) -> Iterable[Path]:
     for done, video in enumerate(videos, 1):
         yield video
-        report(done / len(videos))
+        on_progress(done / len(videos))

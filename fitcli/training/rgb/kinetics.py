@@ -24,7 +24,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from fitcli.cache import cache_folder, cache_path, provide_temporary_folder
-from fitcli.errors import DownloadError, StorageError
+from fitcli.errors import DownloadError, Setting, StorageError
 from fitcli.network.checkpoint import sha256
 
 ZOO = "https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics"
@@ -84,7 +84,7 @@ def fetch(
     *,
     folder: Path | None = None,
     expected_sha256: str | None = None,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Path:
     """The weights of `architecture`, from the cache or downloaded; a download that was cut off is taken up again.
 
@@ -93,7 +93,8 @@ def fetch(
     if architecture not in FILES:
         known = ", ".join(FILES)
         raise DownloadError(
-            f"There are no Kinetics weights for {architecture}, only for {known}: use --pretrained none."
+            f"There are no Kinetics weights for {architecture}, only for {known}: start from none.",
+            setting=Setting.PRETRAINED,
         )
     if folder is None and cache_folder(_CACHED) is None and (kept := _kept(architecture)):
         return kept
@@ -105,12 +106,12 @@ def fetch(
         path.parent.mkdir(parents=True, exist_ok=True)
         # Processes that train together ask at the same time: one fetches, the others wait and find the file.
         with FileLock(path.with_suffix(".lock")):
-            return _kept_or_fetched(path, expected_sha256, progress or (lambda share: None))
+            return _kept_or_fetched(path, expected_sha256, on_progress or (lambda share: None))
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror}): free some space.") from error
 
 
-def _kept_or_fetched(path: Path, expected_sha256: str | None, progress: Callable[[float], None]) -> Path:
+def _kept_or_fetched(path: Path, expected_sha256: str | None, on_progress: Callable[[float], None]) -> Path:
     noted = path.with_suffix(".sha256")
     expected = expected_sha256 or (noted.read_text(encoding="ascii").strip() if noted.exists() else None)
     if path.exists():
@@ -121,7 +122,7 @@ def _kept_or_fetched(path: Path, expected_sha256: str | None, progress: Callable
         )
     url = f"{(os.environ.get(MIRROR) or ZOO).rstrip('/')}/{path.name}"
     try:
-        _download(url, path, expected_sha256, progress)
+        _download(url, path, expected_sha256, on_progress)
         noted.write_text(sha256(path) + "\n", encoding="ascii")
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise _unreachable(url, path, error) from error
@@ -140,11 +141,11 @@ def _unreachable(url: str, path: Path, error: Exception) -> DownloadError:
     )
 
 
-def _download(url: str, path: Path, expected: str | None, progress: Callable[[float], None]) -> None:
+def _download(url: str, path: Path, expected: str | None, on_progress: Callable[[float], None]) -> None:
     part, origin_file = path.with_suffix(".part"), path.with_suffix(".origin.json")
     for attempt in range(1, TRIES + 1):
         try:
-            origin = _continue(url, part, origin_file, progress)
+            origin = _continue(url, part, origin_file, on_progress)
             break
         except (HTTPException, TimeoutError, ConnectionError) as error:  # the connection broke: go on where it did
             if attempt == TRIES:
@@ -157,7 +158,7 @@ def _download(url: str, path: Path, expected: str | None, progress: Callable[[fl
     part.replace(path)
 
 
-def _continue(url: str, part: Path, origin_file: Path, progress: Callable[[float], None]) -> Origin:
+def _continue(url: str, part: Path, origin_file: Path, on_progress: Callable[[float], None]) -> Origin:
     """Fetch what is missing of `part`; from the start where the server's file is another one now."""
     origin = _origin(origin_file, url) if part.exists() else None
     have = part.stat().st_size if origin else 0
@@ -175,19 +176,19 @@ def _continue(url: str, part: Path, origin_file: Path, progress: Callable[[float
             origin = Origin(url, int(answer.headers.get("Content-Length") or 0), answer.headers.get("ETag") or "")
             origin_file.write_text(json.dumps(asdict(origin)), encoding="utf-8")
         with part.open("ab" if goes_on else "wb") as stream:
-            _copy(answer, stream.write, have, origin.size, progress)
+            _copy(answer, stream.write, have, origin.size, on_progress)
     if origin.size and part.stat().st_size < origin.size:
         raise ConnectionError("the connection was cut")
     return origin
 
 
 def _copy(
-    answer: HTTPResponse, write: Callable[[bytes], object], have: int, size: int, progress: Callable[[float], None]
+    answer: HTTPResponse, write: Callable[[bytes], object], have: int, size: int, on_progress: Callable[[float], None]
 ) -> None:
     while chunk := answer.read1(_CHUNK):  # read1 gives what has come: a cut connection loses nothing
         write(chunk)
         have += len(chunk)
-        progress(have / size if size else 0.0)
+        on_progress(have / size if size else 0.0)
 
 
 def _origin(path: Path, url: str) -> Origin | None:

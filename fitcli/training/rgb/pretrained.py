@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 from fitcli.network.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def load_start(network: HybridNetwork, path: Path, *, keep_heads: bool) -> None:
     if wanted.input != given.input or wanted.variant != given.variant:
         raise CheckpointError(
             f"{path} holds {given.variant or given.architecture} on {given.input}, not {wanted.variant}: name another "
-            "--architecture or another checkpoint."
+            "checkpoint or another architecture.",
+            setting=Setting.ARCHITECTURE,
         )
     prefix = "backbone."
     _into_backbone(network, path, {k.removeprefix(prefix): v for k, v in start.weights.items() if k.startswith(prefix)})
@@ -60,5 +61,5 @@ def _into_backbone(network: HybridNetwork, path: Path, weights: dict[str, Tensor
         spec = network.spec
         reason = "it has other layers or other widths"
         if spec.architecture == "slowfast" and spec.channel_reduction != KINETICS_CHANNEL_REDUCTION:
-            reason = f"the Kinetics weights have --channel-reduction {KINETICS_CHANNEL_REDUCTION}"
+            reason = f"the Kinetics weights have channel reduction {KINETICS_CHANNEL_REDUCTION}"
         raise CheckpointError(f"{path} does not fit {spec.variant or spec.architecture}: {reason}.") from error

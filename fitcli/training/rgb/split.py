@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, StorageError
+from fitcli.errors import FitcliError, InvalidVideoError, MissingInputError, Setting, StorageError
 from fitcli.network.checkpoint import sha256
 from fitcli.training.rgb.videos import (
     GROUP_TABLE,
@@ -83,7 +83,7 @@ def read_clips(
     *,
     labels: Path | None = None,
     pattern: str | None = None,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> tuple[list[Clip], list[LeftOut]]:
     """The clips of `<class>/*` below `folder`, or of a table (columns file, class and perhaps group), with groups.
 
@@ -99,12 +99,12 @@ def read_clips(
     clips, left_out = [], []
     listed = list(_tabled(folder, labels) if labels else ((p, n, "") for p, n in class_folders(folder)))
     for done, (path, name, group) in enumerate(listed, 1):
-        if progress:
-            progress(done / len(listed))
+        if on_progress:
+            on_progress(done / len(listed))
         reason = refusal(path, name) or (None if path.is_file() else "not there")
         found = key.search(path.relative_to(folder).as_posix()) if key else None
         if reason is None and key and found is None and not group:
-            reason = "not matched by --group-regex"
+            reason = "not matched by the regular expression"
         if reason:
             left_out.append(LeftOut(path, reason))
             continue
@@ -173,7 +173,9 @@ def check_new(folder: Path) -> None:
     try:
         used = folder.exists() and any(folder.iterdir())
     except OSError as error:
-        raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error
+        raise StorageError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder.", setting=Setting.OUTPUT_FOLDER
+        ) from error
     if used:
         raise StorageError(f"{folder} is not empty: name a new folder, so that no clip of an older split stays in it.")
 
@@ -195,7 +197,9 @@ def _written(assignments: Seq[Assignment], folder: Path, how: Literal["symlink",
                 (e.target, e.split, e.clip.name, e.clip.group, e.clip.path.resolve(), e.clip.digest) for e in placed
             )
     except OSError as error:
-        raise StorageError(f"{folder} cannot be written ({error.strerror}): choose another --to folder.") from error
+        raise StorageError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder.", setting=Setting.OUTPUT_FOLDER
+        ) from error
     return placed
 
 
@@ -219,10 +223,10 @@ def name_warnings(assignments: Iterable[Assignment]) -> list[Leak]:
     ]
 
 
-def check(folder: Path, *, progress: Callable[[float], None] | None = None) -> CheckReport:
+def check(folder: Path, *, on_progress: Callable[[float], None] | None = None) -> CheckReport:
     """Decode every file of a split data set and compare the parts: equal content, group, name or look."""
     listed = list_videos(folder)
-    report = progress or (lambda share: None)
+    on_progress = on_progress or (lambda share: None)
     looks: dict[Path, np.ndarray] = {}
     unreadable = []
     for done, video in enumerate(listed.videos, 1):
@@ -230,10 +234,10 @@ def check(folder: Path, *, progress: Callable[[float], None] | None = None) -> C
             looks[video.path] = look(video.path)
         except FitcliError as error:
             unreadable.append(LeftOut.unreadable(video.path, error))
-        report(done / len(listed.videos))
+        on_progress(done / len(listed.videos))
     listed = listed.without(unreadable)
     leaks: dict[tuple[Path, Path], Leak] = {}
-    # The surest evidence first: a pair is told once.
+    # The surest evidence first: a pair is reported once.
     for why, pairs in (
         ("are the same file", _shared(listed.videos, lambda video: sha256(video.path))),
         ("are of one recording", _shared(listed.videos, lambda video: video.group) if listed.grouped else ()),
@@ -340,4 +344,6 @@ def _place(source: Path, target: Path, how: str) -> None:
         # Relative, so that the two folders may move together.
         target.symlink_to(os.path.relpath(source.resolve(), target.parent.resolve()))
     except (OSError, ValueError) as error:  # Windows without developer mode, or another drive; some network folders
-        raise StorageError(f"Links cannot be made in {target.parent}: use --copy.") from error
+        raise StorageError(
+            f"Links cannot be made in {target.parent}: copy the videos.", setting=Setting.COPY
+        ) from error

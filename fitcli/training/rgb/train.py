@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from fitcli.catalog import OTHER, catalog
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 from fitcli.network.checkpoint import Checkpoint, Provenance, save_checkpoint
 from fitcli.network.spec import NetworkSpec, rgb_spec
 from fitcli.outputs import replace_text
@@ -181,13 +181,13 @@ def prepared(
     splits: tuple[str, ...],
     cache: FrameCache,
     decoders: int,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> VideoFolder:
     """Decode the videos of `splits` into the cache; the folder with those left out that cannot be read."""
     videos = [video.path for video in folder.videos if video.split in splits]
     # Processes on several machines begin at different videos, and find what the others have done.
     first = (process_number() * 97) % max(1, len(videos))
-    return folder.without(cache.prepare(videos, processes=decoders, first=first, progress=progress))
+    return folder.without(cache.prepare(videos, processes=decoders, first=first, on_progress=on_progress))
 
 
 def _useful(folder: VideoFolder, spec: NetworkSpec) -> VideoFolder:
@@ -201,7 +201,7 @@ def _useful(folder: VideoFolder, spec: NetworkSpec) -> VideoFolder:
     return folder.without([LeftOut(video.path, "no label for the heads that are trained") for video in silent])
 
 
-def _published(options: RgbOptions, spec: NetworkSpec, progress: Callable[[float], None]) -> Path | None:
+def _published(options: RgbOptions, spec: NetworkSpec, on_progress: Callable[[float], None]) -> Path | None:
     """The file of published weights to start from, downloaded if need be; None for another start."""
     if options.initialize or options.pretrained == NOTHING:
         return None
@@ -209,10 +209,10 @@ def _published(options: RgbOptions, spec: NetworkSpec, progress: Callable[[float
         return Path(options.pretrained)
     if spec.architecture == "slowfast" and options.channel_reduction != KINETICS_CHANNEL_REDUCTION:
         raise CheckpointError(
-            f"The Kinetics weights have --channel-reduction {KINETICS_CHANNEL_REDUCTION}: for another, "
-            "use --pretrained none."
+            f"The Kinetics weights have channel reduction {KINETICS_CHANNEL_REDUCTION}: start from none for another.",
+            setting=Setting.PRETRAINED,
         )
-    return kinetics.fetch(options.architecture, progress=progress)
+    return kinetics.fetch(options.architecture, on_progress=on_progress)
 
 
 def _start(module: RgbModule, options: RgbOptions, weights: Path | None) -> None:

@@ -137,6 +137,12 @@ def list_videos(root: Path) -> VideoFolder:
     return VideoFolder(root, tuple(videos), tuple(left_out), bool(groups))
 
 
+def part_folders(root: Path) -> dict[str, Path]:
+    """The folders of "train", "val" and "test" that a data set has, by the name of the part."""
+    named = ((_OTHER_NAMES.get(path.name, path.name), path) for path in sorted(root.iterdir()) if path.is_dir())
+    return {name: path for name, path in named if name in SPLITS}
+
+
 def class_folders(root: Path) -> Iterator[tuple[Path, str]]:
     """The files below `<class>/` folders of `root` that are not split yet, each with the name of its class folder."""
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):

@@ -16,7 +16,8 @@ from fitcli.catalog import OTHER, catalog
 from fitcli.network.ensemble_config import EnsembleConfig, Member
 from fitcli.network.scores import Logits, WindowScores, combine
 from fitcli.training.evaluation.calibrate import ACCEPTED_ELSEWHERE, ACCEPTED_REFUSAL, calibrate, with_refusal
-from fitcli.training.evaluation.evaluate import Report, ScoredClip, answers, measure, report
+from fitcli.training.evaluation.evaluate import Report, answers, measure, report
+from fitcli.training.evaluation.labelled_clips import ScoredClip
 from fitcli.training.evaluation.tables import report_table
 from fitcli.training.labels import Labels
 

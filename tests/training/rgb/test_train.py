@@ -318,7 +318,7 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_kinetics_weights_come_once_and_fit_strictly(zoo: Any, tmp_path: Path) -> None:
     shares: list[float] = []
-    path = kinetics.fetch("x3d_xs", folder=tmp_path / "cache", progress=shares.append)
+    path = kinetics.fetch("x3d_xs", folder=tmp_path / "cache", on_progress=shares.append)
     assert path.read_bytes() == zoo.content
     assert shares[-1] == 1.0
     assert kinetics.fetch("x3d_xs", folder=tmp_path / "cache") == path
