@@ -39,7 +39,7 @@ class Target:
         if not self.folder:
             if len(sources) > 1:
                 raise typer.BadParameter(
-                    f"{self.path} is one file, but there are {len(sources)} videos: name a folder, {self.path.stem}{os.sep}",
+                    f"{self.path} is one file for {len(sources)} videos: name a folder, {self.path.stem}{os.sep}",
                     param_hint=option,
                 )
             return [self.path]
