@@ -63,7 +63,7 @@ class App(typer.Typer):
     """A Typer app whose commands and groups print their help in sections."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(cls=Group, **settings)
+        super().__init__(**{"cls": Group, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[_Function], _Function]:
         """As `typer.Typer.command`."""
