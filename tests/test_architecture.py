@@ -6,6 +6,7 @@ The direction of imports is checked by `lint-imports`, which `make lint` runs.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +85,15 @@ def test_no_command_file_is_too_long():
         path: len(path.read_text(encoding="utf-8").splitlines()) for path in Path(ROOT, "fitcli", "cli").rglob("*.py")
     }
     assert not {path.name: lines for path, lines in lengths.items() if lines > LONGEST_COMMAND_FILE}
+
+
+def test_no_error_below_the_command_line_names_an_option():
+    """Such an error is given a `Setting`, and the command line names the option that changes it."""
+    named = []
+    for path in sorted((ROOT / "fitcli").rglob("*.py")):
+        if Path(ROOT, "fitcli", "cli") in path.parents:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and re.search(r"(?<!\S)[(\"']?--[a-z]", ast.unparse(node)):
+                named.append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}")
+    assert not named

@@ -40,7 +40,7 @@ def doctor(
     else:
         _show(checks)
         verdict = (
-            "fitcli analyze works here." if works(checks) else "fitcli analyze does not work here: mend what is broken."
+            "fitcli analyze works here." if works(checks) else "fitcli analyze does not work here: fix what is broken."
         )
         stdout().print(verdict, style="green" if works(checks) else "red")
     raise typer.Exit(0 if works(checks) else 1)

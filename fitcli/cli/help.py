@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from fitcli.cli.console import stdout
 
 WIDEST = 100
 """Most columns that help fills; longer lines are hard to read."""
@@ -29,7 +30,7 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help as wide as the terminal allows."""
-        formatter.width = min(shutil.get_terminal_size().columns, WIDEST) - 1
+        _adapt(ctx, formatter)
         super(TyperCommand, self).format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -47,7 +48,7 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help as wide as the terminal allows."""
-        formatter.width = min(shutil.get_terminal_size().columns, WIDEST) - 1
+        _adapt(ctx, formatter)
         super(TyperGroup, self).format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -63,11 +64,18 @@ class App(typer.Typer):
     """A Typer app whose commands and groups print their help in sections."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(cls=Group, **settings)
+        super().__init__(**{"cls": Group, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[_Function], _Function]:
         """As `typer.Typer.command`."""
         return super().command(name, cls=Command, **settings)
+
+
+def _adapt(ctx: Any, formatter: Any) -> None:
+    """Take the width and the colours from the terminal, with Rich's rules for colours."""
+    console = stdout()
+    ctx.color = console.is_terminal and not (console.no_color or console.is_dumb_terminal)
+    formatter.width = min(shutil.get_terminal_size().columns, WIDEST) - 1
 
 
 def _write_sections(command: Any, ctx: Any, formatter: Any) -> None:
@@ -83,13 +91,8 @@ def _write_sections(command: Any, ctx: Any, formatter: Any) -> None:
 
 
 def _write_section(title: str, records: list[tuple[str, str]], formatter: Any) -> None:
-    formatter.write(_styled(f"{title}:", bold=True) + "\n")
+    formatter.write(typer.style(f"{title}:", bold=True) + "\n")
     formatter.indent()
     # In a narrow terminal, long names stand on a line of their own, so that the text beside them is no thin column.
-    formatter.write_dl([(_styled(names, fg="cyan"), text) for names, text in records], formatter.width // 3)
+    formatter.write_dl([(typer.style(names, fg="cyan"), text) for names, text in records], formatter.width // 3)
     formatter.dedent()
-
-
-def _styled(text: str, **style: Any) -> str:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if plain else typer.style(text, **style)

@@ -51,7 +51,7 @@ def history(
     exercise: ExerciseName = None,
     since: Since = None,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Print a table for spreadsheets.", rich_help_panel="Answer")
+        bool, typer.Option("--csv", help="Print a table for spreadsheets.", rich_help_panel=options.ANSWER)
     ] = False,
     json: options.Json = False,
     sessions: options.Sessions = None,

@@ -113,10 +113,10 @@ def import_(
         except ValueError:
             bad.append(number)
     known = len(lines) - added - len(bad)
-    stdout().print(f"{plural(added, 'session')} added, {known} here already.")
+    stdout().print(f"{plural(added, 'session')} added, {known} already stored.")
     if bad:
         where = ", ".join(map(str, bad[:5])) + (" ..." if len(bad) > 5 else "")
-        raise MissingInputError(f"{name}: {plural(len(bad), 'line')} held no session ({where}).")
+        raise MissingInputError(f"{name}: {plural(len(bad), 'line')} without a session ({where}).")
 
 
 def _print(lines: list[str]) -> None:

@@ -26,11 +26,11 @@ def _kilograms(given: str) -> float:
     """The kilograms in "60kg", "135 lb" or "60"; raises `typer.BadParameter` for a weight that nobody lifts."""
     written = _WEIGHT.fullmatch(given.strip())
     if not written:
-        raise typer.BadParameter(f"{given!r} is no weight: write it as 60kg or 135lb.")
+        raise typer.BadParameter(f"{given!r} is not a weight: write it as 60kg or 135lb.")
     number = float(written["number"].replace(",", "."))
     kilograms = number * (KILOGRAMS_PER_POUND if (written["unit"] or "kg").lower().startswith("lb") else 1)
     if not 0 < kilograms <= 1000:
-        raise typer.BadParameter(f"{given!r} is no weight between 0 and 1000 kg.")
+        raise typer.BadParameter(f"{given!r} is not a weight between 0 and 1000 kg.")
     return round(kilograms, 2)
 
 

@@ -156,7 +156,7 @@ def _draw_video(analysis: Analysis, source: Path | None, output: Output, *, show
     from fitcli.report.annotated import annotate  # numpy and Pillow
 
     if source is None:
-        raise StorageError(f"{output.path} is not written: nothing was filmed.")
+        raise StorageError(f"{output.path} cannot be written: nothing was filmed.")
     label = f"drawing {printable(output.path.name)}"
     with interruptible(), progress(label, shown=shown) as report, output.writing() as path:
         annotate(analysis, source, path, on_progress=report)

@@ -111,7 +111,7 @@ def speak(analyses: Iterable[Analysis], how: Presentation, file: Output | None =
     if wanted is None and (how.quiet or len(answers) != 1 or not sys.stdout.isatty()):
         wanted = False
     if file and not text:
-        note(f"{file.path} is not written: there is no advice to read.")
+        note(f"{file.path} was not written: there is no advice to read.")
     if not text or (wanted is False and not file):
         return 0
     from fitcli import voice  # numpy and the audio library

@@ -134,7 +134,7 @@ def _on_thread(analyse: Callable[[Progress], Analysis], on_progress: Callable[[f
 
 
 def _report_recording(recording: Recording) -> None:
-    lost = f"{recording.dropped} lost because this machine could not store them in time; try --resolution 640x480"
+    lost = f"{recording.dropped} lost because this machine could not store them fast enough; try --resolution 640x480"
     note(
         f"Recorded {recording.duration_s:.1f} s: {recording.frames} frames, {recording.rate_hz:.1f} a second, "
         + (lost if recording.dropped else "none lost")

@@ -1,4 +1,4 @@
-"""The coach while somebody trains: a pose in, out what to show and say about it now."""
+"""The coach while somebody trains: takes in poses, gives what to show and say now."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ import numpy as np
 
 from fitcli.coaching.advice import SURE_OF_EXERCISE
 from fitcli.coaching.form import newest_cue
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 from fitcli.motion import LiveCount, LiveCounter
 from fitcli.pose.blazepose import PoseSample
 from fitcli.pose.track import LANDMARKS, FloatArray, PoseTrack
 from fitcli.results.analysis import ExerciseScore
 from fitcli.results.sets import ExerciseSet, Repetition, cadence_per_min
 
-if TYPE_CHECKING:  # the engine is loaded by whoever has networks
+if TYPE_CHECKING:  # loads the engine
     from fitcli.network.ensemble import Ensemble
 
 WINDOW_S = 4.0
-"""Seconds of the latest poses that the exercise is named from: the window that the hybrid learned from."""
+"""Seconds of poses that the exercise is named from: the length of the windows that the networks learned from."""
 NAMED_EVERY_S = 2.0
-"""Seconds of new poses before the exercise is named again: a window costs the hybrid a quarter of a second."""
+"""Seconds of new poses before the exercise is named again: the networks need a quarter of a second for a window."""
 LOOKS_EVERY_S = 0.25
-"""How often the recogniser looks whether there are enough new poses."""
+"""How often the recogniser checks for enough new poses."""
 SHORTEST_WINDOW_S = 2.0
-"""A first guess may be made from this much; the windows that the hybrid learned from are longer."""
+"""Seconds of poses that are enough for a first guess, although the networks learned from longer windows."""
 NEW_SHARE = 0.5
-"""How much of what is believed the newest window replaces: a change of exercise shows after two or three of them."""
+"""Weight of the newest window in the running average: a change of exercise shows after two or three windows."""
 MOVING_WEIGHT = 0.3
-"""Windows that say less than this (nobody there, or standing still) are not asked: a rest keeps the last answer."""
+"""Least weight of a window that is scored. Below it nobody is visible or moves: a rest keeps the last answer."""
 CUE_EVERY_S = 5.0
-"""Least time between two form cues: more than one thing at a time cannot be changed."""
+"""Least time between two form cues: nobody can correct two things at once."""
 SAME_CUE_EVERY_S = 20.0
-"""Least time before the same cue is given again."""
+"""Least time before the same form cue is repeated."""
 HELD_EVERY_S = 10
 """A hold is announced every ten seconds."""
 
 
 @dataclass(frozen=True)
 class SetSummary:
-    """A set that is over: its number from 1, its exercise (None: not recognised), its complete repetitions.
+    """A finished set: its number from 1, its exercise (None: not recognised), its complete repetitions.
 
-    `held_s` is None for anything but a hold, `cadence_per_min` for what is not measured by it.
+    held_s: None unless the set is a hold. cadence_per_min: None unless the exercise is measured by its pace.
     """
 
     number: int
@@ -57,13 +57,15 @@ class SetSummary:
 
 @dataclass(frozen=True)
 class Coaching:
-    """What is known at one moment of a set or a row of sets.
+    """What the coach knows at one moment of one or several sets.
 
-    `repetitions` are the current set's, `total` those of all sets; `set_number` runs from 1. `rest_s` is the time since
-    the last repetition where the set is over, None while one runs. `exercise` is None until it is recognised. `latest`
-    is the last repetition, `measure` what its range is of. `held_s` is how long the current set holds its position,
-    None for repetitions, `cadence_per_min` their pace where the exercise is measured by it. `cue` is the form cue given
-    last, the `cue_number`-th one.
+    repetitions: of the current set. total: of all sets. set_number: from 1.
+    rest_s: seconds since the last repetition if the set is over, None during a set.
+    exercise: None until it is recognised.
+    latest: the last repetition. measure: what its range of motion refers to, such as "knee angle".
+    cue: the latest form cue. cue_number: its number from 1, 0 before the first.
+    held_s: seconds that the current set holds its position, None for repetitions.
+    cadence_per_min: repetitions a minute, None unless the exercise is measured by its pace.
     """
 
     repetitions: int = 0
@@ -89,10 +91,10 @@ def reached_ten_seconds(coaching: Coaching, before_s: float | None) -> bool:
 
 
 class Recogniser:
-    """Names the exercise every couple of seconds from the latest window, on a thread of its own.
+    """Names the exercise every few seconds from the latest window, on its own thread. A context manager.
 
-    load: gives the networks; it is called on that thread at once, so that they are ready when the set begins. What
-    goes wrong there is kept in `failure`. A context manager.
+    load: loads the networks; called at once on that thread, so that they are ready when the set begins. An error on
+    the thread is stored in `failure`.
     """
 
     def __init__(self, load: Callable[[], Ensemble]) -> None:
@@ -105,11 +107,11 @@ class Recogniser:
         self._thread.start()
 
     def follow(self, latest: Callable[[float], PoseTrack]) -> None:
-        """Name what `latest` gives from now on: called with seconds, it returns the track of the last ones."""
+        """Name what `latest` shows from now on: called with a number of seconds, it returns the track of that time."""
         self._latest = latest
 
     def close(self) -> None:
-        """End; waits for the window that is being looked at, because native code must not outlive the interpreter."""
+        """Stop the thread. Waits for the current window, because native code must not outlive the interpreter."""
         self._closing.set()
         self._thread.join()
 
@@ -127,42 +129,43 @@ class Recogniser:
             if ensemble.reads_pictures or not ensemble.names_exercises:
                 raise CheckpointError(
                     f"The networks in {ensemble.folder} do not name exercises from poses, which live coaching needs: "
-                    "leave --checkpoints out, or record without --live."
+                    "choose other networks, or record without live coaching.",
+                    setting=Setting.LIVE,
                 )
-            belief: FloatArray | None = None
-            looked_s = -np.inf
+            average: FloatArray | None = None
+            scored_s = -np.inf
             while not self._closing.wait(LOOKS_EVERY_S):
                 track = self._latest(WINDOW_S) if self._latest else None
-                if track is None or not len(track) or track.times_s[-1] - looked_s < NAMED_EVERY_S:
+                if track is None or not len(track) or track.times_s[-1] - scored_s < NAMED_EVERY_S:
                     continue
                 if track.times_s[-1] - track.times_s[0] < SHORTEST_WINDOW_S:
                     continue
-                looked_s = float(track.times_s[-1])
+                scored_s = float(track.times_s[-1])
                 weight = float(window_weights(track, (float(track.times_s[0]),), WINDOW_S)[0])
                 if weight < MOVING_WEIGHT:
                     continue
                 _, scores = ensemble.score(track)
-                seen: FloatArray = np.append(scores.exercise.mean(0), scores.other.mean()).astype(np.float32)
-                if belief is None:
-                    belief = seen
-                belief += np.float32(NEW_SHARE * weight) * (seen - belief)
-                self.exercise = _named(belief, ensemble)
-        except Exception as failure:  # told by the thread that shows the states
+                newest: FloatArray = np.append(scores.exercise.mean(0), scores.other.mean()).astype(np.float32)
+                if average is None:
+                    average = newest
+                average += np.float32(NEW_SHARE * weight) * (newest - average)
+                self.exercise = _named(average, ensemble)
+        except Exception as failure:  # raised again by the thread that takes in poses
             self.failure = failure
 
 
-def _named(belief: FloatArray, ensemble: Ensemble) -> ExerciseScore | None:
-    best = int(belief[:-1].argmax())
-    probability = float(belief[best])
-    if belief[-1] >= ensemble.config.other_from or probability < ensemble.config.certain_from:
+def _named(average: FloatArray, ensemble: Ensemble) -> ExerciseScore | None:
+    best = int(average[:-1].argmax())
+    probability = float(average[best])
+    if average[-1] >= ensemble.config.other_from or probability < ensemble.config.certain_from:
         return None
     return ExerciseScore(ensemble.classes.exercises[best], probability)
 
 
 class LiveCoach:
-    """Takes one pose after the other and knows what to show and say about it; without a recogniser it only counts.
+    """Takes in one pose after another and says what to show and speak. Without a recogniser it only counts.
 
-    frame_width, frame_height: pixels of the camera's picture. Any thread may ask.
+    frame_width, frame_height: pixels of the camera's picture. Thread-safe.
     """
 
     def __init__(self, frame_width: int, frame_height: int, recogniser: Recogniser | None = None) -> None:
@@ -180,9 +183,9 @@ class LiveCoach:
             recogniser.follow(self.track)
 
     def see(self, time_s: float, sample: PoseSample | None) -> Coaching:
-        """Take in the pose of a frame, None where nobody was found; times (seconds) rise.
+        """Take in the pose of a frame, None if nobody was found; `time_s` increases from call to call.
 
-        Raises what kept the recogniser from working.
+        Raises the error that stopped the recogniser.
         """
         if self._recogniser and self._recogniser.failure:
             raise self._recogniser.failure
@@ -195,7 +198,7 @@ class LiveCoach:
             (sample.landmarks, sample.world, sample.presence) if sample else (nobody, nobody, 0.0)
         )
         self._last_s = time_s
-        if self._recogniser:  # whoever only counts needs no more than the counter remembers
+        if self._recogniser:  # counting alone needs no history beyond the counter's own
             self._samples.append((time_s, landmarks, world, presence))
         exercise = self._recogniser.exercise if self._recogniser else None
         self._counter.exercise = exercise.name if exercise else None
@@ -221,15 +224,15 @@ class LiveCoach:
         )
 
     def finish(self) -> tuple[SetSummary, ...]:
-        """All sets, the one that runs included: the camera is off, so a repetition that is nearly over counts."""
-        with self._one_at_a_time:  # the last pose may be under way
+        """All sets, including the current one, in which a repetition that is nearly complete counts."""
+        with self._one_at_a_time:  # another thread may be taking in the last pose
             count = self._counter.finish()
             exercise = self._recogniser.exercise if self._recogniser else None
             self._finish_set(count, exercise)
             return tuple(self._finished.values())
 
     def track(self, last_s: float = np.inf) -> PoseTrack:
-        """The poses of the last seconds, all of them if not said otherwise, their times from the first one on."""
+        """The poses of the last `last_s` seconds, by default all; times count from the first pose of the set."""
         samples = self._samples[:]
         first = len(samples)
         while first and samples[first - 1][0] > self._last_s - last_s:
@@ -254,6 +257,6 @@ class LiveCoach:
         cadence = cadence_per_min(name, count.repetitions, count.lasted_s)
         summary = SetSummary(count.set_number, name, count.repetitions, count.held_s, cadence)
         before = self._finished.get(count.set_number)
-        # what is recognised in the rest belongs to the set to come
+        # an exercise that is recognised during the rest belongs to the next set
         if before is None or (before.repetitions, before.held_s) != (summary.repetitions, summary.held_s):
             self._finished[count.set_number] = summary

@@ -1,4 +1,4 @@
-"""What is shown while a set is recorded: a panel in the terminal, a picture in the preview window, or plain lines."""
+"""Draws the states of a session: as a panel or plain lines in the terminal, and as a picture in the preview window."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # Pillow's drawing is imported where the preview is drawn
     from PIL.ImageDraw import ImageDraw
 
 SMALLEST_TERMINAL = (44, 15)
-"""Columns and lines that the panel needs; smaller terminals get plain lines."""
+"""Columns and lines that the panel needs; smaller terminals show plain lines."""
 
 PREVIEW_SIDE_PX = 960
 """Longest side of the preview window."""
@@ -75,7 +75,7 @@ _DIGITS = {
 
 
 class BigNumber:
-    """A number in digits five lines high; plain where the terminal has ASCII only."""
+    """A number in digits five lines high, in plain characters if the terminal has only ASCII."""
 
     def __init__(self, number: str, style: str) -> None:
         self.number = number
@@ -90,7 +90,7 @@ class BigNumber:
 
 
 class TwoLines:
-    """Centred words on exactly two lines, so that nothing moves when they change; what has no room is left out."""
+    """Centred words on exactly two lines, so that nothing moves when they change; longer text is cut off."""
 
     def __init__(self, words: str, style: str) -> None:
         self.words = words
@@ -107,7 +107,7 @@ class TwoLines:
 
 
 class Bar:
-    """A bar across the whole line for a share 0..1; what is done can be told from the rest without colour too."""
+    """A bar across the whole line for a share 0..1, readable without colour too."""
 
     def __init__(self, share: float, style: str) -> None:
         self.share = min(max(share, 0.0), 1.0)
@@ -122,14 +122,14 @@ class Bar:
 
 
 def has_room(console: Console) -> bool:
-    """Whether the panel can be shown: a terminal, not a dumb one, and large enough."""
+    """Whether the panel can be shown: on a terminal that is large enough and not a dumb one."""
     width, height = SMALLEST_TERMINAL
     usable = console.is_terminal and not console.is_dumb_terminal
     return usable and console.width >= width and console.height >= height
 
 
 def number(state: LiveState) -> str:
-    """The figure that matters in this step: whole seconds to go, tenths of a second recorded, or what is counted."""
+    """The main figure of this step: seconds to go, seconds recorded, or the count."""
     if state.step is Step.LIVE:
         return figure(state.coaching)
     if state.step is Step.RECORDING:
@@ -138,24 +138,24 @@ def number(state: LiveState) -> str:
 
 
 def figure(coaching: Coaching) -> str:
-    """What is counted: the repetitions of the set, or the whole seconds that a position is held."""
+    """The count: the repetitions of the set, or the whole seconds of a hold."""
     return str(coaching.repetitions if coaching.held_s is None else int(coaching.held_s))
 
 
 def counted(coaching: Coaching) -> str:
-    """The same with its unit: "7 repetitions", "34 s"."""
+    """The count with its unit: "7 repetitions", "34 s"."""
     return plural(coaching.repetitions, "repetition") if coaching.held_s is None else seconds(coaching.held_s)
 
 
 def status(state: LiveState) -> str:
-    """Whether a person is seen, and how to get into the picture."""
+    """Whether a person is visible, and how to get into the picture."""
     if state.pose is None:
         return "Looking for you ..."
     return state.advice or "Your whole body is in the picture."
 
 
 def exercise_line(coaching: Coaching) -> str:
-    """What is being counted: "repetitions of squat (93%)", "seconds of plank (97%)"."""
+    """What is counted: "repetitions of squat (93%)", "seconds of plank (97%)"."""
     unit = "repetition" if coaching.held_s is None else "second"
     unit = plural(int(figure(coaching)), unit).split(" ", 1)[1]
     if coaching.exercise is None:
@@ -164,12 +164,12 @@ def exercise_line(coaching: Coaching) -> str:
 
 
 def repetition_line(coaching: Coaching) -> str:
-    """Tempo, or pace, and range of the last repetition; empty before the first and for a hold."""
+    """Tempo or pace, and range of motion of the last repetition; empty before the first one and for a hold."""
     latest = coaching.latest
     if latest is None:
         return ""
     parts = [f"{latest.eccentric_s:.1f} s eccentric", f"{latest.concentric_s:.1f} s concentric"]
-    if coaching.exercise is None:  # nobody knows yet which way is which
+    if coaching.exercise is None:  # which phase is eccentric depends on the exercise
         parts = [f"{latest.end_s - latest.start_s:.1f} s"]
     elif coaching.cadence_per_min is not None:
         parts = [pace(coaching.cadence_per_min)]
@@ -179,7 +179,7 @@ def repetition_line(coaching: Coaching) -> str:
 
 
 def set_line(summary: SetSummary) -> str:
-    """A set that is over, in words that can be read aloud."""
+    """A finished set, in words that can be read aloud."""
     if summary.held_s is not None:
         return f"Set {summary.number}: {summary.exercise or 'a position'}, {amount(0, summary.held_s)}."
     done = plural(summary.repetitions, "repetition") + (f" of {summary.exercise}" if summary.exercise else "")
@@ -253,7 +253,7 @@ def _live_panel(state: LiveState, camera: str) -> RenderableType:
 
 
 def panel(state: LiveState, camera: str, set_number: int | None = None) -> RenderableType:
-    """The terminal's picture of a state; `set_number` counts the sets where there are several."""
+    """The panel of a state. set_number: None for a single set."""
     if state.step is Step.LIVE:
         return _live_panel(state, camera)
     style = STYLES[state.step]
@@ -280,7 +280,7 @@ def panel(state: LiveState, camera: str, set_number: int | None = None) -> Rende
 
 
 def analysis_panel(share: float, set_number: int | None = None) -> RenderableType:
-    """The terminal's picture of an analysis that is `share` (0..1) done."""
+    """The panel of an analysis. share: the part that is done, 0..1."""
     title = "Analysing" + (f" · set {set_number}" if set_number else "")
     lines: list[RenderableType] = [
         BigNumber(str(int(100 * share)), "bold magenta"),
@@ -310,9 +310,9 @@ def _framed(lines: list[RenderableType], title: str, style: str, hint: str) -> R
 
 
 def preview(state: LiveState, *, mirror: bool) -> Image:
-    """The preview window's picture of a state: the frame with skeleton, step, time and repetitions, (H, W, 3) RGB.
+    """The picture of a state for the preview window, (H, W, 3) uint8 RGB: skeleton, step, time and repetitions.
 
-    The skeleton is drawn on the frame that it was found in, so that it lies on the body however fast that moves.
+    The skeleton is drawn on the frame in which it was found, so that it matches a body in fast motion.
     """
     from PIL import Image as PillowImage
     from PIL import ImageDraw

@@ -1,7 +1,7 @@
-"""One set in front of the camera, step by step: into the picture, countdown, recording or live coaching, rest.
+"""One set in front of the camera, step by step: framing, countdown, recording or live coaching, rest.
 
-Each step is an iterator of `LiveState`, some 25 a second, for whoever shows them; it runs on the caller's thread and
-ends early when `LiveSession.stop` is set.
+Each step is an iterator of about 25 `LiveState`s a second. It runs on the caller's thread and ends early when
+`LiveSession.stop` is set.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ TICK_S = 0.04
 """Longest time between two states."""
 
 FRAMED_FOR_S = 0.5
-"""The whole body must be in the picture for so long before the countdown begins."""
+"""How long the whole body must be in the picture before the countdown begins."""
 
 FRAMING_LIMIT_S = 8.0
-"""The countdown begins after this long in any case: on a bench or a machine the whole body may never be seen."""
+"""The countdown begins after this time in any case: on a bench or a machine, the whole body may never be visible."""
 
 FRAMING_LIMIT_FILE_S = 1.5
-"""The same for a file, in which nobody can follow the advice: enough to read it."""
+"""The same for a video file, where nobody can follow the advice: enough time to read it."""
 
 LAST_LOOK_S = 1.0
-"""A camera's last frame is still looked at when its picture has ended, for so long: a repetition may end with it."""
+"""How long live coaching waits for the pose in a camera's last frame, which may complete a repetition."""
 
 
 class Step(StrEnum):
@@ -46,7 +46,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class LivePose:
-    """A frame and the pose in it, None where nobody was found; `coaching` is None where nobody counts and coaches."""
+    """A frame and the pose in it, None if nobody was found. coaching: None while no coach is set."""
 
     frame: CameraFrame
     sample: PoseSample | None
@@ -54,14 +54,15 @@ class LivePose:
 
 
 Coach = Callable[[float, PoseSample | None], Coaching]
-"""Called with the arrival time and the pose of every frame of a set in turn; returns what is known by then."""
+"""Called with the arrival time in seconds and the pose of every frame of a set, in order."""
 
 
 @dataclass(frozen=True)
 class LiveState:
-    """What is to be shown now. `elapsed_s` of `total_s` belong to the step; `rate_hz` is the camera's measured rate.
+    """What to show now.
 
-    `pose` is None until the pose network is ready; `advice` says how to get into the picture, None where all is well.
+    elapsed_s, total_s: of the step. rate_hz: frames a second that the camera delivers, measured.
+    pose: None until the pose network is ready. advice: how to get into the picture, None if the framing is good.
     """
 
     step: Step
@@ -79,12 +80,12 @@ class LiveState:
 
     @property
     def coaching(self) -> Coaching:
-        """What the coach knows; nothing yet where there is none."""
+        """What the coach knows; the defaults without a coach."""
         return self.pose.coaching if self.pose and self.pose.coaching else Coaching()
 
 
 class PoseWatcher:
-    """Looks for the person in the newest frame, on a thread of its own; frames that come meanwhile are passed over."""
+    """Finds the person in the newest frame, on its own thread; frames that arrive meanwhile are skipped."""
 
     def __init__(self, camera: Camera) -> None:
         self.newest: Newest[LivePose] = Newest()
@@ -97,20 +98,20 @@ class PoseWatcher:
         self._thread.start()
 
     def wake(self) -> None:
-        """Watch, from the newest frame on."""
+        """Start with the newest frame."""
         self._awake.set()
 
     def rest(self) -> None:
-        """Leave the processor to others."""
+        """Pause, so that others can use the processor."""
         self._awake.clear()
 
     def _watch(self) -> None:
         try:
-            # They load the engine, which the camera need not wait for.
+            # They load the engine; the camera need not wait for it.
             from fitcli.pose.blazepose import BlazePose
             from fitcli.pose.tracker import PoseTracker
 
-            tracker = PoseTracker(BlazePose(streams=1))  # the encoder needs the other core
+            tracker = PoseTracker(BlazePose(streams=1))  # leaves the other core to the video encoder
             frame: CameraFrame | None = None
             while not self._closing:
                 self._awake.wait()
@@ -119,7 +120,7 @@ class PoseWatcher:
                     sample = tracker.update(frame.image)
                     coach = self.coach
                     self.newest.put(LivePose(frame, sample, coach(frame.arrival_s, sample) if coach else None))
-        except Exception as failure:  # told by the thread that shows the states
+        except Exception as failure:  # raised again by the thread that shows the states
             self.failure = failure
 
     def __enter__(self) -> PoseWatcher:
@@ -130,12 +131,12 @@ class PoseWatcher:
     ) -> None:
         self._closing = True
         self._awake.set()
-        # To the end, were it loading still: native code does not survive the interpreter's end under it.
+        # Waits even while the network loads: native code must not outlive the interpreter.
         self._thread.join()
 
 
 class LiveSession:
-    """Takes one camera through any number of sets; `stop` ends the step that runs."""
+    """Leads one camera through any number of sets; `stop` ends the current step."""
 
     def __init__(self, camera: Camera, watcher: PoseWatcher) -> None:
         self.camera = camera
@@ -145,7 +146,7 @@ class LiveSession:
         self._recorder: Recorder | None = None
 
     def get_into_picture(self) -> Iterator[LiveState]:
-        """Until the whole body is in the picture, or a while after the pose network is ready."""
+        """Wait until the whole body is in the picture, or for a limited time after the pose network is ready."""
         limit_s = FRAMING_LIMIT_FILE_S if self.camera.is_file else FRAMING_LIMIT_S
         framed_since_s: float | None = None
         ready_s: float | None = None
@@ -161,17 +162,17 @@ class LiveSession:
                 return
 
     def count_down(self, seconds: float) -> Iterator[LiveState]:
-        """`seconds` that pass."""
+        """Count down `seconds`."""
         return self._states(Step.COUNTDOWN, seconds)
 
     def rest(self, seconds: float) -> Iterator[LiveState]:
-        """`seconds` between two sets."""
+        """Wait `seconds` between two sets."""
         return self._states(Step.REST, seconds)
 
     def record(self, path: Path, duration_s: float) -> Iterator[LiveState]:
-        """Record to `path`; `recording` says afterwards what became of it, None if nothing was recorded.
+        """Record to `path`; `recording` holds the result afterwards, None if nothing was recorded.
 
-        Ends early when the camera's picture ends. Raises `StorageError` where the file cannot be written.
+        Ends early when the camera's picture ends. Raises `StorageError` if the file cannot be written.
         """
         self.recording = None
         self._recorder = recorder = Recorder(path, duration_s)
@@ -191,7 +192,7 @@ class LiveSession:
             self.recording = recorder.finish(ended_s)
 
     def new_coach(self, recogniser: Recogniser | None = None) -> LiveCoach:
-        """A coach for what this camera shows from now on; without a recogniser it only counts."""
+        """A coach for this camera; without a recogniser it only counts."""
         height, width = self.camera.picture.image.shape[:2]
         return LiveCoach(width, height, recogniser)
 
@@ -200,7 +201,7 @@ class LiveSession:
     ) -> Iterator[LiveState]:
         """Coach until `repetitions` are done, for `duration_s`, or until the camera's picture ends.
 
-        With `path` it is recorded too; `recording` says afterwards what became of it. Raises what the coach raises.
+        path: records the video too; `recording` holds the result afterwards. Raises the coach's errors.
         """
         self.recording = None
         recorder = Recorder(path, duration_s) if path else None
@@ -211,8 +212,8 @@ class LiveSession:
             for state in self._states(Step.LIVE, duration_s):
                 yield state
                 ended_s = self.camera.ended_s
-                looked_at_all = state.pose is not None and state.pose.frame is self.camera.picture
-                if ended_s is not None and (looked_at_all or time.monotonic() > ended_s + LAST_LOOK_S):
+                saw_last_frame = state.pose is not None and state.pose.frame is self.camera.picture
+                if ended_s is not None and (saw_last_frame or time.monotonic() > ended_s + LAST_LOOK_S):
                     break
                 if (repetitions and state.coaching.total >= repetitions) or (recorder and recorder.done):
                     break
@@ -227,7 +228,7 @@ class LiveSession:
         self.watcher.wake()
         began_s = time.monotonic()
         pose = self.watcher.newest.get()
-        if pose and began_s - pose.frame.arrival_s > 1:  # from before a rest
+        if pose and began_s - pose.frame.arrival_s > 1:  # older than the last rest
             pose = None
         while not self.stop.is_set():
             pose = self.watcher.newest.wait_for_other_than(pose, TICK_S) or pose

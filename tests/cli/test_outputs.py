@@ -214,7 +214,7 @@ def test_an_export_goes_through_pipes_and_comes_back_with_a_byte_order_mark(here
         encoding="utf-8",
         timeout=LIMIT_S,
     )
-    assert (received.returncode, received.stdout) == (0, "1 session added, 0 here already.\n"), received.stderr
+    assert (received.returncode, received.stdout) == (0, "1 session added, 0 already stored.\n"), received.stderr
     assert contents(here / "new") == contents(here / "kept")
     assert run("history", "export", "./-")[0] == 0
     assert (here / "-").read_text(encoding="utf-8") == sent.stdout

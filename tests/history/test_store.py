@@ -220,7 +220,7 @@ def test_an_export_brings_every_session_to_another_machine_once(tmp_path: Path) 
     for _ in range(2):
         done = fitcli("history", "import", backup, "--sessions", tmp_path / "new", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert "0 sessions added, 2 here already" in done.stdout
+    assert "0 sessions added, 2 already stored" in done.stdout
     assert [each.to_json() for each in SessionStore(tmp_path / "new").sessions()] == [s.to_json() for s in sessions]
 
 
@@ -231,7 +231,7 @@ def test_an_import_takes_what_is_a_session_and_tells_the_rest(tmp_path: Path) ->
     (tmp_path / "mixed.jsonl").write_text("\n".join(lines), encoding="utf-8")
     done = fitcli("history", "import", "mixed.jsonl", "--sessions", "new", cwd=tmp_path)
     assert done.returncode == 3
-    assert "3 lines held no session (2, 3, 4)" in done.stderr
+    assert "3 lines without a session (2, 3, 4)" in done.stderr
     assert [path.name for path in (tmp_path / "new").iterdir()] == [session.path.name]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import typer
-from typer.core import TyperGroup
 
 from fitcli.cli.console import note
+from fitcli.cli.help import App, Group
 from fitcli.cli.training.pose import train_pose
 from fitcli.cli.training.videos import train_videos
 from fitcli.training.run_folder import is_first_process
@@ -14,7 +14,7 @@ COMMANDS = {"pose": "pose", "rgb": "videos"}
 """The command for each value of `--input` in version 0.1."""
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """Reads `fitcli train DATA --input rgb` as `fitcli train videos DATA`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -23,7 +23,7 @@ class _Commands(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_Commands, help="Train a network on pose sequences or on videos.", no_args_is_help=True)
+app = App(cls=_Commands, help="Train a network on pose sequences or on videos.", no_args_is_help=True)
 app.command("pose")(train_pose)
 app.command("videos")(train_videos)
 
