@@ -23,6 +23,10 @@ from fitcli.training.synthetic.people import synthesize
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-films", action="store_true", help="measure accuracy on all films instead of a third")
+
+
 @pytest.fixture
 def make_video() -> MakeVideo:
     """Write a video: `picture` frames whose shade tells the frame's number, (number * 8) % 256.

@@ -1,38 +1,40 @@
-"""What the model card promises of the shipped checkpoints, on real people from sources that training never saw."""
+"""What the README promises of the shipped checkpoints, on real people from sources that training never saw.
+
+Following people in all 127 films takes minutes: every third of them is analysed here, and all with `--all-films`.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
-import subprocess
-import sys
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli import SHARED
+from support.cli import ROOT, SHARED, fitcli
 
+FILMS = SHARED / "clips"
 needs_poses = pytest.mark.skipif(
     not (SHARED / "poses" / "clips.tsv").exists(), reason="needs the validation sequences in ../shared/poses"
 )
-needs_clips = pytest.mark.skipif(
-    not (SHARED / "clips" / "dev.tsv").exists(), reason="needs the validation videos in ../shared/clips"
+needs_films = pytest.mark.skipif(
+    not (FILMS / "dev.tsv").exists(), reason="needs the validation videos in ../shared/clips"
 )
 
 
-def evaluated(*what: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """What `fitcli evaluate` measures of the ensemble on the exercise, on the muscles and on "none of these"."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "fitcli", "evaluate", *what, "--json"],
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    ensemble = json.loads(done.stdout)["ensemble"]
-    return ensemble["exercise"], ensemble["muscle"], ensemble["other"]
+def evaluated(*what: object, cwd: Path) -> dict[str, Any]:
+    """The JSON object that `fitcli evaluate` prints."""
+    done = fitcli("evaluate", *what, "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 @needs_poses
-def test_the_shipped_networks_are_as_right_as_the_model_card_says() -> None:
-    exercise, muscle, _ = evaluated(str(SHARED / "poses"))
+def test_the_shipped_networks_are_as_right_as_the_model_card_says(tmp_path: Path) -> None:
+    ensemble = evaluated(SHARED / "poses", cwd=tmp_path)["ensemble"]
+    exercise, muscle = ensemble["exercise"], ensemble["muscle"]
 
     assert exercise["clips"] == 80
     assert exercise["top1"] >= 0.70
@@ -43,23 +45,57 @@ def test_the_shipped_networks_are_as_right_as_the_model_card_says() -> None:
     assert muscle["mean_average_precision"] >= 0.87
 
 
-@needs_clips
-def test_the_whole_program_is_as_right_as_the_readme_says() -> None:
-    exercise, muscle, other = evaluated(str(SHARED / "clips" / "dev"), "--labels", str(SHARED / "clips" / "dev.tsv"))
+@pytest.fixture(scope="module")
+def every_film(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--all-films"))
 
-    assert exercise["clips"] == 82
-    assert exercise["top1"] >= 0.80
-    assert exercise["top3"] >= 0.91
-    assert exercise["macro_top1"] >= 0.80
-    assert exercise["calibration_error"] <= 0.11
+
+@pytest.fixture(scope="module")
+def measured(every_film: bool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the whole program says of the films of the 16 exercises and of other exercises, or of a third of each."""
+    folder = tmp_path_factory.mktemp("accuracy")
+    rows: list[dict[str, str]] = []
+    for name in ("dev", "dev_other"):
+        with (FILMS / f"{name}.tsv").open(encoding="utf-8", newline="") as lines:
+            films = sorted(csv.DictReader(lines, delimiter="\t"), key=lambda row: (row["class"], row["file"]))
+        rows += [{"file": f"{name}/{row['file']}", "class": row["class"]} for row in films[:: 1 if every_film else 3]]
+    with (folder / "films.tsv").open("w", encoding="utf-8", newline="") as lines:
+        table = csv.DictWriter(lines, ("file", "class"), delimiter="\t")
+        table.writeheader()
+        table.writerows(rows)
+    return evaluated(FILMS, "--labels", folder / "films.tsv", cwd=folder)
+
+
+def wrong_videos() -> set[str]:
+    """The videos that docs/accuracy.md lists as answered wrongly."""
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\|([^|]*)\|", page, re.MULTILINE)
+    return {f"{film}.mp4" for film, wrong_from in rows if "video" in wrong_from}
+
+
+@needs_films
+def test_the_whole_program_is_as_right_as_the_readme_says(measured: dict[str, Any], every_film: bool) -> None:
+    exercise, muscle, other = (measured["ensemble"][part] for part in ("exercise", "muscle", "other"))
+
+    assert exercise["clips"] == (82 if every_film else 28)
+    listed = wrong_videos()
+    assert len(listed) == 14
+    # Another processor rounds otherwise, and one film is on the edge.
+    assert len({mistake["id"] for mistake in measured["mistakes"]} - listed) <= 1
     assert muscle["micro_accuracy"] >= 0.94 > muscle["predict_nothing"]
     assert muscle["mean_average_precision"] >= 0.89
     assert other["refused"] <= 0.1
+    if every_film:
+        assert exercise["top1"] >= 0.80
+        assert exercise["top3"] >= 0.91
+        assert exercise["macro_top1"] >= 0.80
+        assert exercise["calibration_error"] <= 0.11
 
 
-@needs_clips
-def test_most_videos_of_other_exercises_are_not_given_a_name() -> None:
-    _, _, other = evaluated(str(SHARED / "clips" / "dev_other"), "--labels", str(SHARED / "clips" / "dev_other.tsv"))
+@needs_films
+def test_most_videos_of_other_exercises_are_not_given_a_name(measured: dict[str, Any], every_film: bool) -> None:
+    other = measured["ensemble"]["other"]
 
-    assert other["clips"] == 45
+    assert other["clips"] == (45 if every_film else 15)
     assert other["recognised"] >= 0.65
+    assert other["misnamed"] <= (10 if every_film else 4)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support.cli import ROOT
+from support.training import fitcli
 
 from fitcli.catalog import catalog
 from fitcli.network.builders import restore
@@ -24,13 +25,12 @@ from fitcli.training.synthetic.people import synthesize
 NEVER_FILMED = ("lateral raise", "leg extension", "hip thrust")
 
 
-def fitcli(*arguments: object) -> list[str]:
-    return [sys.executable, "-W", "ignore", "-m", "fitcli", *map(str, arguments)]
+def train(poses: Path, run: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    return fitcli("train", poses, "--run", run, "--batch", 16, "--threads", 1, "-q", *options, cwd=run.parent)
 
 
 def trained(poses: Path, run: Path, *options: object) -> Path:
-    command = fitcli("train", poses, "-a", "tcn", "--run", run, "--batch", 16, "--threads", 1, "-q", *options)
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=400)
+    done = train(poses, run, "-a", "tcn", *options)
     assert done.returncode == 0, done.stderr
     return run / "tcn.ckpt"
 
@@ -89,11 +89,8 @@ def test_a_teacher_speaks_only_about_series_that_it_never_saw(poses: Path, teach
 
 
 def test_a_pupil_remembers_who_taught_it(poses: Path, teachers: list[Path], tmp_path: Path) -> None:
-    command = fitcli(
-        "train", poses, "-a", "x3d", "--run", tmp_path, "--epochs", 1, "--draws", 32, "--batch", 16, "-q",
-        "--synthetic", 1, "--teacher", teachers[0], "--teacher", teachers[1],
-    )  # fmt: skip
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=400)
+    options = ("--epochs", 1, "--draws", 32, "--synthetic", 1, "--teacher", teachers[0], "--teacher", teachers[1])
+    done = train(poses, tmp_path, "-a", "x3d", *options)
     assert done.returncode == 0, done.stderr
     provenance = load_checkpoint(tmp_path / "x3d.ckpt").provenance
     assert provenance is not None
@@ -102,11 +99,7 @@ def test_a_pupil_remembers_who_taught_it(poses: Path, teachers: list[Path], tmp_
 
 def test_a_teacher_of_other_clips_is_refused_in_a_sentence(poses: Path, tmp_path: Path) -> None:
     # X3D reads half the moments that SlowFast does
-    done = subprocess.run(
-        fitcli("train", poses, "-a", "slowfast", "--run", tmp_path, "--teacher", Path("checkpoints/x3d.ckpt")),
-        capture_output=True,
-        encoding="utf-8",
-    )
+    done = train(poses, tmp_path, "-a", "slowfast", "--teacher", ROOT / "checkpoints" / "x3d.ckpt")
     assert done.returncode == 6
     assert "reads other clips" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,11 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.cli import ROOT, SAMPLE
+from support.training import Running, fitcli
 
 from fitcli.catalog import OTHER, catalog
 from fitcli.network.builders import build
@@ -49,10 +47,6 @@ STILL = Augmentation(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, aspect=0, trim=0, wa
 """Changes nothing."""
 
 
-def fitcli(*arguments: object) -> list[str]:
-    return [sys.executable, "-W", "ignore", "-m", "fitcli", *map(str, arguments)]
-
-
 def losses(run: Path) -> list[tuple[int, float]]:
     with (run / "metrics.csv").open() as lines:
         return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(lines) if row.get("loss")]
@@ -60,23 +54,16 @@ def losses(run: Path) -> list[tuple[int, float]]:
 
 def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train = fitcli("train", poses, "-a", "x3d", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q")
-    train += ["--synthetic", "0"]  # three movements are learnt from the fixture alone
-    subprocess.run([*train, "--threads", "2"], check=True, capture_output=True, timeout=400)
+    train = ["train", poses, "-a", "x3d", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
+    train += ["--synthetic", 0]  # three movements are learnt from the fixture alone
+    done = fitcli(*train, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     loaded = load_checkpoint(run / "x3d.ckpt")
     assert loaded.provenance is not None
     assert (loaded.provenance.epochs, loaded.provenance.sources) == (6, ("made here",))
-    done = subprocess.run(
-        fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", tmp_path / "c"),
-        capture_output=True,
-        encoding="utf-8",
-    )
+    done = fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", "c", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = subprocess.run(
-        fitcli("evaluate", poses, "--split", "train", "--checkpoints", tmp_path / "c", "--json"),
-        capture_output=True,
-        encoding="utf-8",
-    )
+    done = fitcli("evaluate", poses, "--split", "train", "--checkpoints", "c", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)["ensemble"]
     assert report["exercise"]["clips"] == 18
@@ -86,23 +73,21 @@ def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_p
 
 def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = fitcli("train", poses, "-a", "x3d", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q")
-    command += ["--synthetic", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not (run / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command = ["train", poses, "-a", "x3d", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
+    command += ["--synthetic", 0]
+    training = Running(*command, cwd=tmp_path)
+    while not (run / "last.ckpt").exists() and training.alive:
+        time.sleep(0.02)
+    training.kill()
     assert not (run / "x3d.ckpt").exists()
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
+    done = fitcli(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Going on from" in done.stderr
     assert (run / "x3d.ckpt").exists()
 
 
 def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path) -> None:
-    done = subprocess.run(fitcli("train", tmp_path, "-a", "x3d"), capture_output=True, encoding="utf-8")
+    done = fitcli("train", tmp_path, "-a", "x3d", cwd=tmp_path)
     assert done.returncode == 3
     assert "clips.tsv" in done.stderr
     assert "Traceback" not in done.stderr
@@ -111,28 +96,21 @@ def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path)
 def test_evaluate_measures_what_a_fold_left_out_in_a_narrow_terminal(poses: Path) -> None:
     left = fold_of(load_sequences(poses, "train"), 0, 2)[1]
     named = [s for s in left if s.labels.named]
-    done = subprocess.run(
-        fitcli("evaluate", poses, "--fold", "0/2"),
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "COLUMNS": "80"},
-    )
+    done = fitcli("evaluate", poses, "--fold", "0/2", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     ensemble = next(line.split() for line in done.stdout.splitlines() if line.startswith("ensemble"))
     assert int(ensemble[1]) == len(named)
     assert "\N{HORIZONTAL ELLIPSIS}" not in done.stdout
-    videos = subprocess.run(fitcli("evaluate", Path("samples"), "--fold", "0/2"), capture_output=True, encoding="utf-8")
+    videos = fitcli("evaluate", "samples", "--fold", "0/2", cwd=ROOT)
     assert videos.returncode == 3
     assert "no pose sequences" in videos.stderr
 
 
 def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: Path) -> None:
     (tmp_path / "squat").mkdir()
-    shutil.copy(Path("samples/squat.mp4"), tmp_path / "squat")
+    shutil.copy(SAMPLE, tmp_path / "squat")
     (tmp_path / "squat" / "broken.mp4").write_text("no video", encoding="utf-8")
-    done = subprocess.run(
-        fitcli("evaluate", tmp_path, "--json", "--confusion", tmp_path / "c.png"), capture_output=True, encoding="utf-8"
-    )
+    done = fitcli("evaluate", tmp_path, "--json", "--confusion", "c.png", cwd=tmp_path)
     report = json.loads(done.stdout)
     assert report["ensemble"]["exercise"]["clips"] == 1
     assert len(report["failed"]) == 1
@@ -143,7 +121,7 @@ def test_evaluate_reads_folders_of_videos_named_after_their_exercise(tmp_path: P
 
 def test_a_class_folder_of_an_unknown_exercise_is_named(tmp_path: Path) -> None:
     (tmp_path / "zumba").mkdir()
-    done = subprocess.run(fitcli("evaluate", tmp_path), capture_output=True, encoding="utf-8")
+    done = fitcli("evaluate", tmp_path, cwd=tmp_path)
     assert done.returncode == 5
     assert "zumba" in done.stderr
 
@@ -184,7 +162,7 @@ def test_a_network_that_does_not_know_an_exercise_learns_it_as_other() -> None:
 
 
 def test_equal_landmarks_under_two_ids_are_reported(poses: Path, tmp_path: Path) -> None:
-    clean = subprocess.run(fitcli("dataset", "check", poses), capture_output=True, encoding="utf-8")
+    clean = fitcli("dataset", "check", poses, cwd=tmp_path)
     assert clean.returncode == 0, clean.stderr
     assert "none of them listed twice" in clean.stderr
     folder = shutil.copytree(poses, tmp_path / "poses")
@@ -193,9 +171,7 @@ def test_equal_landmarks_under_two_ids_are_reported(poses: Path, tmp_path: Path)
     table.write_text(
         "\n".join([*lines, lines[1].replace("clip0", "again").replace("squat", "other")]) + "\n", encoding="utf-8"
     )
-    done = subprocess.run(
-        fitcli("dataset", "check", folder), capture_output=True, encoding="utf-8", env={**os.environ, "COLUMNS": "200"}
-    )
+    done = fitcli("dataset", "check", folder, cwd=tmp_path, env={"COLUMNS": "200"})
     assert done.returncode == 12
     assert "clip0 (train, squat" in done.stderr
     assert "again (train, other" in done.stderr
@@ -214,8 +190,8 @@ def test_training_starts_from_the_trunk_of_a_network_with_other_classes(poses: P
             assert torch.equal(weights[name], tensor.half().float() if tensor.is_floating_point() else tensor), name
     narrow = replace(spec, stem=16)
     save_checkpoint(path, Checkpoint(narrow, build(narrow).state_dict()))
-    command = fitcli("train", poses, "-a", "tcn", "--run", tmp_path / "run", "--synthetic", 0, "-q")
-    done = subprocess.run([*command, "--initialize", str(path)], capture_output=True, encoding="utf-8")
+    command = ("train", poses, "-a", "tcn", "--run", "run", "--synthetic", 0, "-q", "--initialize", path)
+    done = fitcli(*command, cwd=tmp_path)
     assert done.returncode == 6
     assert "another network" in done.stderr
 
