@@ -24,6 +24,7 @@ from fitcli.camera import Camera, Recorder, Recording, capture
 from fitcli.errors import CameraError, StorageError
 from fitcli.video import VideoWriter, frames, probe
 
+pytestmark = pytest.mark.clock
 as_root = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0 or not os.access("/dev", os.W_OK),
     reason="puts a file into /dev, for which it must be root",

@@ -19,7 +19,10 @@ from support.terminal import NO_DISPLAY, Terminal, stored
 from fitcli.video import VideoWriter, frames, probe
 
 resource = pytest.importorskip("resource", reason="limits what a POSIX process may do")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals")
+pytestmark = [
+    pytest.mark.clock,
+    pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals"),
+]
 
 QUICK = ("record", "--camera", SAMPLE, "--countdown", "1", "--no-preview")
 

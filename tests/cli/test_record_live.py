@@ -27,7 +27,10 @@ from fitcli.results.analysis import ExerciseScore
 from fitcli.training.synthetic.people import WALKING, Camera, Noise, synthesize
 from fitcli.video import frames, probe
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals")
+pytestmark = [
+    pytest.mark.clock,
+    pytest.mark.skipif(sys.platform == "win32", reason="drives POSIX terminals"),
+]
 
 LIVE = ("record", "--live", "--camera", SAMPLE, "--countdown", "0", "--no-preview")
 SAMPLES: list[dict[str, Any]] = tomllib.loads((ROOT / "samples" / "samples.toml").read_text(encoding="utf-8"))["sample"]

@@ -254,6 +254,7 @@ def test_the_preview_shows_time_advice_and_countdown(state: LiveState):
     assert near(counting[middle], (255, 255, 255)).sum() > near(later[middle], (255, 255, 255)).sum() + 1000
 
 
+@pytest.mark.clock
 def test_the_preview_window_shows_the_skeleton_on_a_real_display(
     screen: Screen, state: LiveState, monkeypatch: pytest.MonkeyPatch
 ):

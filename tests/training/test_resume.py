@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.cli import fitcli
+from support.training import fitcli
 
 from fitcli.errors import CheckpointError
 from fitcli.training.resume import PlainCheckpointIO, check_network, plain, read_state, resume_file

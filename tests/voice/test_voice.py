@@ -23,6 +23,7 @@ from fitcli.voice import Voice, find_output, speak, write_speech
 from fitcli.voice.sound import RATE_HZ, read, tone
 from fitcli.voice.wording import spoken
 
+pytestmark = pytest.mark.clock
 needs_espeak = pytest.mark.skipif(
     sys.platform != "linux" or not (find_library("espeak-ng") and shutil.which("espeak-ng")),
     reason="needs espeak-ng: sudo apt install espeak-ng",

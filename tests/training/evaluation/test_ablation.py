@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from support.cli import fitcli
+from support.training import fitcli
 
 from fitcli.catalog import catalog
 from fitcli.network.scores import ideal_matrix

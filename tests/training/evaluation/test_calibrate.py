@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from support.cli import ROOT, SAMPLE, fitcli
+from support.cli import ROOT, SAMPLE
+from support.training import fitcli
 
 from fitcli.catalog import OTHER, catalog
 from fitcli.network.ensemble_config import EnsembleConfig, Member

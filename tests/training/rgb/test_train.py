@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import pytest
 import torch
 from pytorchvideo.models.x3d import create_x3d
 from support.cli import SAMPLE, environment
+from support.training import Running, fitcli
 
 from fitcli.errors import BatchError, CheckpointError
 from fitcli.network.builders import build
@@ -73,20 +73,14 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def train_command(videos: Path, run: Path, *more: object) -> list[str]:
-    options = ["--input", "rgb", "-a", "x3d_xs", "--pretrained", "none", "--side", 64, "--frames", 4, "--device", "cpu"]
-    options += ["--epochs", 3, "--draws", 8, "--batch", 4, "--cache", videos.parent / "cache", "--run", run, "-q"]
-    return [sys.executable, "-m", "fitcli", "train", *map(str, (videos, *options, *more))]
+def arguments(videos: Path, run: Path, *more: object) -> list[object]:
+    network = ("--input", "rgb", "-a", "x3d_xs", "--pretrained", "none", "--side", 64, "--frames", 4)
+    recipe = ("--epochs", 3, "--draws", 8, "--batch", 4, "--device", "cpu", "-q")
+    return ["train", videos, *network, *recipe, "--cache", videos.parent / "cache", "--run", run, *more]
 
 
 def train(videos: Path, run: Path, *more: object) -> str:
-    done = subprocess.run(
-        train_command(videos, run, *more),
-        env=environment(OMP_NUM_THREADS="1"),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=600,
-    )
+    done = fitcli(*arguments(videos, run, *more), cwd=run)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -123,14 +117,8 @@ def test_the_checkpoint_answers_in_analyze(run: tuple[Path, str], tmp_path: Path
     assert loaded.metrics["val_muscle_predict_nothing"] > 0.5
     assert loaded.provenance is not None
     assert loaded.provenance.clips == 6
-    command = [sys.executable, "-m", "fitcli", "analyze", SAMPLE, "--checkpoints", tmp_path, "--json", "--no-save"]
-    done = subprocess.run(
-        list(map(str, command)),
-        env=environment(XDG_CACHE_HOME=str(tmp_path / "cache")),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=600,
-    )
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = fitcli("analyze", SAMPLE, "--checkpoints", ".", "--json", "--no-save", cwd=tmp_path, env=cache)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["networks"][0]["input"] == "rgb"
@@ -141,8 +129,7 @@ def test_evaluate_measures_a_checkpoint_on_folders_of_videos(
     run: tuple[Path, str], videos: Path, tmp_path: Path
 ) -> None:
     shutil.copy(run[0] / "x3d_xs.ckpt", tmp_path)
-    command = [sys.executable, "-m", "fitcli", "evaluate", videos / "test", "--checkpoints", tmp_path, "--json"]
-    done = subprocess.run(list(map(str, command)), env=environment(), capture_output=True, encoding="utf-8")
+    done = fitcli("evaluate", videos / "test", "--checkpoints", ".", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)["ensemble"]
     assert measured["exercise"]["clips"] == measured["muscle"]["clips"] == 3
@@ -150,17 +137,10 @@ def test_evaluate_measures_a_checkpoint_on_folders_of_videos(
 
 
 def test_a_killed_run_ends_with_the_same_loss_curve(run: tuple[Path, str], videos: Path, tmp_path: Path) -> None:
-    killed = subprocess.Popen(
-        train_command(videos, tmp_path, "--accumulate", 2),
-        env=environment(OMP_NUM_THREADS="1"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 500
-    while not (tmp_path / "last.ckpt").exists() and time.monotonic() < deadline:
+    killed = Running(*arguments(videos, tmp_path, "--accumulate", 2), cwd=tmp_path)
+    while not (tmp_path / "last.ckpt").exists() and killed.alive:
         time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.kill()
     assert not (tmp_path / "x3d_xs.ckpt").exists()
     assert "Going on from" in train(videos, tmp_path, "--accumulate", 2)
     assert curve(tmp_path) == curve(run[0])
@@ -170,8 +150,10 @@ def test_a_killed_run_ends_with_the_same_loss_curve(run: tuple[Path, str], video
 
 
 def test_two_processes_follow_the_loss_curve_of_one(run: tuple[Path, str], videos: Path, tmp_path: Path) -> None:
-    said = train(videos, tmp_path, "--devices", 2)
-    assert said.count("Trained:") == 1
+    command = [sys.executable, "-m", "fitcli", *map(str, arguments(videos, tmp_path, "--devices", 2))]
+    done = subprocess.run(command, env=environment(OMP_NUM_THREADS="1"), capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Trained:") == 1
     assert len(curve(run[0])) == 6
     # The same clips in the same pieces; only sums are rounded in another order.
     assert curve(tmp_path) == pytest.approx(curve(run[0]), abs=2e-3)
@@ -184,9 +166,9 @@ def test_two_machines_that_torchrun_joins_follow_the_same_curve(
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     joined = ("--nnodes", 2, "--nproc-per-node", 1, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}")
-    command = train_command(videos, tmp_path, "--devices", 1, "--nodes", 2)
     # As the documentation says it: python -m torch.distributed.run is torchrun.
-    command = [command[0], "-m", "torch.distributed.run", *map(str, joined), "-m", "--", *command[2:]]
+    command = [sys.executable, "-m", "torch.distributed.run", *map(str, joined), "-m", "--", "fitcli"]
+    command += map(str, arguments(videos, tmp_path, "--devices", 1, "--nodes", 2))
     machines = [
         subprocess.Popen(
             command, env=environment(OMP_NUM_THREADS="1"), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -200,7 +182,7 @@ def test_two_machines_that_torchrun_joins_follow_the_same_curve(
 
 def test_an_option_of_the_other_input_is_refused(videos: Path, tmp_path: Path) -> None:
     for stray in (("--fold", "0/3"), ("-a", "x3d")):
-        done = subprocess.run(train_command(videos, tmp_path, *stray), capture_output=True, encoding="utf-8")
+        done = fitcli(*arguments(videos, tmp_path, *stray), cwd=tmp_path)
         assert done.returncode == 2
         assert "--input" in done.stderr
 
@@ -387,11 +369,9 @@ def test_a_wrong_checksum_is_thrown_away(zoo: Any, tmp_path: Path) -> None:
 
 
 def test_without_a_network_one_sentence_says_what_to_do(videos: Path, tmp_path: Path) -> None:
-    command = train_command(videos, tmp_path / "run", "--pretrained", "kinetics")
-    settings = environment(
-        XDG_CACHE_HOME=str(tmp_path), NO_PROXY="127.0.0.1", **{kinetics.MIRROR: "http://127.0.0.1:9"}
-    )
-    done = subprocess.run(command, env=settings, capture_output=True, encoding="utf-8", timeout=600)
+    settings = {"XDG_CACHE_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1", kinetics.MIRROR: "http://127.0.0.1:9"}
+    command = arguments(videos, tmp_path / "run", "--pretrained", "kinetics")
+    done = fitcli(*command, cwd=tmp_path, env=settings)
     assert done.returncode == 11
     assert "X3D_XS.pyth cannot be fetched" in done.stderr
     assert "Traceback" not in done.stderr
