@@ -27,10 +27,13 @@ class Terminal:
         settings = environment(TERM="xterm-256color", **NO_DISPLAY | (env or {}))
         del settings["COLUMNS"]
         pid, self._terminal = pty.fork()
-        if pid == 0:
-            os.chdir(cwd)
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.execvpe(COMMAND[0], [*COMMAND, *map(str, arguments)], settings)
+        if pid == 0:  # whatever fails here, this copy of the tests must not run on
+            try:
+                os.chdir(cwd)
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+                os.execvpe(COMMAND[0], [*COMMAND, *map(str, arguments)], settings)
+            finally:
+                os._exit(127)
         self.pid = pid
         self._code: int | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
