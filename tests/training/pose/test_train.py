@@ -54,14 +54,14 @@ def losses(run: Path) -> list[tuple[int, float]]:
 
 def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train = ["train", poses, "-a", "x3d", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
+    train = ["train", poses, "-a", "tcn", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
     train += ["--synthetic", 0]  # three movements are learnt from the fixture alone
     done = fitcli(*train, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    loaded = load_checkpoint(run / "x3d.ckpt")
+    loaded = load_checkpoint(run / "tcn.ckpt")
     assert loaded.provenance is not None
     assert (loaded.provenance.epochs, loaded.provenance.sources) == (6, ("made here",))
-    done = fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", "c", cwd=tmp_path)
+    done = fitcli("checkpoints", "assemble", run / "tcn.ckpt", "--to", "c", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = fitcli("evaluate", poses, "--split", "train", "--checkpoints", "c", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -73,17 +73,17 @@ def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_p
 
 def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ["train", poses, "-a", "x3d", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
+    command = ["train", poses, "-a", "tcn", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
     command += ["--synthetic", 0]
     training = Running(*command, cwd=tmp_path)
     while not (run / "last.ckpt").exists() and training.alive:
         time.sleep(0.02)
     training.kill()
-    assert not (run / "x3d.ckpt").exists()
+    assert not (run / "tcn.ckpt").exists()
     done = fitcli(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Going on from" in done.stderr
-    assert (run / "x3d.ckpt").exists()
+    assert (run / "tcn.ckpt").exists()
 
 
 def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path) -> None:
