@@ -319,7 +319,7 @@ def moments_of(exercise: str) -> Moments:
 def test_the_body_views_look_alike_from_wherever_it_was_filmed() -> None:
     moments = moments_of("squat")
     angle = np.deg2rad(70)
-    turn = np.float32([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], np.float32)
     turned = Moments(moments.image, moments.visibility, moments.world @ turn.T)
     joints = len(JOINTS)
     here, there = clip_points(moments), clip_points(turned)
@@ -364,14 +364,15 @@ def test_every_draw_is_another_clip_of_the_same_shape() -> None:
 
 
 def test_metrics_count_the_whole_set_and_print_the_baseline() -> None:
-    probabilities = np.float32([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]])
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]], np.float32)
     measured = exercise_metrics(probabilities, np.array([0, 1, 2, 1]), ("a", "b", "c"))
     assert measured.top1 == 0.75
     assert measured.macro_top1 == pytest.approx((1 + 0.5 + 1) / 3)
     assert measured.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
     assert [(c.clips, c.top1, c.top3) for c in measured.classes] == [(1, 1, 1), (2, 1, 2), (1, 1, 1)]
     nan = float("nan")
-    muscles = muscle_metrics(np.float32([[0.9, 0.2], [0.4, 0.1], [0.2, 0.9]]), np.float32([[1, 0], [1, nan], [0, 0]]))
+    scores = np.array([[0.9, 0.2], [0.4, 0.1], [0.2, 0.9]], np.float32)
+    muscles = muscle_metrics(scores, np.array([[1, 0], [1, nan], [0, 0]], np.float32))
     assert muscles.micro_accuracy == pytest.approx(3 / 5)
     assert muscles.predict_nothing == pytest.approx(3 / 5)
     assert muscles.mean_average_precision == pytest.approx(1.0)
