@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from support.films import MakeVideo
 
 from fitcli import cache
 from fitcli.errors import StorageError
+from fitcli.network.checkpoint import sha256
 from fitcli.training.rgb import kinetics
 from fitcli.training.rgb.frames import FrameCache
 
@@ -79,7 +81,12 @@ def test_a_cache_that_cannot_be_made_or_has_no_home_costs_no_answer(tmp_path: Pa
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text("import pwd\npwd.getpwuid = {}.__getitem__\n", encoding="utf-8")
-    without_home = {"HOME": None, "XDG_CACHE_HOME": None, "XDG_DATA_HOME": None, "PYTHONPATH": str(hook)}
+    without_home: dict[str, Any] = {
+        "HOME": None,
+        "XDG_CACHE_HOME": None,
+        "XDG_DATA_HOME": None,
+        "PYTHONPATH": str(hook),
+    }
     done = run(tmp_path, "analyze", SAMPLE, "--json", "-v", **without_home)
     assert done.returncode == 8, done.stderr
     assert json.loads(done.stdout)["exercises"] == answer["exercises"]
@@ -113,7 +120,7 @@ def test_weights_in_a_cache_that_cannot_be_written_are_used_and_new_ones_go_else
     kept = tmp_path / "fitcli" / "kinetics" / kinetics.FILES["x3d_xs"]
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"weights")
-    kept.with_suffix(".sha256").write_text(kinetics.sha256(kept), encoding="utf-8")
+    kept.with_suffix(".sha256").write_text(sha256(kept), encoding="utf-8")
     monkeypatch.setattr(kinetics, "cache_folder", lambda name: None)  # what a read-only folder gives; root writes any
     assert kinetics.fetch("x3d_xs") == kept
     elsewhere = kinetics.weights_folder()

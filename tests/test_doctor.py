@@ -47,7 +47,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any],
     return *doctor("--sessions", "kept", cwd=folder), folder / "kept"
 
 
-def test_every_part_is_tried_and_all_that_analyze_needs_works(here: tuple[int, dict[str, Any], Path]):
+def test_every_part_is_tried_and_all_that_analyze_needs_works(here: tuple[int, dict[str, Any], Path]) -> None:
     code, found, sessions = here
     assert set(PARTS) <= set(found)
     assert any(name.startswith("Camera") for name in found)
@@ -63,12 +63,12 @@ def test_every_part_is_tried_and_all_that_analyze_needs_works(here: tuple[int, d
 
 @linux_only
 @pytest.mark.skipif(not find_library("espeak-ng"), reason="needs espeak-ng: sudo apt install espeak-ng")
-def test_a_speech_engine_and_its_voices_are_found(here: tuple[int, dict[str, Any], Path]):
+def test_a_speech_engine_and_its_voices_are_found(here: tuple[int, dict[str, Any], Path]) -> None:
     assert here[1]["Speech"]["verdict"] == "ok"
     assert "English" in here[1]["Speech"]["found"]
 
 
-def test_every_bad_row_has_a_command_for_every_platform_and_a_good_row_none(tmp_path: Path):
+def test_every_bad_row_has_a_command_for_every_platform_and_a_good_row_none(tmp_path: Path) -> None:
     _, found = doctor("--checkpoints", tmp_path, cwd=tmp_path)
     del found["works"]
     for check in found.values():
@@ -79,7 +79,7 @@ def test_every_bad_row_has_a_command_for_every_platform_and_a_good_row_none(tmp_
             assert check["remedy"] is None
 
 
-def test_the_table_shows_the_command_for_this_platform(tmp_path: Path):
+def test_the_table_shows_the_command_for_this_platform(tmp_path: Path) -> None:
     done = fitcli("doctor", "--checkpoints", ".", cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == 1
     assert "broken" in done.stdout
@@ -88,7 +88,7 @@ def test_the_table_shows_the_command_for_this_platform(tmp_path: Path):
     assert all(len(line) <= 80 for line in done.stdout.splitlines() if "  Try: " not in line)
 
 
-def test_a_command_is_one_line_in_a_narrow_terminal_so_that_it_can_be_copied(tmp_path: Path):
+def test_a_command_is_one_line_in_a_narrow_terminal_so_that_it_can_be_copied(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     _, screen = in_terminal("doctor", "--sessions", "file/below", cwd=tmp_path, columns=44, env=NO_DISPLAY)
     assert f"  Try: {remedy.SESSIONS.here}" in [
@@ -96,7 +96,7 @@ def test_a_command_is_one_line_in_a_narrow_terminal_so_that_it_can_be_copied(tmp
     ]
 
 
-def test_it_says_no_where_analyze_fails(tmp_path: Path):
+def test_it_says_no_where_analyze_fails(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x3d.ckpt").write_bytes(b"no checkpoint")
     code, found = doctor("--checkpoints", "broken", cwd=tmp_path)
@@ -107,7 +107,7 @@ def test_it_says_no_where_analyze_fails(tmp_path: Path):
     assert found["x3d.ckpt"]["found"] in analysed.stderr
 
 
-def test_a_session_folder_that_cannot_be_written_is_broken(tmp_path: Path):
+def test_a_session_folder_that_cannot_be_written_is_broken(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     code, found = doctor("--sessions", "file/below", cwd=tmp_path)
     assert code == 1
@@ -115,7 +115,7 @@ def test_a_session_folder_that_cannot_be_written_is_broken(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("library", "part"), [("openvino", "OpenVINO"), ("av", "Video")])
-def test_a_library_that_analyze_needs_and_that_does_not_load_is_broken(tmp_path: Path, library: str, part: str):
+def test_a_library_that_analyze_needs_and_that_does_not_load_is_broken(tmp_path: Path, library: str, part: str) -> None:
     code, found = doctor(cwd=tmp_path, env=without(library, tmp_path / "libraries"))
     assert code == 1
     assert found[part]["verdict"] == "broken"
@@ -135,7 +135,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "here.pth").write_text(
         f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", encoding="utf-8"
     )
-    old = [python, "-m", "pip", "install", "--quiet", "--no-deps", "pillow==10.3.0", "rich==13.6.0"]
+    old: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--no-deps", "pillow==10.3.0", "rich==13.6.0"]
     done = subprocess.run(old, capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=False)
     if done.returncode:
         pytest.skip(f"needs a package index: {done.stderr[-200:]}")
@@ -145,7 +145,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @linux_only
-def test_the_command_that_doctor_prints_mends_what_it_found(broken: Path, tmp_path: Path):
+def test_the_command_that_doctor_prints_mends_what_it_found(broken: Path, tmp_path: Path) -> None:
     def found() -> tuple[int, dict[str, Any]]:
         done = subprocess.run(
             [broken, "-m", "fitcli", "doctor", "--json", "--sessions", "kept"],
@@ -181,7 +181,7 @@ def test_the_command_that_doctor_prints_mends_what_it_found(broken: Path, tmp_pa
         ("ModuleNotFoundError('No module named cv2')", "pip install --force-reinstall --no-deps 'opencv"),
     ],
 )
-def test_an_opencv_that_does_not_load_is_named_with_what_mends_it(tmp_path: Path, fails: str, remedy: str):
+def test_an_opencv_that_does_not_load_is_named_with_what_mends_it(tmp_path: Path, fails: str, remedy: str) -> None:
     libraries = tmp_path / "libraries"
     libraries.mkdir()
     (libraries / "cv2.py").write_text(f"raise {fails}\n", encoding="utf-8")
@@ -192,7 +192,7 @@ def test_an_opencv_that_does_not_load_is_named_with_what_mends_it(tmp_path: Path
 
 
 @linux_only
-def test_what_only_recording_needs_does_not_change_the_exit_code(tmp_path: Path):
+def test_what_only_recording_needs_does_not_change_the_exit_code(tmp_path: Path) -> None:
     code, found = doctor("--sessions", "kept", cwd=tmp_path, env=without("pyttsx3", tmp_path / "libraries"))
     assert code == 0
     assert found["Speech"]["verdict"] == "limited"
@@ -202,7 +202,7 @@ def test_what_only_recording_needs_does_not_change_the_exit_code(tmp_path: Path)
 
 @linux_only
 @pytest.mark.skipif(not find_library("portaudio"), reason="needs PortAudio: sudo apt install libportaudio2")
-def test_an_audio_output_is_found(tmp_path: Path):
+def test_an_audio_output_is_found(tmp_path: Path) -> None:
     config = tmp_path / "asound.conf"
     config.write_text("pcm.!default { type null }\nctl.!default { type null }\n", encoding="utf-8")
     _, found = doctor(cwd=tmp_path, env={"ALSA_CONFIG_PATH": str(config)})
@@ -212,7 +212,7 @@ def test_an_audio_output_is_found(tmp_path: Path):
 
 @linux_only
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs a display without a monitor: sudo apt install xvfb")
-def test_a_display_is_tried_not_believed(tmp_path: Path):
+def test_a_display_is_tried_not_believed(tmp_path: Path) -> None:
     server = subprocess.Popen(["Xvfb", "-displayfd", "1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         assert server.stdout

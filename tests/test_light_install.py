@@ -221,5 +221,5 @@ def test_the_extras_are_those_of_the_project() -> None:
                 homes[project.lower()] = module
     for extra, modules in EXTRAS.items():
         listed = extras[extra] + (extras["torch"] if "fitcli[torch]" in extras[extra] else [])
-        projects = {re.split(r"[^\w-]", each)[0] for each in listed if not each.startswith("fitcli[")}
-        assert {homes[project] for project in projects} == set(modules)
+        named = {re.split(r"[^\w-]", each)[0] for each in listed if not each.startswith("fitcli[")}
+        assert {homes[project] for project in named} == set(modules)

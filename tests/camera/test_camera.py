@@ -9,18 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image as PillowImage
 from support.films import MakeVideo
 
 from fitcli import remedy
-from fitcli.camera import Camera, Recorder, Recording, capture
+from fitcli.camera import Camera, Recorder, Recording, Resolution, capture
 from fitcli.errors import CameraError, StorageError
 from fitcli.video import VideoWriter, frames, probe
 
@@ -29,6 +31,8 @@ as_root = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0 or not os.access("/dev", os.W_OK),
     reason="puts a file into /dev, for which it must be root",
 )
+
+Times = Sequence[float] | npt.NDArray[np.float64]
 
 SHADES, SHADE_STEP = 25, 10
 """Grey levels between one frame and the next: compression does not blur them into each other."""
@@ -48,7 +52,7 @@ def times_in(path: Path) -> np.ndarray:
 
 
 @contextmanager
-def network_camera(times_s: Sequence[float], *, then: str = "end") -> Iterator[str]:
+def network_camera(times_s: Times, *, then: str = "end") -> Iterator[str]:
     """A camera that sends JPEGs over HTTP, as phones and cheap network cameras do, each at its time; gives its address.
 
     After the last picture it ends the connection, or with `then="hang"` sends nothing more.
@@ -99,11 +103,15 @@ def record(camera: str, path: Path, duration_s: float, *, after_s: float = 0.0) 
         return recorder.finish(source.ended_s)
 
 
+class MakeFilm(Protocol):
+    def __call__(self, times_s: Times, width: int = 320, height: int = 240) -> Path: ...
+
+
 @pytest.fixture
-def film(tmp_path: Path) -> Callable[..., Path]:
+def film(tmp_path: Path) -> MakeFilm:
     """Write a film of `shaded` frames at these times."""
 
-    def write(times_s: Sequence[float], width: int = 320, height: int = 240) -> Path:
+    def write(times_s: Times, width: int = 320, height: int = 240) -> Path:
         path = tmp_path / "film.mp4"
         with VideoWriter(path, width, height) as writer:
             for number, time_s in enumerate(times_s):
@@ -113,7 +121,7 @@ def film(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_ten_seconds_last_ten_seconds_however_the_camera_stutters(tmp_path: Path):
+def test_ten_seconds_last_ten_seconds_however_the_camera_stutters(tmp_path: Path) -> None:
     full_speed = np.arange(0, 5, 1 / 30)
     slowed_down = np.arange(5, 8, 1 / 6)
     after_a_gap = np.arange(9.2, 20, 1 / 3)
@@ -132,7 +140,7 @@ def test_ten_seconds_last_ten_seconds_however_the_camera_stutters(tmp_path: Path
     assert gaps.max() == pytest.approx(9.2 - 8 + 1 / 6, abs=0.1)
 
 
-def test_a_file_plays_in_real_time_and_is_recorded_at_its_own_times(tmp_path: Path, film):
+def test_a_file_plays_in_real_time_and_is_recorded_at_its_own_times(tmp_path: Path, film: MakeFilm) -> None:
     source_s = [*np.arange(0, 1, 1 / 30), *np.arange(1, 3, 1 / 8)]
     began_s = time.monotonic()
     recording = record(str(film(source_s)), tmp_path / "set.mp4", 60)
@@ -144,14 +152,14 @@ def test_a_file_plays_in_real_time_and_is_recorded_at_its_own_times(tmp_path: Pa
     assert np.median(np.abs(recorded_s - source_s)) < 0.02
 
 
-def test_a_file_waits_on_its_first_frame_until_the_recording_begins(tmp_path: Path, film):
+def test_a_file_waits_on_its_first_frame_until_the_recording_begins(tmp_path: Path, film: MakeFilm) -> None:
     recording = record(str(film(np.arange(0, 1, 1 / 30))), tmp_path / "set.mp4", 60, after_s=1.2)
     numbers = numbers_in(recording.path)
     assert numbers[:3] in ([0, 1, 2], [0, 0, 1])
     assert numbers[-1] == 29 % SHADES
 
 
-def test_no_frame_is_lost_to_encoding_at_720p(tmp_path: Path, film):
+def test_no_frame_is_lost_to_encoding_at_720p(tmp_path: Path, film: MakeFilm) -> None:
     recording = record(str(film(np.arange(0, 2, 1 / 30), 1280, 720)), tmp_path / "set.mp4", 60)
     assert recording.dropped == 0
     assert (recording.width, recording.height) == (1280, 720)
@@ -159,7 +167,7 @@ def test_no_frame_is_lost_to_encoding_at_720p(tmp_path: Path, film):
     assert numbers[-59:] == [number % SHADES for number in range(1, 60)]
 
 
-def test_a_stream_that_changes_its_size_is_kept_whole(tmp_path: Path, make_video: MakeVideo):
+def test_a_stream_that_changes_its_size_is_kept_whole(tmp_path: Path, make_video: MakeVideo) -> None:
     parts = [make_video(tmp_path / f"{width}.ts", frames=30, size=(width, 120)) for width in (160, 90)]
     joined = tmp_path / "turned.ts"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -170,7 +178,9 @@ def test_a_stream_that_changes_its_size_is_kept_whole(tmp_path: Path, make_video
     assert kept[-1].image[:, :20].max() < 16 < kept[-1].image[:, 80].max()
 
 
-def test_frames_that_the_encoder_cannot_take_are_counted(tmp_path: Path, film, monkeypatch: pytest.MonkeyPatch):
+def test_frames_that_the_encoder_cannot_take_are_counted(
+    tmp_path: Path, film: MakeFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(capture, "QUEUE_BYTES", 1)
     recording = record(str(film([number / 1000 for number in range(200)], 1280, 720)), tmp_path / "set.mp4", 60)
     assert recording.dropped > 0
@@ -179,21 +189,21 @@ def test_frames_that_the_encoder_cannot_take_are_counted(tmp_path: Path, film, m
     assert len(times_in(recording.path)) in (recording.frames, recording.frames + 1)
 
 
-def test_a_camera_that_is_unplugged_leaves_what_was_recorded(tmp_path: Path):
+def test_a_camera_that_is_unplugged_leaves_what_was_recorded(tmp_path: Path) -> None:
     with network_camera(np.arange(0, 2.5, 1 / 30)) as address:
         recording = record(address, tmp_path / "set.mp4", 60)
     assert recording.duration_s == pytest.approx(2.5, abs=0.6)
     assert probe(recording.path).duration_s == pytest.approx(recording.duration_s, abs=0.1)
 
 
-def test_a_camera_that_falls_silent_leaves_what_was_recorded(tmp_path: Path):
+def test_a_camera_that_falls_silent_leaves_what_was_recorded(tmp_path: Path) -> None:
     with network_camera(np.arange(0, 2, 1 / 30), then="hang") as address:
         recording = record(address, tmp_path / "set.mp4", 60)
     assert recording.duration_s < 2.2
     assert probe(recording.path).duration_s == pytest.approx(recording.duration_s, abs=0.1)
 
 
-def test_a_camera_that_never_delivers_is_given_up():
+def test_a_camera_that_never_delivers_is_given_up() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # and never answers
@@ -203,7 +213,7 @@ def test_a_camera_that_never_delivers_is_given_up():
         assert 4.5 < time.monotonic() - began_s < 30
 
 
-def test_a_stream_that_is_not_there_is_told():
+def test_a_stream_that_is_not_there_is_told() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}/stream"
@@ -213,20 +223,20 @@ def test_a_stream_that_is_not_there_is_told():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux lists its cameras")
 @pytest.mark.parametrize("camera", ["77", "/dev/video77"])
-def test_an_index_that_does_not_exist_says_which_do(camera: str):
+def test_an_index_that_does_not_exist_says_which_do(camera: str) -> None:
     there = sorted(map(str, Path("/dev").glob("video*")))
     expected = there[0] if there else "this machine has no camera"
     with pytest.raises(CameraError, match=expected), Camera(camera):
         pass
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path):
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="no camera or video file"), Camera(str(tmp_path / "nothing.mp4")):
         pass
 
 
 @as_root
-def test_a_camera_without_permission_names_the_mend():
+def test_a_camera_without_permission_names_the_mend() -> None:
     device = Path("/dev/video97")
     device.touch(mode=0o600)
     try:
@@ -241,7 +251,7 @@ def test_a_camera_without_permission_names_the_mend():
 
 
 @as_root
-def test_a_camera_in_use_names_who_uses_it():
+def test_a_camera_in_use_names_who_uses_it() -> None:
     device = Path("/dev/video98")
     device.touch()
     user = subprocess.Popen(
@@ -259,12 +269,12 @@ def test_a_camera_in_use_names_who_uses_it():
         device.unlink()
 
 
-def test_a_resolution_that_is_none_is_told():
+def test_a_resolution_that_is_none_is_told() -> None:
     for text in ("720p", "x", "0x0", "1280x-1"):
         with pytest.raises(CameraError, match="1280x720"):
-            capture.Resolution.parse(text)
+            Resolution.parse(text)
 
 
-def test_a_folder_that_takes_no_video_is_told(tmp_path: Path, film):
+def test_a_folder_that_takes_no_video_is_told(tmp_path: Path, film: MakeFilm) -> None:
     with pytest.raises(StorageError):
         record(str(film(np.arange(0, 1, 1 / 30))), tmp_path / "nowhere" / "set.mp4", 60)

@@ -27,7 +27,7 @@ pytestmark = [
 QUICK = ("record", "--camera", SAMPLE, "--countdown", "1", "--no-preview")
 
 
-def test_a_set_is_recorded_told_and_stored_and_its_video_is_gone(tmp_path: Path):
+def test_a_set_is_recorded_told_and_stored_and_its_video_is_gone(tmp_path: Path) -> None:
     done = fitcli(*QUICK[:-1], "--duration", "5", "--sessions", "kept", cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
@@ -42,7 +42,7 @@ def test_a_set_is_recorded_told_and_stored_and_its_video_is_gone(tmp_path: Path)
     assert analysis["duration_s"] == pytest.approx(5, abs=0.1)
 
 
-def test_q_ends_the_set_early_and_the_kept_video_is_what_was_analysed(tmp_path: Path):
+def test_q_ends_the_set_early_and_the_kept_video_is_what_was_analysed(tmp_path: Path) -> None:
     terminal = Terminal(
         *QUICK, "--duration", "5", "--sessions", "kept", "--keep-video", "set.mp4", "--top", "2", cwd=tmp_path
     )
@@ -59,7 +59,7 @@ def test_q_ends_the_set_early_and_the_kept_video_is_what_was_analysed(tmp_path: 
     assert video.duration_s == pytest.approx(analysis["duration_s"], abs=0.1)
 
 
-def test_ctrl_c_ends_the_recording_and_keeps_it(tmp_path: Path):
+def test_ctrl_c_ends_the_recording_and_keeps_it(tmp_path: Path) -> None:
     terminal = Terminal(*QUICK, "--duration", "5", "--sessions", "kept", cwd=tmp_path)
     terminal.wait_for("Recording")
     time.sleep(2)
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_the_recording_and_keeps_it(tmp_path: Path):
     assert 1 < analysis["duration_s"] < 4.5
 
 
-def test_ctrl_c_while_analysing_ends_at_once_and_leaves_nothing(tmp_path: Path):
+def test_ctrl_c_while_analysing_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     terminal = Terminal(*QUICK, "--duration", "5", "--sessions", "kept", cwd=tmp_path)
     terminal.wait_for("Analysing")
     terminal.press("\x03")
@@ -79,7 +79,7 @@ def test_ctrl_c_while_analysing_ends_at_once_and_leaves_nothing(tmp_path: Path):
     assert stored(tmp_path / "kept") == []
 
 
-def test_ctrl_c_before_the_recording_leaves_nothing(tmp_path: Path):
+def test_ctrl_c_before_the_recording_leaves_nothing(tmp_path: Path) -> None:
     terminal = Terminal(*QUICK[:3], "--countdown", "60", "--no-preview", "--sessions", "kept", cwd=tmp_path)
     terminal.wait_for("Get ready")
     terminal.press("\x03")
@@ -87,7 +87,7 @@ def test_ctrl_c_before_the_recording_leaves_nothing(tmp_path: Path):
     assert stored(tmp_path / "kept") == []
 
 
-def test_a_closed_terminal_leaves_no_video(tmp_path: Path):
+def test_a_closed_terminal_leaves_no_video(tmp_path: Path) -> None:
     terminal = Terminal(*QUICK, "--duration", "5", "--sessions", "kept", cwd=tmp_path)
     terminal.wait_for("Recording")
     os.kill(terminal.pid, signal.SIGHUP)
@@ -95,7 +95,7 @@ def test_a_closed_terminal_leaves_no_video(tmp_path: Path):
     assert stored(tmp_path / "kept") == []
 
 
-def test_loop_records_set_after_set_until_the_camera_ends(tmp_path: Path):
+def test_loop_records_set_after_set_until_the_camera_ends(tmp_path: Path) -> None:
     terminal = Terminal(
         *QUICK[:3], "--countdown", "0", "--no-preview", "--duration", "3.5", "--loop", "--rest", "1",
         "--sessions", "kept", "--keep-video", "set.mp4", cwd=tmp_path,
@@ -108,7 +108,7 @@ def test_loop_records_set_after_set_until_the_camera_ends(tmp_path: Path):
     assert probe(tmp_path / "set-2.mp4").duration_s == pytest.approx(1.8, abs=0.2)
 
 
-def test_ctrl_c_in_the_rest_ends_the_loop_with_what_was_stored(tmp_path: Path):
+def test_ctrl_c_in_the_rest_ends_the_loop_with_what_was_stored(tmp_path: Path) -> None:
     terminal = Terminal(
         *QUICK[:3], "--countdown", "0", "--no-preview", "--duration", "2.2", "--loop", "--rest", "600",
         "--sessions", "kept", cwd=tmp_path,
@@ -119,7 +119,7 @@ def test_ctrl_c_in_the_rest_ends_the_loop_with_what_was_stored(tmp_path: Path):
     assert len(stored(tmp_path / "kept")) == 1
 
 
-def test_a_terminal_that_is_too_small_gets_plain_lines(tmp_path: Path):
+def test_a_terminal_that_is_too_small_gets_plain_lines(tmp_path: Path) -> None:
     terminal = Terminal(*QUICK, "--duration", "1", "--no-save", cwd=tmp_path, columns=40, lines=10)
     assert terminal.end() == 0, terminal.sent
     assert "Recording: 1 s" in terminal.sent
@@ -128,7 +128,7 @@ def test_a_terminal_that_is_too_small_gets_plain_lines(tmp_path: Path):
     assert "\x1b[2K" not in terminal.sent
 
 
-def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
+def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "set.mp4").write_text("precious", encoding="utf-8")
     done = fitcli(*QUICK, "--keep-video", "set.mp4", cwd=tmp_path)
     assert done.returncode == 8
@@ -136,7 +136,7 @@ def test_a_video_that_is_there_already_is_not_overwritten(tmp_path: Path):
     assert (tmp_path / "set.mp4").read_text(encoding="utf-8") == "precious"
 
 
-def test_a_recorded_set_is_drawn_although_its_own_video_is_gone(tmp_path: Path):
+def test_a_recorded_set_is_drawn_although_its_own_video_is_gone(tmp_path: Path) -> None:
     done = fitcli(
         *QUICK, "--duration", "3", "--save-video", "drawn/", "--report", "set.html", "--sessions", "kept", "--no-voice",
         cwd=tmp_path, env=NO_DISPLAY,
@@ -148,7 +148,7 @@ def test_a_recorded_set_is_drawn_although_its_own_video_is_gone(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn", "kept", "set.html"]
 
 
-def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
+def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path) -> None:
     left, fresh = tmp_path / "kept" / ".recording-old", tmp_path / "kept" / ".recording-new"
     for folder in (left, fresh):
         folder.mkdir(parents=True)
@@ -170,7 +170,9 @@ def test_a_video_that_a_crash_left_behind_is_removed(tmp_path: Path):
         (("--camera", SAMPLE, "--sessions", "file/below"), 8, "No video can be recorded in file/below"),
     ],
 )
-def test_what_cannot_be_recorded_costs_one_sentence(tmp_path: Path, arguments: tuple, code: int, words: str):
+def test_what_cannot_be_recorded_costs_one_sentence(
+    tmp_path: Path, arguments: tuple[object, ...], code: int, words: str
+) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     done = fitcli("record", *arguments, cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == code
@@ -180,7 +182,7 @@ def test_what_cannot_be_recorded_costs_one_sentence(tmp_path: Path, arguments: t
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of a file")
-def test_a_full_disk_while_recording_is_told_and_leaves_no_video(tmp_path: Path):
+def test_a_full_disk_while_recording_is_told_and_leaves_no_video(tmp_path: Path) -> None:
     noise = tmp_path / "noise.mp4"
     random = np.random.default_rng(0)
     with VideoWriter(noise, 320, 240) as writer:
@@ -205,13 +207,13 @@ def test_a_full_disk_while_recording_is_told_and_leaves_no_video(tmp_path: Path)
     not sys.platform.startswith("linux") or not find_library("espeak-ng"),
     reason="needs espeak-ng: sudo apt install espeak-ng",
 )
-def test_the_advice_is_spoken_to_a_file(tmp_path: Path):
+def test_the_advice_is_spoken_to_a_file(tmp_path: Path) -> None:
     done = fitcli(*QUICK, "--duration", "5", "--no-save", "--voice-file", "advice.wav", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "advice.wav").stat().st_size > 100_000
 
 
-def test_sound_that_is_missing_costs_one_line_and_no_exit_code(tmp_path: Path):
+def test_sound_that_is_missing_costs_one_line_and_no_exit_code(tmp_path: Path) -> None:
     libraries = tmp_path / "libraries"
     libraries.mkdir()
     (libraries / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n', encoding="utf-8")
@@ -221,7 +223,7 @@ def test_sound_that_is_missing_costs_one_line_and_no_exit_code(tmp_path: Path):
     assert sum("No sound" in line for line in done.stderr.splitlines()) == 1
 
 
-def test_the_preview_is_shown_on_a_display(tmp_path: Path, screen: Screen):
+def test_the_preview_is_shown_on_a_display(tmp_path: Path, screen: Screen) -> None:
     camera = tmp_path / "camera.mp4"
     pictures = list(frames(SAMPLE))
     with VideoWriter(camera, pictures[0].image.shape[1], pictures[0].image.shape[0]) as writer:

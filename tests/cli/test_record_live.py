@@ -53,7 +53,7 @@ def named(exercise: str | None, probability: float = 0.95) -> Recogniser:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["file"])
-def test_each_repetition_is_announced_within_half_a_second_of_its_end(sample: dict[str, Any]):
+def test_each_repetition_is_announced_within_half_a_second_of_its_end(sample: dict[str, Any]) -> None:
     person = track(frames(ROOT / "samples" / sample["file"], rate_hz=20))
     for recogniser in (None, named(sample["exercise"])):
         coach = LiveCoach(person.frame_width, person.frame_height, recogniser)
@@ -68,7 +68,7 @@ def test_each_repetition_is_announced_within_half_a_second_of_its_end(sample: di
         assert np.abs(np.array(announced) - ends_s).max() <= 0.5
 
 
-def test_the_exercise_is_recognised_while_it_is_done():
+def test_the_exercise_is_recognised_while_it_is_done() -> None:
     person = track(frames(SAMPLE))
     with Recogniser(Coach().networks) as recogniser:
         coach = LiveCoach(person.frame_width, person.frame_height, recogniser)
@@ -85,7 +85,7 @@ def test_the_exercise_is_recognised_while_it_is_done():
     assert after.exercise.name == "squat"
 
 
-def test_a_rest_ends_the_set_and_the_next_one_counts_from_one():
+def test_a_rest_ends_the_set_and_the_next_one_counts_from_one() -> None:
     person = synthesize("squat", np.random.default_rng(1), repetitions=3, noise=Noise.none(), camera=Camera(yaw_deg=40),
                         surroundings=False, repetition_s=2.0).track  # fmt: skip
     coach = LiveCoach(person.frame_width, person.frame_height, named("squat"))
@@ -101,7 +101,7 @@ def test_a_rest_ends_the_set_and_the_next_one_counts_from_one():
     assert [(s.number, s.repetitions) for s in coach.finish()] == [(1, 3), (2, 3)]
 
 
-def test_a_plank_is_coached_by_the_second_and_a_quick_exercise_by_its_pace():
+def test_a_plank_is_coached_by_the_second_and_a_quick_exercise_by_its_pace() -> None:
     how: dict[str, Any] = {"noise": Noise.none(), "camera": Camera(yaw_deg=90), "surroundings": False}
     person = synthesize("plank", np.random.default_rng(1), repetitions=3, repetition_s=5.0, **how).track
     standing = synthesize("squat", np.random.default_rng(1), repetitions=1, **how).track
@@ -127,14 +127,14 @@ def test_a_plank_is_coached_by_the_second_and_a_quick_exercise_by_its_pace():
     assert summary.cadence_per_min == pytest.approx(60 / 0.9, rel=0.15)
 
 
-def test_walking_up_to_the_bar_is_not_counted():
+def test_walking_up_to_the_bar_is_not_counted() -> None:
     for seed in range(4):
         person = synthesize(WALKING, np.random.default_rng(seed)).track
         coach = LiveCoach(person.frame_width, person.frame_height)
         assert [coaching for _, coaching in coached(coach, person)][-1].total == 0
 
 
-def test_bad_form_is_said_while_it_happens_and_not_too_often():
+def test_bad_form_is_said_while_it_happens_and_not_too_often() -> None:
     person = synthesize("squat", np.random.default_rng(3), repetitions=9, variant="bar on the back", noise=Noise.none(),
                         camera=Camera(yaw_deg=90), surroundings=False, repetition_s=0.72).track  # fmt: skip
     coach = LiveCoach(person.frame_width, person.frame_height, named("squat"))
@@ -148,14 +148,14 @@ def test_bad_form_is_said_while_it_happens_and_not_too_often():
     assert np.diff([time_s for time_s, *_ in given]).min(initial=CUE_EVERY_S) >= CUE_EVERY_S
 
 
-def test_no_form_cue_is_given_for_an_exercise_that_is_only_guessed():
+def test_no_form_cue_is_given_for_an_exercise_that_is_only_guessed() -> None:
     person = synthesize("squat", np.random.default_rng(3), repetitions=6, noise=Noise.none(),
                         camera=Camera(yaw_deg=90), surroundings=False, repetition_s=0.72).track  # fmt: skip
     coach = LiveCoach(person.frame_width, person.frame_height, named("squat", 0.5))
     assert [coaching for _, coaching in coached(coach, person)][-1].cue is None
 
 
-def test_a_live_session_counts_and_ends_with_the_usual_answer(tmp_path: Path):
+def test_a_live_session_counts_and_ends_with_the_usual_answer(tmp_path: Path) -> None:
     done = fitcli(*LIVE, "--sessions", "kept", cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
@@ -172,7 +172,7 @@ def test_a_live_session_counts_and_ends_with_the_usual_answer(tmp_path: Path):
     assert sum(one["repetitions"] for one in analysis["sets"]) == analysis["repetitions"] >= 1
 
 
-def test_reps_ends_the_session(tmp_path: Path):
+def test_reps_ends_the_session(tmp_path: Path) -> None:
     done = fitcli(*LIVE, "--reps", "1", "--json", "--sessions", "kept", cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
@@ -180,7 +180,7 @@ def test_reps_ends_the_session(tmp_path: Path):
     assert len(stored(tmp_path / "kept")) == 1
 
 
-def test_q_ends_a_live_session_and_the_kept_video_shows_it(tmp_path: Path):
+def test_q_ends_a_live_session_and_the_kept_video_shows_it(tmp_path: Path) -> None:
     terminal = Terminal(*LIVE, "--sessions", "kept", "--keep-video", "set.mp4", cwd=tmp_path)
     terminal.wait_for("Live")
     terminal.wait_for("in all")
@@ -193,7 +193,7 @@ def test_q_ends_a_live_session_and_the_kept_video_shows_it(tmp_path: Path):
     assert probe(tmp_path / "set.mp4").duration_s == pytest.approx(analysis["duration_s"], abs=1.0)
 
 
-def test_ctrl_c_ends_a_live_session_and_stores_it(tmp_path: Path):
+def test_ctrl_c_ends_a_live_session_and_stores_it(tmp_path: Path) -> None:
     terminal = Terminal(*LIVE, "--sessions", "kept", cwd=tmp_path, columns=40, lines=10)
     terminal.wait_for("1 repetition")
     terminal.press("\x03")
@@ -202,7 +202,7 @@ def test_ctrl_c_ends_a_live_session_and_stores_it(tmp_path: Path):
     assert len(stored(tmp_path / "kept")) == 1
 
 
-def test_a_closed_terminal_ends_a_live_session(tmp_path: Path):
+def test_a_closed_terminal_ends_a_live_session(tmp_path: Path) -> None:
     terminal = Terminal(*LIVE, "--sessions", "kept", cwd=tmp_path)
     terminal.wait_for("Live")
     os.kill(terminal.pid, signal.SIGHUP)
@@ -220,7 +220,9 @@ def test_a_closed_terminal_ends_a_live_session(tmp_path: Path):
         ((*LIVE[:2], "--camera", "nothing.mp4"), 9, "There is no camera or video file 'nothing.mp4'"),
     ],
 )
-def test_what_cannot_be_coached_costs_one_sentence(tmp_path: Path, arguments: tuple, code: int, words: str):
+def test_what_cannot_be_coached_costs_one_sentence(
+    tmp_path: Path, arguments: tuple[object, ...], code: int, words: str
+) -> None:
     done = fitcli(*arguments, cwd=tmp_path, env=NO_DISPLAY)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
@@ -228,8 +230,8 @@ def test_what_cannot_be_coached_costs_one_sentence(tmp_path: Path, arguments: tu
     assert done.stdout == ""
 
 
-def test_nothing_is_named_before_it_was_seen_for_a_while():
-    asked = []
+def test_nothing_is_named_before_it_was_seen_for_a_while() -> None:
+    asked: list[float] = []
 
     def load() -> Any:
         return Coach().networks()

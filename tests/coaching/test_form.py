@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,7 +185,7 @@ def perform(
 ) -> PoseTrack:
     """Four repetitions of the textbook variant with other angles, seen without error."""
     usual = next(m for m in MOVEMENTS[exercise] if m.name == GOOD[exercise])
-    angles = {**usual.angles, **BETTER.get(exercise, {}), **changes}
+    angles: dict[str, Any] = {**usual.angles, **BETTER.get(exercise, {}), **changes}
     trailing = angles.pop("trailing", usual.trailing)
     monkeypatch.setattr(synthetic, "MOVEMENTS", {exercise: (replace(usual, angles=angles, trailing=trailing),)})
     rng = np.random.default_rng(11)

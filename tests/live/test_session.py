@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from fitcli.live import screen as live
 from fitcli.live.coach import Coaching, SetSummary
 from fitcli.live.session import LivePose, LiveState, Step
 from fitcli.live.sounds import Sounds
-from fitcli.pose.track import LANDMARKS
+from fitcli.pose.track import LANDMARKS, FloatArray
 from fitcli.pose.tracker import PoseTracker
 from fitcli.results.analysis import ExerciseScore
 from fitcli.results.sets import Repetition
@@ -48,14 +49,19 @@ def state(pose: LivePose) -> LiveState:
     return LiveState(Step.RECORDING, 3.2, 10.0, pose.frame, pose, None, 29.7)
 
 
+def landmarks_of(pose: LivePose) -> FloatArray:
+    assert pose.sample is not None
+    return pose.sample.landmarks
+
+
 def moved(landmarks: np.ndarray, x: float = 0.0, y: float = 0.0, scale: float = 1.0) -> np.ndarray:
     there = landmarks.copy()
     there[:, :2] = (there[:, :2] - 0.5) * scale + 0.5 + (x, y)
     return there
 
 
-def test_a_body_that_is_whole_needs_no_advice(pose: LivePose):
-    assert framing_advice(pose.sample.landmarks, 640, 480) is None
+def test_a_body_that_is_whole_needs_no_advice(pose: LivePose) -> None:
+    assert framing_advice(landmarks_of(pose), 640, 480) is None
 
 
 @pytest.mark.parametrize(
@@ -67,34 +73,35 @@ def test_a_body_that_is_whole_needs_no_advice(pose: LivePose):
         ({"scale": 0.2}, "Come closer"),
     ],
 )
-def test_advice_names_what_is_out_of_the_picture(pose: LivePose, change: dict[str, float], words: str):
-    assert words in (framing_advice(moved(pose.sample.landmarks, **change), 640, 480) or "")
+def test_advice_names_what_is_out_of_the_picture(pose: LivePose, change: dict[str, float], words: str) -> None:
+    assert words in (framing_advice(moved(landmarks_of(pose), **change), 640, 480) or "")
 
 
 @pytest.mark.parametrize(("side", "step_to"), [("left", "right"), ("right", "left")])
-def test_advice_sends_a_person_back_from_the_side(pose: LivePose, side: str, step_to: str):
+def test_advice_sends_a_person_back_from_the_side(pose: LivePose, side: str, step_to: str) -> None:
     # only this side's arm is beyond the edge, whichever edge that is
     for edge in (-0.1, 1.1):
-        landmarks = pose.sample.landmarks.copy()
+        landmarks = landmarks_of(pose).copy()
         landmarks[LANDMARKS.index(f"{side} wrist"), 0] = edge
         advice = framing_advice(landmarks, 640, 480)
         assert advice == f"Step to your {step_to}: your {side} side is out of the picture."
 
 
-def test_nobody_is_told_to_step_in(first_frame: Frame):
+def test_nobody_is_told_to_step_in(first_frame: Frame) -> None:
     empty = np.full_like(first_frame.image, 200)
     assert PoseTracker().update(empty) is None
     assert framing_advice(None, 640, 480) == NOBODY
 
 
-def shown(state: LiveState, width: int = 80, **terminal: object) -> str:
-    console = Console(file=io.StringIO(), width=width, height=30, force_terminal=True, color_system=None, **terminal)
+def shown(state: LiveState, width: int = 80, **terminal: Any) -> str:
+    written = io.StringIO()
+    console = Console(file=written, width=width, height=30, force_terminal=True, color_system=None, **terminal)
     console.print(live.panel(state, "camera 0"))
-    return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
+    return re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue())
 
 
 @pytest.mark.parametrize("width", [live.SMALLEST_TERMINAL[0], 80, 120])
-def test_the_panel_shows_time_rate_drops_and_person_at_every_width(state: LiveState, width: int):
+def test_the_panel_shows_time_rate_drops_and_person_at_every_width(state: LiveState, width: int) -> None:
     text = shown(state, width)
     assert all(len(line) == width for line in text.splitlines())
     assert "Recording" in text
@@ -105,7 +112,7 @@ def test_the_panel_shows_time_rate_drops_and_person_at_every_width(state: LiveSt
     assert "30 frames/s" in shown(state)
 
 
-def test_the_panel_shows_advice_countdown_and_repetitions(state: LiveState, pose: LivePose):
+def test_the_panel_shows_advice_countdown_and_repetitions(state: LiveState, pose: LivePose) -> None:
     assert "Step back" in shown(replace(state, step=Step.FRAMING, total_s=float("inf"), advice="Step back: feet."))
     assert "Looking for you" in shown(replace(state, pose=None))
     assert live.number(replace(state, step=Step.COUNTDOWN, elapsed_s=0.5, total_s=3.0)) == "3"
@@ -125,7 +132,7 @@ COACHING = Coaching(
 
 
 @pytest.mark.parametrize("width", [live.SMALLEST_TERMINAL[0], 80, 120])
-def test_the_live_panel_shows_what_the_coach_knows(state: LiveState, pose: LivePose, width: int):
+def test_the_live_panel_shows_what_the_coach_knows(state: LiveState, pose: LivePose, width: int) -> None:
     coached = replace(state, step=Step.LIVE, total_s=float("inf"), pose=replace(pose, coaching=COACHING))
     text = shown(coached, width)
     assert all(len(line) == width for line in text.splitlines())
@@ -141,7 +148,7 @@ def test_the_live_panel_shows_what_the_coach_knows(state: LiveState, pose: LiveP
 
 
 @pytest.mark.parametrize("width", [live.SMALLEST_TERMINAL[0], 80, 120])
-def test_the_live_panel_counts_the_seconds_of_a_hold(state: LiveState, pose: LivePose, width: int):
+def test_the_live_panel_counts_the_seconds_of_a_hold(state: LiveState, pose: LivePose, width: int) -> None:
     hold = Coaching(exercise=ExerciseScore("plank", 0.97), held_s=34.6)
     coached = replace(state, step=Step.LIVE, total_s=float("inf"), pose=replace(pose, coaching=hold))
     text = shown(coached, width)
@@ -154,7 +161,7 @@ def test_the_live_panel_counts_the_seconds_of_a_hold(state: LiveState, pose: Liv
     assert "eccentric" not in shown(quick, width)
 
 
-def test_sets_are_told_by_what_they_are_counted_in():
+def test_sets_are_told_by_what_they_are_counted_in() -> None:
     assert live.set_line(SetSummary(1, "plank", 0, held_s=94.2)) == "Set 1: plank, held for 1 min 34 s."
     assert live.set_line(SetSummary(2, "jumping jack", 30, cadence_per_min=61.7)) == (
         "Set 2: 30 repetitions of jumping jack, 62 a minute."
@@ -185,7 +192,7 @@ class Heard:
         pass
 
 
-def test_quick_repetitions_are_said_so_that_none_is_cut_off(state: LiveState, pose: LivePose):
+def test_quick_repetitions_are_said_so_that_none_is_cut_off(state: LiveState, pose: LivePose) -> None:
     def heard(lasts_s: float) -> list[str]:
         voice = Heard()
         sounds = Sounds(voice, beeps=True, speech=True)  # type: ignore[arg-type]
@@ -200,7 +207,7 @@ def test_quick_repetitions_are_said_so_that_none_is_cut_off(state: LiveState, po
     assert [each for each in heard(0.3) if each != "tone"] == ["5", "10"]
 
 
-def test_a_holds_seconds_are_said_now_and_then(state: LiveState, pose: LivePose):
+def test_a_holds_seconds_are_said_now_and_then(state: LiveState, pose: LivePose) -> None:
     voice = Heard()
     sounds = Sounds(voice, beeps=True, speech=True)  # type: ignore[arg-type]
     for tenth in range(20, 345):
@@ -213,7 +220,7 @@ def test_a_holds_seconds_are_said_now_and_then(state: LiveState, pose: LivePose)
     assert {"10 seconds", "20 seconds", "30 seconds"} <= voice.ready
 
 
-def test_the_live_preview_shows_the_count_and_the_cue(state: LiveState, pose: LivePose):
+def test_the_live_preview_shows_the_count_and_the_cue(state: LiveState, pose: LivePose) -> None:
     def picture(coaching: Coaching) -> np.ndarray:
         step = replace(state, step=Step.LIVE, total_s=float("inf"), pose=replace(pose, coaching=coaching))
         return live.preview(step, mirror=False)
@@ -223,17 +230,17 @@ def test_the_live_preview_shows_the_count_and_the_cue(state: LiveState, pose: Li
     assert near(picture(COACHING)[-60:], (255, 213, 79)).sum() > near(without[-60:], (255, 213, 79)).sum() + 200
 
 
-def test_the_preview_lays_the_skeleton_on_the_body(state: LiveState, pose: LivePose):
+def test_the_preview_lays_the_skeleton_on_the_body(state: LiveState, pose: LivePose) -> None:
     picture = live.preview(state, mirror=False)
     height, width = picture.shape[:2]
     for side, colour in (("left", ORANGE), ("right", CYAN)):
-        knee, ankle = (pose.sample.landmarks[LANDMARKS.index(f"{side} {part}"), :2] for part in ("knee", "ankle"))
+        knee, ankle = (landmarks_of(pose)[LANDMARKS.index(f"{side} {part}"), :2] for part in ("knee", "ankle"))
         x, y = ((knee + ankle) / 2 * (width, height)).round().astype(int)
         assert near(picture[y - 3 : y + 4, x - 3 : x + 4], colour).any()
     assert not near(live.preview(replace(state, pose=None), mirror=False), ORANGE).any()
 
 
-def test_the_preview_is_a_mirror_but_its_words_are_not(state: LiveState):
+def test_the_preview_is_a_mirror_but_its_words_are_not(state: LiveState) -> None:
     plain, mirrored = (live.preview(state, mirror=mirror).astype(int) for mirror in (False, True))
     strip = 60  # pixels that the caption takes
     assert np.abs(plain[strip:] - mirrored[strip:, ::-1]).mean() < 2
@@ -244,7 +251,7 @@ def test_the_preview_is_a_mirror_but_its_words_are_not(state: LiveState):
     assert (words == words_mirrored).mean() > 0.99
 
 
-def test_the_preview_shows_time_advice_and_countdown(state: LiveState):
+def test_the_preview_shows_time_advice_and_countdown(state: LiveState) -> None:
     later = live.preview(replace(state, elapsed_s=9.9), mirror=False)
     assert (live.preview(state, mirror=False)[:60] != later[:60]).any()
     advised = live.preview(replace(state, advice="Step back: your feet are out of the picture."), mirror=False)
@@ -257,7 +264,7 @@ def test_the_preview_shows_time_advice_and_countdown(state: LiveState):
 @pytest.mark.clock
 def test_the_preview_window_shows_the_skeleton_on_a_real_display(
     screen: Screen, state: LiveState, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setenv("DISPLAY", screen.display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert display_trouble() is None
@@ -278,7 +285,7 @@ def test_the_preview_window_shows_the_skeleton_on_a_real_display(
         window.close()
 
 
-def test_a_display_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_a_display_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.platform != "linux":
         pytest.skip("X11 and Wayland displays can be taken away")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

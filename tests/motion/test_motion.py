@@ -253,7 +253,7 @@ def test_moments_out_of_sight_are_bridged() -> None:
 def true_angle(track: PoseTrack, joints: tuple[str, str, str]) -> np.ndarray:
     a, vertex, b = (track.world[:, LANDMARKS.index(name)] for name in joints)
     u, v = a - vertex, b - vertex
-    return np.degrees(np.arccos((u * v).sum(1) / np.linalg.norm(u, axis=1) / np.linalg.norm(v, axis=1)))
+    return np.asarray(np.degrees(np.arccos((u * v).sum(1) / np.linalg.norm(u, axis=1) / np.linalg.norm(v, axis=1))))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ SHIPPED = next(folder for folder in shipped_folders() if (folder / "ensemble.jso
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits))
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 @pytest.mark.parametrize("architecture", ["slowfast", "x3d", "tcn"])
@@ -340,7 +340,7 @@ def test_a_point_becomes_a_peak_where_it_is() -> None:
 @pytest.mark.parametrize(("stride", "kernel"), [(1, (3, 3, 3)), (2, (3, 3, 3)), (1, (5, 1, 1))])
 def test_the_quicker_depthwise_gradient_is_the_exact_one(stride: int, kernel: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
-    padding = tuple(k // 2 for k in kernel)
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     quick = DepthwiseConv3d(6, 6, kernel, stride=(1, stride, stride), padding=padding, groups=6, bias=False).double()
     exact = torch.nn.Conv3d(6, 6, kernel, stride=(1, stride, stride), padding=padding, groups=6, bias=False).double()
     exact.load_state_dict(quick.state_dict())

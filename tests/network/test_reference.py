@@ -97,8 +97,8 @@ def test_the_logits_are_the_references(expected: dict[str, list[float]], written
     muscle = np.log(np.array(window.muscles) / (1 - np.array(window.muscles)))
     # A softmax ignores an offset of all logits, so both are centred.
     exercise = np.log(window.exercises)
-    for logits, theirs in ((muscle, expected["muscle"]), (exercise - exercise.mean(), expected["exercise"])):
-        theirs = np.array(theirs) - (np.mean(theirs) if len(theirs) == 16 else 0)
+    for logits, known in ((muscle, expected["muscle"]), (exercise - exercise.mean(), expected["exercise"])):
+        theirs = np.array(known) - (np.mean(known) if len(known) == 16 else 0)
         assert np.abs(logits - theirs).max() < 1e-3 * np.abs(theirs).max()
         assert np.ptp(theirs) > 1  # or agreeing would prove nothing
     weights = {Path(n.checkpoint).stem: (n.weight_exercise, n.weight_muscle) for n in ours.networks}

@@ -6,6 +6,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_slow_motion_is_heard_at_the_listeners_rate(tmp_path: Path, make_video: 
     assert len(heard) == pytest.approx(64, abs=2)
 
 
-def published(name: str) -> torch.nn.Module:
+def published(name: str) -> Any:
     from pytorchvideo.models.slowfast import create_slowfast
     from pytorchvideo.models.x3d import create_x3d
 
@@ -151,7 +152,9 @@ def test_every_channel_reduction_makes_a_network(reduction: int) -> None:
 
 @pytest.mark.parametrize(("exercises", "muscles"), [((), None), (None, ())], ids=["muscles alone", "exercises alone"])
 def test_a_network_may_have_one_head(exercises: tuple[str, ...] | None, muscles: tuple[str, ...] | None) -> None:
-    heads = {key: value for key, value in (("exercises", exercises), ("muscles", muscles)) if value is not None}
+    heads: dict[str, Any] = {
+        key: value for key, value in (("exercises", exercises), ("muscles", muscles)) if value is not None
+    }
     spec = rgb_spec("x3d_xs", side=64, **heads)
     with torch.inference_mode():
         logits = build(spec).eval()(torch.zeros(2, *spec.clip_shape))

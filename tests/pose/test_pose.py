@@ -196,10 +196,11 @@ def test_a_mirrored_picture_swaps_left_and_right(tracker: PoseTracker, sample: l
 
 
 def test_a_person_half_out_of_the_picture_is_followed(tracker: PoseTracker, sample: list[Frame]) -> None:
-    image = sample[0].image
+    image, pose = sample[0].image, None
     for cut in range(0, 130, 10):  # the camera sinks until the feet are gone
         pose = tracker.update(np.ascontiguousarray(image[: image.shape[0] - cut]))
         assert pose is not None
+    assert pose is not None
     feet = [i for i, name in enumerate(LANDMARKS) if "ankle" in name or "foot" in name or "heel" in name]
     assert pose.landmarks[feet, 1].min() > 0.95  # under the lower edge, or at it
     assert pose.landmarks[feet, 2].mean() < pose.landmarks[HIPS, 2].mean() - 0.3  # and it says that it cannot see them

@@ -72,11 +72,11 @@ class Drawn:
 
     @property
     def video(self) -> Path:
-        return self.folder / self.answer["annotated_video"]
+        return self.folder / str(self.answer["annotated_video"])
 
     @property
     def page(self) -> str:
-        return (self.folder / self.answer["report"]).read_text(encoding="utf-8")
+        return (self.folder / str(self.answer["report"])).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +91,18 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     return Drawn(json.loads(done.stdout), folder)
 
 
+def rgb(frame: av.VideoFrame) -> Pixels:
+    pixels: Any = frame.to_ndarray(format="rgb24")
+    return np.asarray(pixels, np.uint8)
+
+
 def decoded(path: Path) -> tuple[Any, list[float], list[Pixels]]:
     """The stream of a video, its frames' times from the first one, and the frames as RGB."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         frames = list(container.decode(stream))
         first = frames[0].time or 0.0
-        return stream, [(f.time or 0.0) - first for f in frames], [f.to_ndarray(format="rgb24") for f in frames]
+        return stream, [(f.time or 0.0) - first for f in frames], [rgb(f) for f in frames]
 
 
 def close_to(image: Pixels, colour: str, within: int = 40) -> npt.NDArray[np.bool_]:

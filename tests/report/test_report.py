@@ -70,7 +70,7 @@ def shown(renderable: RenderableType, width: int = 80, encoding: str = "utf-8", 
     )
     console.print(renderable)
     file.flush()
-    return file.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    return file.buffer.getvalue().decode(encoding)
 
 
 def row(text: str, muscle: str) -> str:

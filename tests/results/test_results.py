@@ -87,7 +87,9 @@ def random_set(rng: random.Random, exercise: str | None) -> ExerciseSet:
     times_s = sorted(rng.uniform(0, 60) for _ in range(3 * rng.randrange(12)))
     repetitions = [
         Repetition(
-            *times_s[i : i + 3],
+            times_s[i],
+            times_s[i + 1],
+            times_s[i + 2],
             rng.uniform(0.2, 3),
             rng.uniform(0.2, 3),
             maybe(rng.uniform(5, 160)),

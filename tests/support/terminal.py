@@ -7,7 +7,9 @@ import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from support.cli import COMMAND, LIMIT_S, environment
 
@@ -17,14 +19,16 @@ NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 class Terminal:
     """Runs fitcli in a terminal of its own, in which keys can be pressed."""
 
-    def __init__(self, *arguments: object, cwd: Path, columns: int = 80, lines: int = 30, env: dict | None = None):
+    def __init__(
+        self, *arguments: object, cwd: Path, columns: int = 80, lines: int = 30, env: Mapping[str, str] | None = None
+    ) -> None:
         import fcntl
         import pty
         import struct
         import termios
 
         self.sent = ""
-        settings = environment(TERM="xterm-256color", **NO_DISPLAY | (env or {}))
+        settings = environment(TERM="xterm-256color", **{**NO_DISPLAY, **(env or {})})
         del settings["COLUMNS"]
         pid, self._terminal = pty.fork()
         if pid == 0:  # whatever fails here, this copy of the tests must not run on
@@ -67,7 +71,7 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-def stored(folder: Path) -> list[dict]:
+def stored(folder: Path) -> list[dict[str, Any]]:
     """The analyses in a folder of sessions, oldest first; nothing else may lie there."""
     files = sorted(folder.iterdir())
     assert all(re.fullmatch(r"\d{4}.*\.json", file.name) for file in files), files

@@ -8,6 +8,7 @@ import pickletools
 import zipfile
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_what_is_no_data_is_written_as_data_or_refused(tmp_path: Path) -> None:
     class Kind(Enum):
         ONE = "one"
 
-    state = {
+    state: dict[Any, Any] = {
         "score": np.float64(0.5),
         Path("a/b"): (np.int64(3), {Kind.ONE}),
         "curve": np.arange(3.0),

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 import wave
+from collections.abc import Callable
 from ctypes.util import find_library
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -58,8 +60,16 @@ with open(sys.argv[1], "ab", 0) as played:
 SOUNDDEVICE_WITHOUT_PORTAUDIO = 'raise OSError("PortAudio library not found")\n'
 
 
+ReplaceLibrary = Callable[[str, str], None]
+"""Puts a module of a name, with a source, before the installed one."""
+
+
+class SoundSystem(Protocol):
+    def __call__(self, target: str | None = None) -> Path: ...
+
+
 @pytest.fixture
-def replace_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def replace_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReplaceLibrary:
     """Put a module of that name before the installed one, for every Python that starts from now on."""
 
     def replace(name: str, source: str) -> None:
@@ -72,7 +82,7 @@ def replace_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def sound_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def sound_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoundSystem:
     """Make ALSA's default device write to a file or a command; returns the file it writes by default."""
 
     def configure(target: str | None = None) -> Path:
@@ -119,7 +129,7 @@ def heard_in(path: Path) -> np.ndarray:
         ("[bold]Squat[/bold]", "Squat"),
     ],
 )
-def test_shorthand_is_written_out_before_it_is_read_aloud(written: str, read_aloud: str):
+def test_shorthand_is_written_out_before_it_is_read_aloud(written: str, read_aloud: str) -> None:
     assert spoken(written) == read_aloud
 
 
@@ -134,7 +144,7 @@ def test_shorthand_is_written_out_before_it_is_read_aloud(written: str, read_alo
         ("lats", "latts"),
     ],
 )
-def test_the_engine_says_the_right_words(written: str, sounds_like: str):
+def test_the_engine_says_the_right_words(written: str, sounds_like: str) -> None:
     def phonemes(text: str) -> str:
         answer = subprocess.run(
             ["espeak-ng", "-q", "-x", "-v", "en", text], capture_output=True, encoding="utf-8", check=True
@@ -145,7 +155,7 @@ def test_the_engine_says_the_right_words(written: str, sounds_like: str):
 
 
 @needs_espeak
-def test_no_exercise_or_muscle_is_spelled_letter_by_letter():
+def test_no_exercise_or_muscle_is_spelled_letter_by_letter() -> None:
     for name in (*catalog().exercise_names, *catalog().muscles):
         answer = subprocess.run(
             ["espeak-ng", "-q", "-x", "-v", "en", spoken(name)], capture_output=True, encoding="utf-8"
@@ -155,7 +165,7 @@ def test_no_exercise_or_muscle_is_spelled_letter_by_letter():
 
 
 @needs_espeak
-def test_speech_is_written_as_a_wav_of_the_words(tmp_path: Path):
+def test_speech_is_written_as_a_wav_of_the_words(tmp_path: Path) -> None:
     path, reference = tmp_path / "speech.wav", tmp_path / "reference.wav"
     text = "This looks like a t bar row, 85% sure. Your lats and biceps work, 12 reps."
 
@@ -178,7 +188,7 @@ def test_speech_is_written_as_a_wav_of_the_words(tmp_path: Path):
 
 
 @needs_espeak
-def test_a_second_utterance_is_not_lost(tmp_path: Path):
+def test_a_second_utterance_is_not_lost(tmp_path: Path) -> None:
     with Voice() as voice:
         voice.say("Get ready.", file=tmp_path / "first.wav")
         voice.say("Your head is out of the picture.", file=tmp_path / "second.wav")
@@ -188,7 +198,7 @@ def test_a_second_utterance_is_not_lost(tmp_path: Path):
 
 
 @needs_espeak
-def test_lang_picks_the_voice(tmp_path: Path):
+def test_lang_picks_the_voice(tmp_path: Path) -> None:
     for lang in ("en", "en-us", "de", "Scotland"):
         assert speak("Squat", lang=lang, file=tmp_path / f"{lang}.wav") is None
     sounds = [read(tmp_path / f"{lang}.wav").tobytes() for lang in ("en", "en-us", "de", "Scotland")]
@@ -198,12 +208,12 @@ def test_lang_picks_the_voice(tmp_path: Path):
     assert "fitcli doctor" in trouble
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path):
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere/squat\.wav cannot be written"):
         write_speech("Squat", Output(tmp_path / "nowhere" / "squat.wav"))
 
 
-def test_a_tone_has_its_pitch_and_no_click():
+def test_a_tone_has_its_pitch_and_no_click() -> None:
     samples = tone(660, 0.25)
     assert len(samples) == RATE_HZ // 4
     assert abs(pitch_hz(samples) - 660) <= 4
@@ -213,7 +223,7 @@ def test_a_tone_has_its_pitch_and_no_click():
 
 
 @needs_alsa
-def test_tones_are_played(sound_system):
+def test_tones_are_played(sound_system: SoundSystem) -> None:
     heard = sound_system()
     with Voice() as voice:
         voice.beep(880, 0.5)
@@ -225,7 +235,7 @@ def test_tones_are_played(sound_system):
 
 @needs_alsa
 @needs_espeak
-def test_speech_is_played_whole(sound_system, tmp_path: Path):
+def test_speech_is_played_whole(sound_system: SoundSystem, tmp_path: Path) -> None:
     heard = sound_system()
     assert speak("Your whole body is in the picture.") is None
     assert speak("Your whole body is in the picture.", file=tmp_path / "same.wav") is None
@@ -236,7 +246,7 @@ def test_speech_is_played_whole(sound_system, tmp_path: Path):
 @needs_alsa
 @needs_espeak
 @pytest.mark.parametrize("target", ["|head -c 50000 > /dev/null", "|sleep 60", "/dev/full"])
-def test_a_device_that_goes_away_in_mid_sentence_is_told(sound_system, target: str):
+def test_a_device_that_goes_away_in_mid_sentence_is_told(sound_system: SoundSystem, target: str) -> None:
     sound_system(target)
     began_s = time.monotonic()
     trouble = speak("This sentence is long enough to be cut off in the middle of it.")
@@ -246,7 +256,7 @@ def test_a_device_that_goes_away_in_mid_sentence_is_told(sound_system, target: s
 
 
 @needs_alsa
-def test_a_sound_system_that_crashes_or_has_no_device_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_sound_system_that_crashes_or_has_no_device_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "asound.conf"
     monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))  # not there: ALSA or PortAudio ends the process
     assert find_output().trouble in ("crashed", "no_output")
@@ -256,7 +266,9 @@ def test_a_sound_system_that_crashes_or_has_no_device_is_told(tmp_path: Path, mo
 
 @needs_alsa
 @needs_espeak
-def test_a_number_is_said_at_once_and_a_short_tone_stands_in_until_it_can_be(sound_system, tmp_path: Path):
+def test_a_number_is_said_at_once_and_a_short_tone_stands_in_until_it_can_be(
+    sound_system: SoundSystem, tmp_path: Path
+) -> None:
     heard = sound_system()
     with Voice() as voice:
         voice.count(7, frequency_hz=880)  # not rendered yet
@@ -278,7 +290,7 @@ def test_a_number_is_said_at_once_and_a_short_tone_stands_in_until_it_can_be(sou
 
 @needs_alsa
 @needs_espeak
-def test_a_number_never_cuts_off_a_sentence_and_is_not_said_late(sound_system, tmp_path: Path):
+def test_a_number_never_cuts_off_a_sentence_and_is_not_said_late(sound_system: SoundSystem, tmp_path: Path) -> None:
     listener = tmp_path / "listen.py"
     listener.write_text(LISTENER_IN_REAL_TIME, encoding="utf-8")
     played = tmp_path / "played.raw"
@@ -310,7 +322,9 @@ def ended(pid: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="looks at POSIX processes")
-def test_an_engine_that_hangs_is_given_up_and_ended(replace_library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_engine_that_hangs_is_given_up_and_ended(
+    replace_library: ReplaceLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     replace_library("pyttsx3", ENGINE_THAT_HANGS)
     monkeypatch.setenv("TOLD", str(tmp_path / "pid"))
     trouble = speak("Squat", file=tmp_path / "squat.wav")
@@ -321,8 +335,8 @@ def test_an_engine_that_hangs_is_given_up_and_ended(replace_library, tmp_path: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason="looks at POSIX processes")
 def test_ctrl_c_silences_at_once_and_leaves_nothing_running(
-    replace_library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+    replace_library: ReplaceLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     replace_library("pyttsx3", ENGINE_THAT_HANGS)
     told = tmp_path / "pid"
     monkeypatch.setenv("TOLD", str(told))
@@ -347,8 +361,8 @@ def test_ctrl_c_silences_at_once_and_leaves_nothing_running(
     ],
 )
 def test_an_engine_that_is_missing_or_broken_costs_one_line(
-    replace_library, tmp_path: Path, source: str, what: str, command: remedy.Remedy
-):
+    replace_library: ReplaceLibrary, tmp_path: Path, source: str, what: str, command: remedy.Remedy
+) -> None:
     replace_library("pyttsx3", source)
     trouble = speak("Squat", file=tmp_path / "squat.wav")
     assert trouble is not None
@@ -357,7 +371,7 @@ def test_an_engine_that_is_missing_or_broken_costs_one_line(
     assert "\n" not in trouble
 
 
-def test_missing_portaudio_costs_one_line(replace_library):
+def test_missing_portaudio_costs_one_line(replace_library: ReplaceLibrary) -> None:
     replace_library("sounddevice", SOUNDDEVICE_WITHOUT_PORTAUDIO)
     with Voice() as voice:
         voice.beep(660)
@@ -366,8 +380,8 @@ def test_missing_portaudio_costs_one_line(replace_library):
 
 
 def test_a_beep_does_not_wait_for_an_engine_that_hangs(
-    replace_library, sound_system, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+    replace_library: ReplaceLibrary, sound_system: SoundSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not (sys.platform == "linux" and find_library("portaudio") and find_library("asound")):
         pytest.skip("needs ALSA and PortAudio: sudo apt install libportaudio2")
     heard = sound_system()

@@ -10,7 +10,9 @@ again when `samples/squat.mp4` is rendered anew.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mediapipe
@@ -20,7 +22,7 @@ SAMPLE = HERE.parent.parent / "samples" / "squat.mp4"
 EVERY = 10  # frames
 
 
-def rounded(points: list, *fields: str) -> list:
+def rounded(points: Iterable[Any], *fields: str) -> list[list[float]]:
     return [[round(getattr(point, field), 5) for field in fields] for point in points]
 
 

@@ -145,7 +145,8 @@ def test_windows_that_agree_are_surer_than_one_and_others_are_not() -> None:
 
 def test_many_windows_that_are_right_more_often_than_sure_become_surer() -> None:
     rng = np.random.default_rng(2)
-    short, long = [], []
+    short: list[ScoredClip] = []
+    long: list[ScoredClip] = []
     for number in range(240):
         windows = 1 if number % 2 else 8
         truth = number % EXERCISES
@@ -194,7 +195,7 @@ def test_calibrate_on_the_command_line_fits_the_folder_that_it_is_told(poses: Pa
 
 def test_evaluate_counts_what_a_user_is_told() -> None:
     config = EnsembleConfig((Member("one.ckpt", 1.0, 1.0),), certain_from=0.5, other_from=0.5)
-    told = []  # the class that is true, the logit of exercise 3 and that of none of these
+    told: list[ScoredClip] = []  # the class that is true, the logit of exercise 3 and that of none of these
     for truth, third, none in (
         (3, 9, 0),
         (3, 8, 0),

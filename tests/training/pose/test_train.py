@@ -53,14 +53,14 @@ def losses(run: Path) -> list[tuple[int, float]]:
 
 def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train = ["train", poses, "-a", "x3d", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
+    train = ["train", poses, "-a", "tcn", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
     train += ["--synthetic", 0]  # three movements are learnt from the fixture alone
     done = fitcli(*train, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    loaded = load_checkpoint(run / "x3d.ckpt")
+    loaded = load_checkpoint(run / "tcn.ckpt")
     assert loaded.provenance is not None
     assert (loaded.provenance.epochs, loaded.provenance.sources) == (6, ("made here",))
-    done = fitcli("checkpoints", "assemble", run / "x3d.ckpt", "--to", "c", cwd=tmp_path)
+    done = fitcli("checkpoints", "assemble", run / "tcn.ckpt", "--to", "c", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = fitcli("evaluate", poses, "--split", "train", "--checkpoints", "c", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -72,17 +72,17 @@ def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_p
 
 def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ["train", poses, "-a", "x3d", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
+    command = ["train", poses, "-a", "tcn", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
     command += ["--synthetic", 0]
     training = Running(*command, cwd=tmp_path)
     while not (run / "last.ckpt").exists() and training.alive:
         time.sleep(0.02)
     training.kill()
-    assert not (run / "x3d.ckpt").exists()
+    assert not (run / "tcn.ckpt").exists()
     done = fitcli(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Going on from" in done.stderr
-    assert (run / "x3d.ckpt").exists()
+    assert (run / "tcn.ckpt").exists()
 
 
 def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def moments_of(exercise: str) -> Moments:
 def test_the_body_views_look_alike_from_wherever_it_was_filmed() -> None:
     moments = moments_of("squat")
     angle = np.deg2rad(70)
-    turn = np.float32([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], np.float32)
     turned = Moments(moments.image, moments.visibility, moments.world @ turn.T)
     joints = len(JOINTS)
     here, there = clip_points(moments), clip_points(turned)
@@ -363,14 +363,15 @@ def test_every_draw_is_another_clip_of_the_same_shape() -> None:
 
 
 def test_metrics_count_the_whole_set_and_print_the_baseline() -> None:
-    probabilities = np.float32([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]])
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]], np.float32)
     measured = exercise_metrics(probabilities, np.array([0, 1, 2, 1]), ("a", "b", "c"))
     assert measured.top1 == 0.75
     assert measured.macro_top1 == pytest.approx((1 + 0.5 + 1) / 3)
     assert measured.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
     assert [(c.clips, c.top1, c.top3) for c in measured.classes] == [(1, 1, 1), (2, 1, 2), (1, 1, 1)]
     nan = float("nan")
-    muscles = muscle_metrics(np.float32([[0.9, 0.2], [0.4, 0.1], [0.2, 0.9]]), np.float32([[1, 0], [1, nan], [0, 0]]))
+    scores = np.array([[0.9, 0.2], [0.4, 0.1], [0.2, 0.9]], np.float32)
+    muscles = muscle_metrics(scores, np.array([[1, 0], [1, nan], [0, 0]], np.float32))
     assert muscles.micro_accuracy == pytest.approx(3 / 5)
     assert muscles.predict_nothing == pytest.approx(3 / 5)
     assert muscles.mean_average_precision == pytest.approx(1.0)

@@ -64,7 +64,7 @@ def test_clips_of_one_recording_stay_in_one_part(clips: Path, tmp_path: Path) ->
         parts[Path(row["source"]).stem.split(" ")[0] + row["class"]].add(row["split"])
         parts[row["sha256"]].add(row["split"])
     assert all(len(where) == 1 for where in parts.values())
-    counted = defaultdict(int)
+    counted: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows(tmp_path / "data"):
         counted[row["split"], row["class"]] += 1
     for name in ("squat", "push-up"):

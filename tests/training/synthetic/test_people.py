@@ -77,7 +77,7 @@ def test_the_count_is_what_a_naive_observer_of_the_joint_counts() -> None:
             )
             bent = np.minimum(left, right)
             times = sequence.track.times_s
-            inside = sum(((times >= start) & (times <= end) for start, end in sequence.repetition_times_s)).astype(bool)
+            inside = np.any([(times >= start) & (times <= end) for start, end in sequence.repetition_times_s], axis=0)
             middle = (bent[inside].max() + bent[inside].min()) / 2
             down = (bent < middle) & inside
             assert int((np.diff(down.astype(int)) == 1).sum()) == sequence.repetitions, (exercise, seed)
