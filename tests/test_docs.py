@@ -290,7 +290,7 @@ def read_variables(source: Path) -> Iterator[str]:
         if isinstance(asked, ast.Constant):
             yield str(asked.value)
         elif isinstance(asked, ast.Name):
-            yield from [constants[asked.id]] if asked.id in constants else loops[asked.id]
+            yield from map(str, [constants[asked.id]] if asked.id in constants else loops[asked.id])
 
 
 def test_the_environment_variables_are_those_that_the_code_reads() -> None:
