@@ -346,6 +346,20 @@ def test_the_example_of_a_new_exercise_is_one() -> None:
     assert all(Cue(**cue).measure in CUE_MEASURES for cue in row["cues"])
 
 
+def test_the_floors_are_those_that_the_import_contract_holds() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    kept = [set(re.split(r" [|:] ", layer)) for layer in layers if layer != "__main__"]
+    floors: dict[str, set[str]] = {}
+    for floor, room, what in table(page(ROOT / "docs" / "architecture.md").text, "## The rooms"):
+        names = re.findall(r"`([\w/]+)\.py`", what) if room == "leaves" else [room.strip("`").removeprefix("fitcli/")]
+        floors.setdefault(floor, set()).update(name.removesuffix(".py").strip("/") for name in names)
+    assert list(floors.values()) == kept
+    assert list(floors) == [str(number) for number in range(len(kept), 0, -1)]
+
+
 def test_the_list_of_exercises_is_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
