@@ -8,9 +8,10 @@ import json
 import pydoc
 import re
 import shlex
+import subprocess
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -149,8 +150,14 @@ def test_files_and_names_in_the_text_exist(path: Path) -> None:
 
 def command_lines(found: Page) -> Iterator[list[str]]:
     """The arguments of every call of fitcli in the page's code blocks."""
-    lines = [line for fence in found.fences("sh", "") for line in fence.replace("\\\n", " ").splitlines()]
-    lines += [line[2:] for fence in found.fences("console") for line in fence.splitlines() if line.startswith("$ ")]
+    for fence in found.fences("sh", ""):
+        yield from calls(fence.replace("\\\n", " ").splitlines())
+    for fence in found.fences("console"):
+        yield from calls(line[2:] for line in fence.splitlines() if line.startswith("$ "))
+
+
+def calls(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The arguments of every call of fitcli in lines of the shell."""
     variables: dict[str, str] = {}
     for line in lines:
         variables |= re.findall(r"\bfor (\w+) in (\S+)", line)
@@ -229,6 +236,14 @@ def test_command_lines_are_found() -> None:
         parsed(["analyze", "squat.mp4", "--spead", "2"])
     with pytest.raises(AssertionError, match="no command"):
         parsed(["history", "shwo"])
+
+
+def test_the_model_card_has_the_commands_of_make_checkpoints() -> None:
+    dry_run = ["make", "--dry-run", "checkpoints", "POSES=POSES", "CLIPS=clips/dev"]
+    done = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = re.sub(r"\S+/bin/fitcli ", "fitcli ", done.stdout).replace("\\\n", " ").splitlines()
+    made = [[word for word in call if word != "--quiet"] for call in calls(lines)]
+    assert made == list(command_lines(page(ROOT / "checkpoints" / "README.md")))
 
 
 def test_the_reference_lists_every_option_of_every_command() -> None:
