@@ -71,11 +71,24 @@ def film(display: str, folder: Path) -> None:
     columns, lines = map(str, LIVE_SIZE)
     typed = shlex.join([sys.executable, "-c", TYPING, LIVE])
     cast = folder / "live.cast"
-    record = [tools / "asciinema", "rec", "--quiet", "--cols", columns, "--rows", lines, "--command", typed, cast]
+    record = [
+        str(tools / "asciinema"),
+        "rec",
+        "--quiet",
+        "--cols",
+        columns,
+        "--rows",
+        lines,
+        "--command",
+        typed,
+        str(cast),
+    ]
     environment = {**os.environ, "DISPLAY": display, "TERM": "xterm-256color"}
     subprocess.run(record, cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=True)
     look = ["--theme", "github-dark", "--font-size", "13", "--line-height", "1.3", "--fps-cap", "10"]
-    subprocess.run([tools / "agg", *look, "--last-frame-duration", "8", cast, DOCS / "live.gif"], check=True)
+    subprocess.run(
+        [str(tools / "agg"), *look, "--last-frame-duration", "8", str(cast), str(DOCS / "live.gif")], check=True
+    )
 
 
 def capture(columns: int, display: str, folder: Path) -> None:

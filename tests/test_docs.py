@@ -8,9 +8,10 @@ import json
 import pydoc
 import re
 import shlex
+import subprocess
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -149,8 +150,14 @@ def test_files_and_names_in_the_text_exist(path: Path) -> None:
 
 def command_lines(found: Page) -> Iterator[list[str]]:
     """The arguments of every call of fitcli in the page's code blocks."""
-    lines = [line for fence in found.fences("sh", "") for line in fence.replace("\\\n", " ").splitlines()]
-    lines += [line[2:] for fence in found.fences("console") for line in fence.splitlines() if line.startswith("$ ")]
+    for fence in found.fences("sh", ""):
+        yield from calls(fence.replace("\\\n", " ").splitlines())
+    for fence in found.fences("console"):
+        yield from calls(line[2:] for line in fence.splitlines() if line.startswith("$ "))
+
+
+def calls(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The arguments of every call of fitcli in lines of the shell."""
     variables: dict[str, str] = {}
     for line in lines:
         variables |= re.findall(r"\bfor (\w+) in (\S+)", line)
@@ -231,6 +238,14 @@ def test_command_lines_are_found() -> None:
         parsed(["history", "shwo"])
 
 
+def test_the_model_card_has_the_commands_of_make_checkpoints() -> None:
+    dry_run = ["make", "--dry-run", "checkpoints", "POSES=POSES", "CLIPS=clips/dev"]
+    done = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = re.sub(r"\S+/bin/fitcli ", "fitcli ", done.stdout).replace("\\\n", " ").splitlines()
+    made = [[word for word in call if word != "--quiet"] for call in calls(lines)]
+    assert made == list(command_lines(page(ROOT / "checkpoints" / "README.md")))
+
+
 def test_the_reference_lists_every_option_of_every_command() -> None:
     text = page(REFERENCE).text
     shown = dict(re.findall(r"<!-- options: (.+?) -->\n(.*?)\n?<!-- end -->", text, re.DOTALL))
@@ -290,7 +305,7 @@ def read_variables(source: Path) -> Iterator[str]:
         if isinstance(asked, ast.Constant):
             yield str(asked.value)
         elif isinstance(asked, ast.Name):
-            yield from [constants[asked.id]] if asked.id in constants else loops[asked.id]
+            yield from map(str, [constants[asked.id]] if asked.id in constants else loops[asked.id])
 
 
 def test_the_environment_variables_are_those_that_the_code_reads() -> None:
@@ -344,6 +359,20 @@ def test_the_example_of_a_new_exercise_is_one() -> None:
             catalog().exercise(alias)
     assert RepetitionSignal(**row["signal"]).measure in SIGNAL_MEASURES
     assert all(Cue(**cue).measure in CUE_MEASURES for cue in row["cues"])
+
+
+def test_the_floors_are_those_that_the_import_contract_holds() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    kept = [set(re.split(r" [|:] ", layer)) for layer in layers if layer != "__main__"]
+    floors: dict[str, set[str]] = {}
+    for floor, room, what in table(page(ROOT / "docs" / "architecture.md").text, "## The rooms"):
+        names = re.findall(r"`([\w/]+)\.py`", what) if room == "leaves" else [room.strip("`").removeprefix("fitcli/")]
+        floors.setdefault(floor, set()).update(name.removesuffix(".py").strip("/") for name in names)
+    assert list(floors.values()) == kept
+    assert list(floors) == [str(number) for number in range(len(kept), 0, -1)]
 
 
 def test_the_list_of_exercises_is_what_the_command_prints(
