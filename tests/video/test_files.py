@@ -48,7 +48,7 @@ def no_frames(path: Path, make_video: MakeVideo) -> None:
     content = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
         for packet in container.demux(video=0):
-            if packet.size:
+            if packet.size and packet.pos is not None:
                 content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
     path.write_bytes(content)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -155,7 +156,7 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 72, 58, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = 2
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(72, 58, 0))))
         container.mux(stream.encode())
     assert (probe(path).width, probe(path).height) == (144, 58)
@@ -217,9 +218,10 @@ def test_8k_is_read_within_a_gigabyte(make_video: MakeVideo, tmp_path: Path) -> 
 def test_damaged_packets_in_the_middle_are_left_out(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(tmp_path / "scratched.mp4", frames=300, codec_options={"g": "15"})
     with av.open(str(path)) as container:
-        damaged = [p for p in container.demux(video=0) if p.size and 3.0 < float(p.pts * p.time_base) < 4.0]
+        damaged = [p for p in container.demux(video=0) if p.size and 3.0 < float((p.pts or 0) * p.time_base) < 4.0]
     content = bytearray(path.read_bytes())
     for packet in damaged:
+        assert packet.pos is not None
         content[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
     path.write_bytes(content)
 
