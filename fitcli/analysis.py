@@ -133,7 +133,7 @@ class Coach:
     def analyze_track(self, track: PoseTrack, *, name: str) -> Analysis:
         """What `analyze` says, about a person who was followed already, as a live camera does.
 
-        name: stands for the name of a file. Raises a `FitcliError` for a track that is too short, for networks that
+        name: used in place of a file's name. Raises a `FitcliError` for a track that is too short, for networks that
         read pictures, a bad checkpoint, or a missing device.
         """
         from fitcli.coaching.advice import with_advice
@@ -160,7 +160,7 @@ class Coach:
         video = probe(path)
         ensemble, choice = self._ready(options.read_s(video.duration_s) if options.batch_s is None else options.batch_s)
         reading = Reading(ensemble, reference=options.reference_scores)
-        # Networks on pictures hear the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
+        # Networks on pictures receive the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
         pictures = PictureListener(reading)
         followed = follow(
             path,

@@ -42,7 +42,7 @@ class FitcliError(Exception):
     exit_code = 1
 
     def __init__(self, message: str = "", *, setting: Setting | None = None) -> None:
-        """`setting` is what the end of the sentence tells the user to change, None where no option changes it."""
+        """`setting` is what the sentence advises the user to change; None if no option changes it."""
         super().__init__(message)
         self.setting = setting
 

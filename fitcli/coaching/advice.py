@@ -64,9 +64,9 @@ def muscle_advice(analysis: Analysis) -> list[str]:
         return ["Place the camera so that your whole body stays in the picture, and have the light in front of you."]
     if analysis.status is Status.UNCERTAIN:
         return ["Film a few repetitions of one exercise from the side or at an angle, whole body in the picture."]
-    if (
-        analysis.exercise is None or analysis.muscle_scores == "softmax"
-    ):  # shares of one whole do not tell what is enough
+    if analysis.exercise is None:
+        return []
+    if analysis.muscle_scores == "softmax":  # shares of one whole do not show what is enough
         return []
     if len(analysis.performed) > 1:  # activations are those of all exercises together and fit no single ideal
         return []

@@ -57,10 +57,10 @@ def advice(sets: Iterable[ExerciseSet], most: int = 2) -> list[str]:
     """
     fired = [cue for exercise_set in sets for cue in exercise_set.cues if cue.fired]
     fired.sort(key=lambda cue: (not is_clear(cue), -cue.share))
-    said: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for cue in fired:
-        said.setdefault(cue.sentence, cue.sentence if is_clear(cue) else f"Perhaps {lower_first(cue.sentence)}")
-    return list(said.values())[:most]
+        sentences.setdefault(cue.sentence, cue.sentence if is_clear(cue) else f"Perhaps {lower_first(cue.sentence)}")
+    return list(sentences.values())[:most]
 
 
 def is_clear(finding: CueFinding) -> bool:

@@ -70,7 +70,7 @@ class Session:
             raise StorageError(f"The sets in {self.path} are damaged.") from error
 
     def key_poses(self) -> tuple[KeyPose, ...]:
-        """The poses that stand for the video in a report; raises `StorageError` if they are damaged."""
+        """The poses that represent the video in a report; raises `StorageError` if they are damaged."""
         try:
             return tuple(KeyPose.from_json(row) for row in _forward(self.fields)["poses"])
         except MALFORMED as error:
@@ -258,8 +258,8 @@ class _NewerSchemaError(Exception):
 def _file_name(identifier: str, created: datetime, analysis: Analysis) -> str:
     # In UTC names sort by time, whatever the time zone.
     stamp = created.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(":", "-")
-    said = analysis.exercise.name if analysis.exercise else " or ".join(analysis.consistent_with) or analysis.status
-    slug = re.sub(r"[^a-z0-9]+", "-", said).strip("-")
+    answer = analysis.exercise.name if analysis.exercise else " or ".join(analysis.consistent_with) or analysis.status
+    slug = re.sub(r"[^a-z0-9]+", "-", answer).strip("-")
     return f"{stamp}-{slug}-{identifier}.json"
 
 

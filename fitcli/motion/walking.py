@@ -21,7 +21,7 @@ UPRIGHT_DEG = 30.0
 BENT_DEG = 110.0
 """Angle of both knees at the bottom of a lunge, which a step never reaches."""
 BARELY_SEEN = 0.05
-"""Visibility of hips and ankles below which walking cannot be told."""
+"""Visibility of hips and ankles below which walking cannot be recognised."""
 MOSTLY = 0.7
 """Share of a step in which the standing leg is straight."""
 CLEAR_STEPS = 0.1

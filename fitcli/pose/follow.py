@@ -1,4 +1,4 @@
-"""A video in, the track of its person out; a stretched picture is followed once more in its true shape."""
+"""A video in, the track of its person out; a stretched picture is followed again in its true shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WELL_FOUND = 0.98
 
 @dataclass(frozen=True)
 class Followed:
-    """The person in a video, and what was learned about the file on the way.
+    """The person in a video, and facts about the file.
 
     stretch: how many times its true width the video shows its picture; the track is that of the true shape.
     decode_s, pose_s: seconds spent on decoding, and on everything else.
@@ -43,8 +43,8 @@ def follow(
 ) -> Followed:
     """Follow the person in a video file, or in the part from `start_s` to `end_s`.
 
-    model: the loaded pose networks, shared by several videos. listener: hears the frames of the first pass alone, as
-    the file shows them. on_time: called with the time of each frame; the times begin again if there is a second pass.
+    model: the loaded pose networks, shared by several videos. listener: receives the frames of the first pass
+    alone, as the file shows them. on_time: called with the time of each frame; the times begin again if there is a second pass.
     Raises a `FitcliError` for a file that cannot be read or is no video.
     """
     model = model or BlazePose(streams=cores())

@@ -29,7 +29,7 @@ class Shade:
 
 @dataclass(frozen=True)
 class DrawnShape:
-    """One path; `activation` is in per cent, `said` is its tooltip."""
+    """One path; `activation` is in per cent."""
 
     path: str
     muscle: str
@@ -37,7 +37,7 @@ class DrawnShape:
     target: bool
     light: str
     dark: str
-    said: str
+    tooltip: str
 
 
 @dataclass(frozen=True)

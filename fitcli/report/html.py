@@ -364,7 +364,9 @@ def _facts(analysis: Analysis, remembered: Remembered) -> list[dict[str, str]]:
 def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
     most = max((muscle.sessions for muscle in progress.muscles), default=0)
     shares = {muscle.name: muscle.sessions / most if most else 0.0 for muscle in progress.muscles}
-    said = {muscle.name: "once" if muscle.sessions == 1 else f"{muscle.sessions} times" for muscle in progress.muscles}
+    values = {
+        muscle.name: "once" if muscle.sessions == 1 else f"{muscle.sessions} times" for muscle in progress.muscles
+    }
     neglected = [muscle.name for muscle in progress.muscles if muscle.neglected]
     return {
         "moment": f"{moment:%Y-%m-%d %H:%M}",
@@ -375,7 +377,7 @@ def _progress(progress: TrainingProgress, moment: datetime) -> dict[str, Any]:
             {"value": plural(progress.weeks_in_a_row, "week"), "name": "in a row"},
             {"value": plural(progress.days_in_a_row, "day"), "name": "in a row"},
         ],
-        "map": drawn_map(shares, said, labelled=[muscle.name for muscle in progress.muscles if muscle.sessions]),
+        "map": drawn_map(shares, values, labelled=[muscle.name for muscle in progress.muscles if muscle.sessions]),
         "most": plural(most, "session") if most else "most sessions",
         "muscles": [
             {

@@ -1,4 +1,4 @@
-"""What `motion` finds in a video, as plain values: sets, their repetitions, and what was measured in them."""
+"""What `motion` finds in a video, as plain values: sets, their repetitions, and their measurements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_FOR_CADENCE = 3
 """Fewest repetitions that have a cadence: two are no rhythm."""
 
 LEAST_FOR_DRIFT = 4
-"""Fewest repetitions that show a trend: it cannot be told from chance in fewer."""
+"""Fewest repetitions that show a trend: in fewer it may be chance."""
 
 STATISTICS_FIELDS = {"cadence_per_min", "tempo", "range_of_motion_deg", "difference_deg", "drift"}
 """Fields of a set's JSON object that `SetStatistics` reads."""
