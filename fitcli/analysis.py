@@ -160,7 +160,7 @@ class Coach:
         video = probe(path)
         ensemble, choice = self._ready(options.read_s(video.duration_s) if options.batch_s is None else options.batch_s)
         reading = Reading(ensemble, reference=options.reference_scores)
-        # Networks on pictures receive the frames while the pose pass decodes them: one pass, whatever the ensemble reads.
+        # Networks on pictures receive the frames while the pose pass decodes them: the file is decoded once.
         pictures = PictureListener(reading)
         followed = follow(
             path,

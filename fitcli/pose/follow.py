@@ -43,8 +43,9 @@ def follow(
 ) -> Followed:
     """Follow the person in a video file, or in the part from `start_s` to `end_s`.
 
-    model: the loaded pose networks, shared by several videos. listener: receives the frames of the first pass
-    alone, as the file shows them. on_time: called with the time of each frame; the times begin again if there is a second pass.
+    model: the loaded pose networks, shared by several videos.
+    listener: receives the frames of the first pass alone, as the file shows them.
+    on_time: called with the time of each frame; the times begin again if there is a second pass.
     Raises a `FitcliError` for a file that cannot be read or is no video.
     """
     model = model or BlazePose(streams=cores())
