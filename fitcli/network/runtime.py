@@ -77,7 +77,7 @@ def load_runtime(
         if remedy.lacking("torch"):
             raise DeviceError(remedy.not_installed("CUDA", "torch"))
         if not _cuda_works():
-            raise DeviceError("PyTorch finds no CUDA device here: choose another device.", setting=Setting.DEVICE)
+            raise DeviceError("PyTorch finds no CUDA device here: choose the device cpu.", setting=Setting.DEVICE)
         return TorchRuntime(checkpoint, "cuda", trust=trust, compute_type=compute_type)
     return OpenVinoRuntime(checkpoint, trust=trust, compute_type=compute_type, announce=announce)
 

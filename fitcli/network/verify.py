@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fitcli.catalog import OTHER, catalog
-from fitcli.errors import CheckpointError
+from fitcli.errors import CheckpointError, Setting
 from fitcli.network.checkpoint import digest, load_checkpoint, require_torch
 from fitcli.network.ir import ir_beside, ir_of
 from fitcli.network.ir_cache import Announce
@@ -24,11 +24,12 @@ EXACT, HALF = 1e-3, 1e-2
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a checkpoint, whether it passed, and what was found."""
+    """One check of a checkpoint, whether it passed, and what was found; `setting` is what would mend a failure."""
 
     name: str
     passed: bool
     found: str
+    setting: Setting | None = None
 
 
 def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None = None) -> Iterator[Check]:
@@ -40,7 +41,7 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
     try:
         loaded = load_checkpoint(checkpoint, trust=trust)
     except CheckpointError as error:
-        yield Check("file", False, str(error))
+        yield Check("file", False, str(error), error.setting)
         return
     spec = loaded.spec
     unusable = [name for name, tensor in loaded.weights.items() if not tensor.isfinite().all()]
@@ -61,7 +62,7 @@ def verify(checkpoint: Path, *, trust: bool = False, announce: Announce | None =
     try:
         exact = TorchRuntime(checkpoint, "cpu", trust=trust, compute_type="float32")
     except CheckpointError as error:
-        yield Check("weights", False, str(error))
+        yield Check("weights", False, str(error), error.setting)
         return
     yield Check("weights", True, f"{loaded.parameters:,} parameters, every tensor in its place")
     beside = ir_beside(checkpoint)

@@ -260,7 +260,7 @@ def test_the_mean_of_two_networks_lies_between_them_and_names_both(tmp_path: Pat
     save_checkpoint(tmp_path / "fold.ckpt", fold)
     for others, why in (
         (("further.ckpt", "--to", "mean.ckpt"), "mean.ckpt already exists"),
-        ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "another network"),
+        ((SHIPPED / "x3d.ckpt", "--to", "new.ckpt"), "a different network"),
         (("fold.ckpt", "--to", "new.ckpt"), "other series"),
         (("--to", "new.ckpt"), "two networks or more"),
     ):

@@ -20,8 +20,10 @@ import pytest
 import torch
 from support.cli import ROOT, SAMPLE, answers, fitcli
 from support.films import MakeVideo
+from typer.testing import CliRunner
 
 import fitcli as library
+from fitcli.cli import app
 from fitcli.errors import CheckpointError
 from fitcli.network.builders import restore
 from fitcli.network.checkpoint import load_checkpoint
@@ -165,6 +167,8 @@ def test_a_checkpoint_that_is_more_than_numbers_is_refused_until_trusted(written
     assert NEEDS_TRUST in done.stderr
     assert "--trust-checkpoint" in done.stderr
     assert "Traceback" not in done.stderr
+    verified = CliRunner().invoke(app, ["checkpoints", "verify", str(tmp_path / NEEDS_TRUST), "--json"])
+    assert "--trust-checkpoint" in json.loads(verified.output)["checks"][0]["found"]
     with pytest.raises(CheckpointError, match="pathlib"):
         load_checkpoint(tmp_path / NEEDS_TRUST)
     assert load_checkpoint(tmp_path / NEEDS_TRUST, trust=True).spec.variant == "x3d_m"

@@ -11,12 +11,11 @@ import typer
 from rich.text import Text
 
 from fitcli.cli import options
-from fitcli.cli.console import note, stdout
+from fitcli.cli.console import explain, note, stdout
 from fitcli.cli.help import App
 from fitcli.cli.training.extra import needs_training_extra
-from fitcli.errors import CheckpointError, StorageError
+from fitcli.errors import CheckpointError, FitcliError, StorageError
 from fitcli.outputs import CHECKPOINT, Output, check_distinct, claim, identities, make_folder
-from fitcli.report.terminal import printable
 
 app = App(help="Put trained networks together, convert them, say what they are.", no_args_is_help=True)
 
@@ -164,10 +163,17 @@ def verify_command(
 
     failed = False
     for path in _chosen(checkpoint, checkpoints):
-        checks = list(verify(path, trust=trust_checkpoint, announce=note))
-        failed |= not all(check.passed for check in checks)
+        checks = [
+            {
+                "name": check.name,
+                "passed": check.passed,
+                "found": explain(FitcliError(check.found, setting=check.setting)),
+            }
+            for check in verify(path, trust=trust_checkpoint, announce=note)
+        ]
+        failed |= not all(check["passed"] for check in checks)
         if json:
-            typer.echo(json_format.dumps({"checkpoint": str(path), "checks": [asdict(check) for check in checks]}))
+            typer.echo(json_format.dumps({"checkpoint": str(path), "checks": checks}))
             continue
         table = Table(box=None, pad_edge=False, show_header=False, title=str(path), title_justify="left")
         table.add_column(style="bold", no_wrap=True)
@@ -175,7 +181,9 @@ def verify_command(
         table.add_column(overflow="fold")
         for check in checks:
             table.add_row(
-                Text("ok", "green") if check.passed else Text("failed", "red"), check.name, printable(check.found)
+                Text("ok", "green") if check["passed"] else Text("failed", "red"),
+                str(check["name"]),
+                str(check["found"]),
             )
         stdout().print(table, "")
     if failed:
