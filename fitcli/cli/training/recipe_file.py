@@ -131,7 +131,7 @@ def _plain(value: Any, key: Key) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, key) for item in value]
     names_file = key.parser is options.given_name and Path(value).is_file()
-    return str(Path(value).absolute()) if names_file or isinstance(value, Path) else value
+    return str(Path(value).resolve()) if names_file or isinstance(value, Path) else value
 
 
 def _read(file: Path) -> dict[str, Any]:
