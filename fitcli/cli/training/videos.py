@@ -33,25 +33,10 @@ class Architecture(StrEnum):
     slowfast_r101 = "slowfast_r101"
 
 
-class Heads(StrEnum):
-    exercise = "exercise"
-    muscle = "muscle"
-    both = "both"
-
-
-class Loss(StrEnum):
-    bce = "bce"
-    published = "published"
-
-
-class Optimizer(StrEnum):
-    adam = "adam"
-    adamw = "adamw"
-
-
-class Schedule(StrEnum):
-    constant = "constant"
-    cosine = "cosine"
+Heads = StrEnum("Heads", ["exercise", "muscle", "both"])
+Loss = StrEnum("Loss", ["bce", "published"])
+Optimizer = StrEnum("Optimizer", ["adam", "adamw"])
+Schedule = StrEnum("Schedule", ["constant", "cosine"])
 
 
 def train_videos(
