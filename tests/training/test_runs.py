@@ -79,11 +79,11 @@ def test_a_run_is_evaluated_on_clips_that_it_was_not_trained_on(poses: Path, tra
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("epohcs = 3", "epohcs is no option of `fitcli train pose`"),
+        ("epohcs = 3", "epohcs is not an option of `fitcli train pose`"),
         ('epochs = "3"', 'epochs is "3", not a whole number'),
         ("epochs = 0", "epochs: 0 is not in the range"),
         ('teacher = "one.ckpt"', 'teacher is "one.ckpt", not a list of strings'),
-        ("epochs = ", "is no TOML"),
+        ("epochs = ", "is not TOML"),
         ("[[stage]]\nseed = true", "seed is true, not a whole number"),
     ],
 )
@@ -102,7 +102,7 @@ def test_the_recipes_of_the_shipped_networks_are_valid(tmp_path: Path) -> None:
     for path in recipes:
         done = fitcli("train", "pose", "nowhere", "--recipe", path, cwd=tmp_path)
         assert done.returncode == 3, done.stderr  # read, and the data is missing
-        assert "nowhere is no folder of pose sequences" in done.stderr
+        assert "nowhere is not a folder of pose sequences" in done.stderr
 
 
 def test_the_spelling_of_version_0_1_still_works_and_names_the_new_one(tmp_path: Path) -> None:
@@ -112,4 +112,4 @@ def test_the_spelling_of_version_0_1_still_works_and_names_the_new_one(tmp_path:
         assert done.returncode == 3, done.stderr
         assert f"Write `fitcli train {command} DATA`" in done.stderr
     folder = fitcli("train", "pose", "./pose", "-a", "tcn", cwd=tmp_path)
-    assert "pose is no folder" in folder.stderr
+    assert "pose is not a folder" in folder.stderr

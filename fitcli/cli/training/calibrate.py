@@ -59,7 +59,7 @@ def calibrate(
     from fitcli.training.evaluation.calibrate import cross_validated, with_refusal
     from fitcli.training.evaluation.labelled_clips import LabelledClips
 
-    EnsembleConfig.load(folder)  # a file of that name that is no such configuration is not replaced
+    EnsembleConfig.load(folder)  # fails now rather than replace a file that is not a configuration
     clips, classes = cross_validated(poses, runs, folds or len(runs))
     config = choose(clips, [path.name for path in sorted(folder.glob("*.ckpt"))], classes)
     config.save(folder)

@@ -31,7 +31,7 @@ def parse_fold(text: str | None) -> tuple[int, int] | None:
         return None
     k, _, n = text.partition("/")
     if not (k.isdigit() and n.isdigit() and 0 <= int(k) < int(n) and int(n) >= 2):
-        raise typer.BadParameter(f"{text!r} is no fold: write 0/3 for the first of three.")
+        raise typer.BadParameter(f"{text!r} is not a fold: write 0/3 for the first of three.")
     return int(k), int(n)
 
 
@@ -42,16 +42,16 @@ def check_fold(text: str | None) -> str | None:
 
 
 def check_learning_rate(rate: float) -> float:
-    """The same number; raises `typer.BadParameter` where it is no learning rate."""
+    """The same number; raises `typer.BadParameter` where it is not a learning rate."""
     if not 0 < rate <= 1:
-        raise typer.BadParameter(f"{rate:g} is no learning rate: it is above 0 and at most 1.")
+        raise typer.BadParameter(f"{rate:g} is not a learning rate: it must be above 0 and at most 1.")
     return rate
 
 
 def parse_devices(text: str) -> str:
     """A number of devices, or "auto"; raises `typer.BadParameter` for anything else."""
     if text != "auto" and not (text.isdigit() and int(text) > 0):
-        raise typer.BadParameter(f"{text!r} is no number of devices: write 2, or auto.")
+        raise typer.BadParameter(f"{text!r} is not a number of devices: write 2, or auto.")
     return text
 
 

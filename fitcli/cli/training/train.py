@@ -31,7 +31,7 @@ app.command("videos")(train_videos)
 
 
 def _new_spelling(args: list[str]) -> list[str]:
-    """The arguments of version 0.1 as they are written now; prints one line that says so."""
+    """The arguments of version 0.1 in the new spelling; prints one line about the change."""
     given, rest = "pose", []
     words = iter(args)
     for word in words:
