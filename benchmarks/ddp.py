@@ -65,11 +65,11 @@ def make_poses(folder: Path) -> Path:
     return folder
 
 
-def curve(data: Path, run: Path, options: list[str]) -> list[float]:
+def curve(command: list[str], run: Path, options: list[str]) -> list[float]:
     """The loss of every step of a training run in processes of its own."""
-    command = [sys.executable, "-m", "fitcli", "train", str(data), "--run", str(run), "--device", "cpu", "-q", *options]
+    whole = [sys.executable, "-m", "fitcli", "train", *command, "--run", str(run), "--device", "cpu", "-q", *options]
     # One thread each, so that two processes on two cores do not compete.
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    subprocess.run(whole, check=True, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     with (run / "metrics.csv").open(newline="", encoding="utf-8") as lines:
         return [float(row["loss"]) for row in csv.DictReader(lines) if row.get("loss")]
 
@@ -83,15 +83,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         recipe = ["--epochs", str(arguments.steps), "--draws", str(BATCH), "--batch", str(BATCH)]
-        rgb = ["--input", "rgb", "-a", "x3d_xs", "--pretrained", "none", "--side", "64", "--frames", "4"]
+        rgb = ["-a", "x3d_xs", "--pretrained", "none", "--side", "64", "--frames", "4"]
         inputs = {
-            "rgb": (make_videos(folder / "videos"), [*rgb, "--cache", str(folder / "cache")]),
-            "pose": (make_poses(folder / "poses"), ["-a", "x3d", "--synthetic", "0"]),
+            "rgb": (["videos", str(make_videos(folder / "videos"))], [*rgb, "--cache", str(folder / "cache")]),
+            "pose": (["pose", str(make_poses(folder / "poses"))], ["-a", "x3d", "--synthetic", "0"]),
         }
-        for name, (data, options) in inputs.items():
+        for name, (command, options) in inputs.items():
             results[name] = {
-                "one process": curve(data, folder / f"{name}1", [*recipe, *options, "--accumulate", "2"]),
-                "two processes": curve(data, folder / f"{name}2", [*recipe, *options, "--devices", "2"]),
+                "one process": curve(command, folder / f"{name}1", [*recipe, *options, "--accumulate", "2"]),
+                "two processes": curve(command, folder / f"{name}2", [*recipe, *options, "--devices", "2"]),
             }
             one, two = results[name].values()
             print(f"{name}: step   one process   two processes")

@@ -96,7 +96,7 @@ def test_the_watch_sees_what_it_is_meant_to_see(place: Place) -> None:
 
 def test_commands_run_no_file_of_the_folder_and_open_no_socket(place: Place, poses: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "checkpoints" / "tcn.ckpt", tmp_path)
-    train = ["train", poses, "-a", "tcn", "--synthetic", 0, "--epochs", 1, "--draws", 8, "--batch", 4, "-q"]
+    train = ["train", "pose", poses, "-a", "tcn", "--synthetic", 0, "--epochs", 1, "--draws", 8, "--batch", 4, "-q"]
     train += ["--device", "cpu", "--devices", 1, "--workers", 1, "--run", tmp_path / "run"]
     commands: list[list[object]] = [
         ["history"],
@@ -118,7 +118,7 @@ def test_processes_that_train_together_and_runs_of_an_ablation_are_isolated_too(
     place: Place, poses: Path, make_video: MakeVideo, tmp_path: Path
 ) -> None:
     """Ranks are started by Lightning, decoders by multiprocessing, an ablation's runs by fitcli."""
-    train = ["train", poses, "-a", "tcn", "--synthetic", 0, "--epochs", 1, "--draws", 8, "--batch", 4, "-q"]
+    train = ["train", "pose", poses, "-a", "tcn", "--synthetic", 0, "--epochs", 1, "--draws", 8, "--batch", 4, "-q"]
     train += ["--device", "cpu", "--devices", 2, "--run", tmp_path / "run"]
     done = place.run(sys.executable, "-P", "-m", "fitcli", *train)
     assert done.returncode == 0, done.stderr

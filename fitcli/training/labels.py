@@ -43,7 +43,7 @@ class Labels:
 
 
 def labels_of(name: str) -> Labels:
-    """The labels of a class name; raises `KeyError` for a name that is no exercise, "other" or "ambiguous"."""
+    """The labels of a class name; raises `KeyError` for any other name than an exercise, "other" and "ambiguous"."""
     if name in (OTHER, AMBIGUOUS):
         unknown = (float("nan"),) * len(catalog().muscles)
         return Labels(OTHER if name == OTHER else None, unknown)

@@ -1,4 +1,4 @@
-"""What an interrupted run goes on from, as plain data: numbers, strings, lists, dictionaries and tensors.
+"""The state that an interrupted run resumes from, as plain data: numbers, strings, lists, dictionaries and tensors.
 
 Such a file is read without running code, whoever put it into the run's folder, and it names no module of fitcli, so
 that it outlives a change of the package's layout.
@@ -33,9 +33,9 @@ class PlainCheckpointIO(TorchCheckpointIO):
 
 
 def resume_file(run: Path) -> Path | None:
-    """The file that an interrupted run in this folder goes on from, or None where there is nothing to go on from.
+    """The state that an interrupted run in this folder resumes from, or None without one.
 
-    Raises `CheckpointError` for a file that is no state of a run.
+    Raises `CheckpointError` for a file that is not the state of a run.
     """
     path = run / RESUME_FILE
     if not path.exists():
@@ -90,7 +90,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
-    raise TypeError(f"a run's state holds a {type(value).__name__}, which is no plain data")
+    raise TypeError(f"a run's state holds a {type(value).__name__}, which is not plain data")
 
 
 def _shapes(state: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +99,6 @@ def _shapes(state: dict[str, Any]) -> dict[str, Any]:
 
 def _unreadable(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"{path} cannot be read as data, so training cannot go on from it: move that file away to start afresh, or "
-        "choose another folder for the run."
+        f"{path} cannot be read as data, so training cannot resume from it: move that file away to start from the "
+        "beginning, or choose another folder for the run."
     )

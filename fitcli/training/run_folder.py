@@ -120,7 +120,9 @@ def finished_run(folder: Path) -> FinishedRun:
         )
     if len(checkpoints) > 1:
         names = ", ".join(path.name for path in checkpoints)
-        raise CheckpointError(f"{folder} holds several networks ({names}), so it is no training run: name clips.")
+        raise CheckpointError(
+            f"{folder} holds several networks ({names}), so it is not the folder of one run: name clips to measure on."
+        )
     return FinishedRun(checkpoints[0], _recipe(folder))
 
 

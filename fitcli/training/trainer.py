@@ -39,7 +39,7 @@ class Hardware:
 
     device: "auto", "cpu" or "cuda". devices: how many of it on each machine, or "auto": every GPU, or one process.
     nodes: machines. precision: "auto" is the quickest that the machine has natively. accumulate: parts that a batch is
-    computed in, for want of memory. workers: processes that make clips, for each device. threads: of the CPU.
+    computed in, to need less memory. workers: processes that make clips, for each device. threads: of the CPU.
     """
 
     device: str = "auto"
@@ -59,7 +59,7 @@ def default_workers(device: str) -> int:
 
 
 def quieten() -> None:
-    """Leave out what Lightning tells its developers (which devices there are, which options might be tried)."""
+    """Silence what Lightning logs for developers: the available devices, and hints at options."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -84,9 +84,9 @@ def make_trainer(
     progress_bar: bool = True,
     steps: int = 1000,
 ) -> L.Trainer:
-    """A trainer that logs to `run` (TensorBoard and CSV) and leaves what it needs to go on there after every epoch.
+    """A trainer that logs to `run` (TensorBoard and CSV) and saves its state there after every epoch.
 
-    steps: of the whole run, which say how often it pays to log. Raises `DeviceError` for a device that is not here.
+    steps: of the whole run; they set how often it logs. Raises `DeviceError` for a device that is not available.
     """
     log_every = max(1, min(LOGGED_EVERY, steps // LEAST_LOGGED))
     if hardware.threads:
@@ -179,7 +179,7 @@ class LoaderWatch(Callback):
         self._since: float | None = None
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._since = None  # what an epoch starts with (workers, validation before it) is no waiting
+        self._since = None  # the start of an epoch (workers, validation before it) does not count as waiting
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -235,7 +235,7 @@ class _EpochLog(Callback):
 
 
 class _Curve(CSVLogger):
-    """`metrics.csv`, written as it comes; Lightning's own begins anew whenever a run is taken up again."""
+    """`metrics.csv`, appended to at every log; Lightning's own logger starts a new file when a run is resumed."""
 
     def __init__(self, run: Path) -> None:
         super().__init__(run, name="", version="", flush_logs_every_n_steps=1)

@@ -107,7 +107,7 @@ def test_networks_of_another_folder_are_not_replaced(command: str, name: str, he
 def test_a_network_that_lies_where_a_run_begins_is_not_trained_over(here: Path, poses: Path) -> None:
     (here / "run").mkdir()
     (here / "run" / "x3d.ckpt").write_bytes(PRECIOUS)
-    code, sentence = run("train", poses, "-a", "x3d", "--run", "run")
+    code, sentence = run("train", "pose", poses, "-a", "x3d", "--run", "run")
     assert (code, sentence.partition(":")[0]) == (8, "run/x3d.ckpt already exists")
     assert contents(here / "run") == {"x3d.ckpt": PRECIOUS}
 

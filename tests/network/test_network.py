@@ -19,7 +19,7 @@ from support.cli import SAMPLE, answers, fitcli
 from fitcli.catalog import OTHER, Classes, catalog
 from fitcli.errors import CheckpointError, DeviceError
 from fitcli.network.builders import Heatmaps, build
-from fitcli.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sha256
+from fitcli.network.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint, sha256
 from fitcli.network.depthwise import DepthwiseConv3d
 from fitcli.network.ensemble import Ensemble
 from fitcli.network.ensemble_config import EnsembleConfig, Member
@@ -353,3 +353,11 @@ def test_the_quicker_depthwise_gradient_is_the_exact_one(stride: int, kernel: tu
     for ours, theirs in zip(*gradients, strict=True):
         # Strided kernels are computed in float32 on purpose.
         assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_fold_that_version_0_1_stored_in_words_is_read_as_numbers() -> None:
+    fields = {"epochs": 1, "draws": 1, "batch": 1, "learning_rate": 0.1, "seed": 0, "clips": 1, "sources": ["here"]}
+    earlier = Provenance.from_plain(fields | {"left_out": "fold 1 of 3 by series"})
+    assert earlier.fold == (1, 3)
+    assert Provenance.from_plain(earlier.to_plain()) == earlier
+    assert Provenance.from_plain(fields | {"left_out": ""}).fold is None

@@ -32,7 +32,7 @@ class Bomb:
 def test_a_run_leaves_plain_data_and_goes_on_from_nothing_else(poses: Path, tmp_path: Path) -> None:
     """That it does go on from them is what the tests of killed runs show."""
     run, canary = tmp_path / "run", tmp_path / "canary"
-    command = ["train", poses, "-a", "tcn", "--synthetic", 0, "--epochs", 1, "--draws", 8, "--batch", 4, "-q"]
+    command = ["train", "pose", poses, "-a", "tcn", "--synthetic", 0, "--epochs", 1, "--draws", 8, "--batch", 4, "-q"]
     command += ["--device", "cpu", "--devices", 1, "--run", run]
     done = fitcli(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -51,7 +51,7 @@ def ablate(
             "--to",
             parser=options.given_path,
             metavar="DIR",
-            help="Folder for the runs and the tables; goes on from what it holds.",
+            help="Folder for the runs and the tables; finished runs in it are kept.",
         ),
     ] = Path("ablation"),
     table: Annotated[

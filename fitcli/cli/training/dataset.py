@@ -30,7 +30,7 @@ def _shares(given: str) -> tuple[float, float, float]:
     try:
         train, val, test = (float(part) for part in parts)
     except ValueError:
-        raise typer.BadParameter(f"{given!r} are no three shares: write 60,20,20.") from None
+        raise typer.BadParameter(f"{given!r} is not three shares: write 60,20,20.") from None
     if train <= 0 or val < 0 or test < 0:
         raise typer.BadParameter(f"{given!r}: train needs more than 0, the others 0 or more.")
     return train, val, test
@@ -86,7 +86,7 @@ def split(
         names = ", ".join(f"{name} ({count})" for name, count in scarce.items())
         note(f"Of too few recordings to be in every part: {names}. If names mislead, say --group-regex.")
     _leaks(splitting.name_warnings(placed))
-    note(f"Split: {to}. Look for leaks that names do not tell: fitcli dataset check {to}")
+    note(f"Split: {to}. Look for leaks that names do not show: fitcli dataset check {to}")
 
 
 @app.command()

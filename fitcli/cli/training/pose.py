@@ -32,28 +32,49 @@ def train_pose(
         Path, typer.Argument(parser=options.given_path, metavar="DATA", help="Folder of clips.tsv and its arrays.")
     ],
     architecture: Annotated[
-        Architecture, typer.Option("--architecture", "-a", metavar="NAME", help="slowfast, x3d or tcn.")
+        Architecture,
+        typer.Option(
+            "--architecture", "-a", metavar="NAME", help="slowfast, x3d or tcn.", rich_help_panel=run_options.NETWORK
+        ),
     ],
     recipe: run_options.Recipe = None,
     run: run_options.Run = None,
     initialize: Annotated[
-        Path | None, typer.Option(parser=options.given_path, metavar="CKPT", help="Start from its weights.")
+        Path | None,
+        typer.Option(
+            parser=options.given_path,
+            metavar="CKPT",
+            help="Start from the weights of this checkpoint.",
+            rich_help_panel=run_options.NETWORK,
+        ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
             parser=options.given_path,
             metavar="CKPT",
-            help="Learn its answers too; may be repeated. One with a fold teaches what it left out.",
+            help="Learn the answers of this network too; may be repeated. One with a fold teaches what it left out.",
+            rich_help_panel=run_options.NETWORK,
         ),
     ] = None,
     fold: Annotated[
         str | None,
-        typer.Option(metavar="K/N", callback=run_options.check_fold, help="Leave out part K (from 0) of N, by series."),
+        typer.Option(
+            metavar="K/N",
+            callback=run_options.check_fold,
+            help="Leave out part K (from 0) of N, by series.",
+            rich_help_panel=run_options.TRAINING,
+        ),
     ] = None,
     synthetic: Annotated[
         int,
-        typer.Option(min=0, metavar="N", help="Synthetic clips of each exercise (150).", show_default=False),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Synthetic clips per exercise (150).",
+            rich_help_panel=run_options.TRAINING,
+            show_default=False,
+        ),
     ] = 150,
     epochs: run_options.Epochs = 30,
     draws: run_options.Draws = None,

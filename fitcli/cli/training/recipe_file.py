@@ -86,7 +86,7 @@ def apply(context: typer.Context, file: Path | None) -> Path | None:
     table = _read(file)
     listed = table.pop(STAGE, [])
     if not isinstance(listed, list) or not all(isinstance(stage, dict) for stage in listed):
-        raise typer.BadParameter(f"{file}: {STAGE} is no list of tables: write each as [[{STAGE}]].")
+        raise typer.BadParameter(f"{file}: {STAGE} is not a list of tables: write each as [[{STAGE}]].")
     context.default_map = _checked(table, context, file)
     context.meta[STAGE] = [_checked(stage, context, file) for stage in listed]
     return file
@@ -131,7 +131,7 @@ def _plain(value: Any, key: Key) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, key) for item in value]
     names_file = key.parser is options.given_name and Path(value).is_file()
-    return str(Path(value).absolute()) if names_file or isinstance(value, Path) else value
+    return str(Path(value).resolve()) if names_file or isinstance(value, Path) else value
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -140,14 +140,14 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{file} is no TOML: {error}.") from error
+        raise typer.BadParameter(f"{file} is not TOML: {error}.") from error
 
 
 def _checked(table: Mapping[str, Any], context: typer.Context, file: Path) -> dict[str, Any]:
     known = keys(context)
     unknown = [name for name in table if name not in known]
     if unknown:
-        raise typer.BadParameter(f"{file}: {unknown[0]} is no option of `{context.command_path}`.")
+        raise typer.BadParameter(f"{file}: {unknown[0]} is not an option of `{context.command_path}`.")
     return {known[name].parameter.name: known[name].checked(value, context, file) for name, value in table.items()}
 
 

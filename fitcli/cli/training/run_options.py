@@ -15,7 +15,7 @@ from fitcli.cli.training import recipe_file
 if TYPE_CHECKING:
     from fitcli.training.trainer import Hardware
 
-HARDWARE = "Hardware"
+NETWORK, TRAINING, HARDWARE = "Network", "Training", "Hardware"
 
 
 class ComputeType(StrEnum):
@@ -31,7 +31,7 @@ def parse_fold(text: str | None) -> tuple[int, int] | None:
         return None
     k, _, n = text.partition("/")
     if not (k.isdigit() and n.isdigit() and 0 <= int(k) < int(n) and int(n) >= 2):
-        raise typer.BadParameter(f"{text!r} is no fold: write 0/3 for the first of three.")
+        raise typer.BadParameter(f"{text!r} is not a fold: write 0/3 for the first of three.")
     return int(k), int(n)
 
 
@@ -42,16 +42,16 @@ def check_fold(text: str | None) -> str | None:
 
 
 def check_learning_rate(rate: float) -> float:
-    """The same number; raises `typer.BadParameter` where it is no learning rate."""
+    """The same number; raises `typer.BadParameter` where it is not a learning rate."""
     if not 0 < rate <= 1:
-        raise typer.BadParameter(f"{rate:g} is no learning rate: it is above 0 and at most 1.")
+        raise typer.BadParameter(f"{rate:g} is not a learning rate: it must be above 0 and at most 1.")
     return rate
 
 
 def parse_devices(text: str) -> str:
     """A number of devices, or "auto"; raises `typer.BadParameter` for anything else."""
     if text != "auto" and not (text.isdigit() and int(text) > 0):
-        raise typer.BadParameter(f"{text!r} is no number of devices: write 2, or auto.")
+        raise typer.BadParameter(f"{text!r} is not a number of devices: write 2, or auto.")
     return text
 
 
@@ -63,31 +63,63 @@ Recipe = Annotated[
         metavar="FILE",
         is_eager=True,
         callback=recipe_file.apply,
-        help="TOML file; options given here win.",
+        rich_help_panel=TRAINING,
+        help="TOML file of options; those given here win.",
     ),
 ]
 Run = Annotated[
     Path | None,
-    typer.Option("--run", parser=options.given_path, metavar="DIR", help="Folder of the run (runs/NAME)."),
+    typer.Option(
+        "--run",
+        parser=options.given_path,
+        metavar="DIR",
+        rich_help_panel=TRAINING,
+        help="Folder of the run, new or interrupted (runs/NAME).",
+    ),
 ]
 Epochs = Annotated[
-    int, typer.Option("--epochs", min=1, metavar="N", help="Passes over the draws (30).", show_default=False)
+    int,
+    typer.Option(
+        "--epochs",
+        min=1,
+        metavar="N",
+        rich_help_panel=TRAINING,
+        help="How often the draws are repeated (30).",
+        show_default=False,
+    ),
 ]
-Draws = Annotated[int | None, typer.Option("--draws", min=1, metavar="N", help="Clips an epoch (as many as exist).")]
+Draws = Annotated[
+    int | None,
+    typer.Option("--draws", min=1, metavar="N", rich_help_panel=TRAINING, help="Clips per epoch (as many as exist)."),
+]
 Accumulate = Annotated[
     int,
-    typer.Option("--accumulate", min=1, metavar="N", help="Compute a batch in N parts (1).", show_default=False),
+    typer.Option(
+        "--accumulate",
+        min=1,
+        metavar="N",
+        rich_help_panel=TRAINING,
+        help="Parts that a batch is computed in (1).",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[
     int,
-    typer.Option("--seed", min=0, metavar="N", help="Seed of all that is random (0).", show_default=False),
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        rich_help_panel=TRAINING,
+        help="Seed of weights, draws and augmentation (0).",
+        show_default=False,
+    ),
 ]
 OnDevice = Annotated[
     options.Device,
     typer.Option(
         "--device",
         metavar="NAME",
-        help="auto, cpu or cuda (auto).",
+        help="Where to train: auto, cpu or cuda (auto).",
         show_default=False,
         rich_help_panel=HARDWARE,
     ),
@@ -98,7 +130,7 @@ Devices = Annotated[
         "--devices",
         metavar="N|auto",
         parser=parse_devices,
-        help="Devices of each machine (auto: every GPU).",
+        help="Devices per machine (auto: every GPU).",
         show_default=False,
         rich_help_panel=HARDWARE,
     ),
@@ -119,7 +151,7 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         metavar="TYPE",
-        help="auto, bf16-mixed, 16-mixed, 32-true (auto).",
+        help="Compute type: auto, bf16-mixed, 16-mixed or 32-true (auto).",
         show_default=False,
         rich_help_panel=HARDWARE,
     ),
@@ -134,18 +166,18 @@ Workers = Annotated[
         "--workers",
         min=0,
         metavar="N",
-        help="Processes that load clips (GPU: up to 8).",
+        help="Processes that load clips (CPU: 0, GPU: up to 8).",
         rich_help_panel=HARDWARE,
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another run's checkpoint.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the checkpoint of another run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
 def batch(default: int) -> Any:
     """`--batch` with the default of one input."""
-    help = f"Clips a step, of all devices ({default})."
-    return typer.Option("--batch", min=1, metavar="N", help=help, show_default=False)
+    help = f"Clips per step, over all devices ({default})."
+    return typer.Option("--batch", min=1, metavar="N", help=help, show_default=False, rich_help_panel=TRAINING)
 
 
 def learning_rate(default: float) -> Any:
@@ -154,6 +186,7 @@ def learning_rate(default: float) -> Any:
         "--learning-rate",
         metavar="R",
         callback=check_learning_rate,
+        rich_help_panel=TRAINING,
         help=f"Peak learning rate ({default:g}).",
         show_default=False,
     )

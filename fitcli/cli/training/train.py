@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from fitcli.cli.console import note
@@ -17,7 +19,7 @@ COMMANDS = {"pose": "pose", "rgb": "videos"}
 class _Commands(Group):
     """Reads `fitcli train DATA --input rgb` as `fitcli train videos DATA`."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = _new_spelling(args)
         return super().parse_args(ctx, args)
@@ -29,7 +31,7 @@ app.command("videos")(train_videos)
 
 
 def _new_spelling(args: list[str]) -> list[str]:
-    """The arguments of version 0.1 as they are written now; prints one line that says so."""
+    """The arguments of version 0.1 in the new spelling; prints one line about the change."""
     given, rest = "pose", []
     words = iter(args)
     for word in words:

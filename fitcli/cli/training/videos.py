@@ -18,8 +18,6 @@ from fitcli.cli.training.runs import run_all
 if TYPE_CHECKING:
     from fitcli.training.rgb.train import RgbOptions
 
-NETWORK = "Network"
-
 BATCH, LEARNING_RATE = 8, 1e-4
 WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05}
 """Default of each optimizer."""
@@ -35,25 +33,10 @@ class Architecture(StrEnum):
     slowfast_r101 = "slowfast_r101"
 
 
-class Heads(StrEnum):
-    exercise = "exercise"
-    muscle = "muscle"
-    both = "both"
-
-
-class Loss(StrEnum):
-    bce = "bce"
-    published = "published"
-
-
-class Optimizer(StrEnum):
-    adam = "adam"
-    adamw = "adamw"
-
-
-class Schedule(StrEnum):
-    constant = "constant"
-    cosine = "cosine"
+Heads = StrEnum("Heads", ["exercise", "muscle", "both"])
+Loss = StrEnum("Loss", ["bce", "published"])
+Optimizer = StrEnum("Optimizer", ["adam", "adamw"])
+Schedule = StrEnum("Schedule", ["constant", "cosine"])
 
 
 def train_videos(
@@ -68,8 +51,8 @@ def train_videos(
             "--architecture",
             "-a",
             metavar="NAME",
-            help="x3d_xs|s|m|l, slowfast_r18|r50|r101.",
-            rich_help_panel=NETWORK,
+            help="x3d_xs, x3d_s, x3d_m, x3d_l, slowfast_r18, slowfast_r50 or slowfast_r101.",
+            rich_help_panel=run_options.NETWORK,
         ),
     ],
     recipe: run_options.Recipe = None,
@@ -77,30 +60,39 @@ def train_videos(
     heads: Annotated[
         Heads,
         typer.Option(
-            metavar="NAME", help="exercise, muscle, both (both).", show_default=False, rich_help_panel=NETWORK
+            metavar="NAME",
+            help="What it answers: exercise, muscle or both (both).",
+            show_default=False,
+            rich_help_panel=run_options.NETWORK,
         ),
     ] = Heads.both,
     pretrained: Annotated[
         str,
         typer.Option(
             parser=options.given_name,
-            metavar="FILE",
-            help="kinetics, none (kinetics).",
+            metavar="NAME",
+            help="First weights: kinetics, none or a file of such weights (kinetics).",
             show_default=False,
-            rich_help_panel=NETWORK,
+            rich_help_panel=run_options.NETWORK,
         ),
     ] = "kinetics",
     initialize: Annotated[
         Path | None,
         typer.Option(
-            parser=options.given_path, metavar="CKPT", help="Start from this checkpoint.", rich_help_panel=NETWORK
+            parser=options.given_path,
+            metavar="CKPT",
+            help="Start from the weights of this checkpoint instead.",
+            rich_help_panel=run_options.NETWORK,
         ),
     ] = None,
     new_heads: Annotated[
-        bool, typer.Option("--new-heads", help="Take its backbone alone.", rich_help_panel=NETWORK)
+        bool,
+        typer.Option(
+            "--new-heads", help="Take only the backbone of that checkpoint.", rich_help_panel=run_options.NETWORK
+        ),
     ] = False,
     freeze_backbone: Annotated[
-        bool, typer.Option("--freeze-backbone", help="Train the heads alone.", rich_help_panel=NETWORK)
+        bool, typer.Option("--freeze-backbone", help="Train only the heads.", rich_help_panel=run_options.NETWORK)
     ] = False,
     channel_reduction: Annotated[
         int,
@@ -108,47 +100,82 @@ def train_videos(
             min=2,
             max=16,
             metavar="N",
-            help="Of SlowFast's pathways (8).",
+            help="Ratio of channels between SlowFast's pathways (8).",
             show_default=False,
-            rich_help_panel=NETWORK,
+            rich_help_panel=run_options.NETWORK,
         ),
     ] = 8,
     frames: Annotated[
         int | None,
-        typer.Option(min=4, metavar="N", help="Frames of a clip (published).", rich_help_panel=NETWORK),
+        typer.Option(min=4, metavar="N", help="Frames of a clip (as published).", rich_help_panel=run_options.NETWORK),
     ] = None,
     side: Annotated[
         int | None,
-        typer.Option(min=64, metavar="N", help="Its pixels a side (published).", rich_help_panel=NETWORK),
+        typer.Option(
+            min=64, metavar="N", help="Pixels of a clip's side (as published).", rich_help_panel=run_options.NETWORK
+        ),
     ] = None,
     window: Annotated[
         float,
-        typer.Option(min=0.5, metavar="S", help="Its seconds (2.13).", show_default=False, rich_help_panel=NETWORK),
+        typer.Option(
+            min=0.5,
+            metavar="S",
+            help="Seconds of a clip (2.13).",
+            show_default=False,
+            rich_help_panel=run_options.NETWORK,
+        ),
     ] = 64 / 30,
     epochs: run_options.Epochs = 30,
     early_stopping: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="End N epochs after the best one.")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=run_options.TRAINING,
+            help="End N epochs after the lowest validation loss.",
+        ),
     ] = None,
     draws: run_options.Draws = None,
     batch: Annotated[int, run_options.batch(BATCH)] = BATCH,
     accumulate: run_options.Accumulate = 1,
     learning_rate: Annotated[float, run_options.learning_rate(LEARNING_RATE)] = LEARNING_RATE,
     schedule: Annotated[
-        Schedule, typer.Option(metavar="NAME", help="constant, cosine (constant).", show_default=False)
+        Schedule,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=run_options.TRAINING,
+            help="constant, or cosine after a warm-up (constant).",
+            show_default=False,
+        ),
     ] = Schedule.constant,
     optimizer: Annotated[
-        Optimizer, typer.Option(metavar="NAME", help="adam, adamw (adam).", show_default=False)
+        Optimizer,
+        typer.Option(
+            metavar="NAME", rich_help_panel=run_options.TRAINING, help="adam or adamw (adam).", show_default=False
+        ),
     ] = Optimizer.adam,
     weight_decay: Annotated[
-        float | None, typer.Option(min=0, metavar="R", help="Weight decay (adam: 0, adamw: 0.05).")
+        float | None,
+        typer.Option(min=0, metavar="R", rich_help_panel=run_options.TRAINING, help="Default: 0 (adam), 0.05 (adamw)."),
     ] = None,
     loss: Annotated[
-        Loss, typer.Option(metavar="NAME", help="Muscles: bce, published (bce).", show_default=False)
+        Loss,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=run_options.TRAINING,
+            help="Of the muscles: bce or published (bce).",
+            show_default=False,
+        ),
     ] = Loss.bce,
     seed: run_options.Seed = 0,
     cache: Annotated[
         Path | None,
-        typer.Option(parser=options.given_path, metavar="DIR", help="Decoded frames (your cache folder)."),
+        typer.Option(
+            parser=options.given_path,
+            metavar="DIR",
+            rich_help_panel=run_options.HARDWARE,
+            help="Folder for decoded frames (your cache folder).",
+        ),
     ] = None,
     overwrite: run_options.Overwrite = False,
     quiet: run_options.Quiet = False,

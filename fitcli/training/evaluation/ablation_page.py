@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # Only the type: `report` comes before `training`, which is heavy to import.
+    # Only for the types: the module imports torch, which takes seconds.
     from fitcli.training.evaluation.ablation import AblationReport, Figure, Line
 
 TITLES = {

@@ -23,8 +23,9 @@ SWEEP = tuple(round(step * 0.1, 1) for step in range(11))
 
 @dataclass(frozen=True)
 class OtherMetrics:
-    """How "none of these" is told. `recognised` of the clips of no exercise, `refused` of those of one; shares 0..1.
+    """How well "none of these" is recognised, in shares 0..1 and numbers of clips.
 
+    `recognised` is the share of the clips of no exercise, `refused` and `uncertain` those of the clips of one.
     `refused` counts true exercises that were called none of these, `uncertain` those that were called "not sure". In
     clips: `named` of the true exercises got a name, `right` the right one; of the clips of no exercise `misnamed` got a
     name as well, and the rest that is not recognised was called "not sure".

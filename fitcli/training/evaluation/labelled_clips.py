@@ -1,4 +1,4 @@
-"""Clips whose exercise is known, and what an ensemble says of them: the same answers as `fitcli analyze` gets."""
+"""Clips whose exercise is known, and an ensemble's scores for them, computed as in `fitcli analyze`."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    # Only the type: `report` comes before `training`, which is heavy to import.
+    # Only for the types: the module imports torchmetrics, which takes seconds.
     from fitcli.training.evaluation.evaluate import Evaluation, Report, SweepPoint
 
 
 def report_table(report: Report) -> Group:
-    """What there is to tell of exercises, groups, answers, muscles, classes, the sweeps and mistakes."""
+    """Tables of exercises, muscles, classes, sweeps and mistakes, and the answers in sentences."""
     tables = [_exercises(report), _muscles(report), _classes(report)]
     # Where no exercise and no muscle is known, no weight is better than another.
     if report.ensemble.exercise or report.ensemble.muscle:
@@ -106,7 +106,7 @@ def _exercises(report: Report) -> Table:
 
 
 def _answers(report: Report) -> Iterator[str]:
-    """What a user is told of the clips, in sentences."""
+    """The answers that users would get, in sentences."""
     other = report.ensemble.other
     if exercise := report.ensemble.exercise:
         yield (

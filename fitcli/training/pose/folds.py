@@ -37,5 +37,5 @@ def _parted(sequences: Seq[Sequence], k: int, n: int, seed: int) -> tuple[list[S
 
 
 def held_out(sequences: Seq[Sequence], k: int, n: int) -> list[Sequence]:
-    """What `fold_of` leaves out, as far as it moves: a still pair or a drawing is no video of a user."""
+    """The moving clips that `fold_of` leaves out: still pairs and drawings do not resemble a user's video."""
     return [sequence for sequence in left_out(sequences, k, n) if sequence.kind in MOVING]

@@ -83,7 +83,7 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
     """
     table = folder / "clips.tsv"
     if not table.is_file():
-        raise MissingInputError(f"{folder} is no folder of pose sequences: it has no clips.tsv.")
+        raise MissingInputError(f"{folder} is not a folder of pose sequences: it has no clips.tsv.")
     try:
         arrays = PoseArrays(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS))
         with table.open(newline="", encoding="utf-8") as lines:
@@ -95,7 +95,7 @@ def load_sequences(folder: Path, split: str | None = None) -> list[Sequence]:
             if split in (None, row["split"])
         ]
     except FileNotFoundError as error:
-        raise MissingInputError(f"{folder} is no folder of pose sequences: it has no {error.filename}.") from error
+        raise MissingInputError(f"{folder} is not a folder of pose sequences: it has no {error.filename}.") from error
     except (ValueError, KeyError) as error:
         raise InvalidVideoError(f"{table} does not fit its format: {error}.") from error
     return sequences

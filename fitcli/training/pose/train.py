@@ -38,8 +38,8 @@ class PoseOptions:
     epochs: passes of `draws_per_epoch` weighted draws (default: as many as there are filmed sequences).
     batch: clips of a step, of all devices together.
     fold: (k, n) leaves out the k-th (from 0) of n parts, cut by series.
-    initialize: a checkpoint of the same architecture whose weights are the start (fine-tuning); its heads may know
-        other classes, they begin anew then.
+    initialize: a checkpoint of the same architecture whose weights are the start (fine-tuning); heads with
+        other classes start from random weights.
     synthetic: sequences of people who were never filmed, for each exercise (see `synthetic_sequences`).
     teachers: checkpoints whose answers are taught beside the labels (see `fitcli.training.pose.distill`).
     recipe_toml: these options as TOML, kept in the run's folder.
@@ -147,18 +147,18 @@ def _moving_average(average: torch.Tensor, current: torch.Tensor, updates: torch
 
 
 def initialize(module: HybridModule, path: Path) -> None:
-    """Start from a checkpoint's weights; of one with other classes the trunk is taken and the heads begin anew."""
+    """Start from a checkpoint's weights; heads with other classes keep random weights."""
     start = load_checkpoint(path)
     if start.spec.trunk != module.spec.trunk:
         raise CheckpointError(f"{path} is another network ({start.spec.architecture}) than the one to train.")
     fresh = module.network.state_dict()
-    anew = [
+    random_heads = [
         head
         for head, names in (("exercise.", "exercises"), ("muscle.", "muscles"))
         if getattr(start.spec, names) != getattr(module.spec, names)
     ]
     module.network.load_state_dict(
-        {name: fresh[name] if name.startswith(tuple(anew)) else start.weights[name] for name in fresh}
+        {name: fresh[name] if name.startswith(tuple(random_heads)) else start.weights[name] for name in fresh}
     )
 
 

@@ -43,7 +43,7 @@ FILES = {
 
 TIMEOUT_S = 30.0
 TRIES = 4
-"""A connection that breaks is taken up where it broke, this often."""
+"""How often a broken download is resumed."""
 
 _CACHED = "kinetics"
 _CHUNK = 1 << 20
@@ -86,7 +86,7 @@ def fetch(
     expected_sha256: str | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Path:
-    """The weights of `architecture`, from the cache or downloaded; a download that was cut off is taken up again.
+    """The weights of `architecture`, from the cache or downloaded; an interrupted download is resumed.
 
     Raises `DownloadError` with one sentence: no network, no such file, or a file that is not what it should be.
     """
@@ -118,7 +118,7 @@ def _kept_or_fetched(path: Path, expected_sha256: str | None, on_progress: Calla
         if expected in (None, sha256(path)):
             return path
         raise DownloadError(
-            f"{path} is damaged (its SHA-256 is another than when it came): delete it to fetch it anew."
+            f"{path} is damaged (its SHA-256 differs from that of the download): delete it to download it again."
         )
     url = f"{(os.environ.get(MIRROR) or ZOO).rstrip('/')}/{path.name}"
     try:

@@ -93,9 +93,9 @@ def read_clips(
     try:
         key = re.compile(pattern) if pattern else None
     except re.error as error:
-        raise InvalidVideoError(f"{pattern!r} is no regular expression: {error}.") from error
+        raise InvalidVideoError(f"{pattern!r} is not a regular expression: {error}.") from error
     if not folder.is_dir():
-        raise MissingInputError(f"{folder} is no folder: give one with <exercise>/*.mp4 in it.")
+        raise MissingInputError(f"{folder} is not a folder: name one that holds <exercise>/*.mp4.")
     clips, left_out = [], []
     listed = list(_tabled(folder, labels) if labels else ((p, n, "") for p, n in class_folders(folder)))
     for done, (path, name, group) in enumerate(listed, 1):

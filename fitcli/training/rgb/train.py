@@ -250,7 +250,7 @@ def _measured(
     return DataLoader(
         MiddleClips(videos, cache, spec),
         batch_size=share_of(trainer, options.hardware).of(options.batch),
-        # Each video by one process; where there are more processes than videos, all by all, lest one waits for ever.
+        # One process reads each video. With more processes than videos, all read all: idle ones would wait forever.
         sampler=range(*((rank, count, world) if count >= world else (count,))),
         num_workers=min(options.hardware.workers, 2),
         persistent_workers=options.hardware.workers > 0,

@@ -89,8 +89,8 @@ class VideoFolder:
         if not self.left_out:
             return f"{len(self.videos)} videos: {used}; no file was left out."
         reasons = Counter(entry.reason for entry in self.left_out).most_common()
-        told = "; ".join(f"{n} {reason}" for reason, n in reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
-        return f"{len(self.videos)} videos: {used}; {len(self.left_out)} files left out: {told}."
+        listed = "; ".join(f"{n} {reason}" for reason, n in reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
+        return f"{len(self.videos)} videos: {used}; {len(self.left_out)} files left out: {listed}."
 
     @property
     def sha256(self) -> str:
@@ -118,7 +118,7 @@ def list_videos(root: Path) -> VideoFolder:
     Raises `MissingInputError` where there is no such folder or no video to train on.
     """
     if not root.is_dir():
-        raise MissingInputError(f"{root} is no folder: give one with train/<exercise>/*.mp4 in it.")
+        raise MissingInputError(f"{root} is not a folder: name one that holds train/<exercise>/*.mp4.")
     groups = _groups(root)
     videos: list[LabelledVideo] = []
     left_out: list[LeftOut] = []
@@ -159,7 +159,7 @@ def refusal(path: Path, name: str) -> str | None:
     try:
         labels_of(name)
     except KeyError:
-        return f"in '{name}', which is no exercise (see `fitcli exercises`)"
+        return f"in '{name}', which is not an exercise (see `fitcli exercises`)"
     return None
 
 

@@ -26,7 +26,7 @@ NEVER_FILMED = ("lateral raise", "leg extension", "hip thrust")
 
 
 def train(poses: Path, run: Path, *options: object) -> subprocess.CompletedProcess[str]:
-    return fitcli("train", poses, "--run", run, "--batch", 16, "--threads", 1, "-q", *options, cwd=run.parent)
+    return fitcli("train", "pose", poses, "--run", run, "--batch", 16, "--threads", 1, "-q", *options, cwd=run.parent)
 
 
 def trained(poses: Path, run: Path, *options: object) -> Path:

@@ -53,7 +53,7 @@ def losses(run: Path) -> list[tuple[int, float]]:
 
 def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train = ["train", poses, "-a", "tcn", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
+    train = ["train", "pose", poses, "-a", "tcn", "--run", run, "--epochs", 6, "--draws", 160, "--batch", 16, "-q"]
     train += ["--synthetic", 0]  # three movements are learnt from the fixture alone
     done = fitcli(*train, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def test_a_network_learns_the_difference_and_evaluate_says_so(poses: Path, tmp_p
 
 def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ["train", poses, "-a", "tcn", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
+    command = ["train", "pose", poses, "-a", "tcn", "--run", run, "--epochs", 4, "--draws", 32, "--batch", 16, "-q"]
     command += ["--synthetic", 0]
     training = Running(*command, cwd=tmp_path)
     while not (run / "last.ckpt").exists() and training.alive:
@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_where_it_was(poses: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_training_data_is_told_in_a_sentence(tmp_path: Path) -> None:
-    done = fitcli("train", tmp_path, "-a", "x3d", cwd=tmp_path)
+    done = fitcli("train", "pose", tmp_path, "-a", "x3d", cwd=tmp_path)
     assert done.returncode == 3
     assert "clips.tsv" in done.stderr
     assert "Traceback" not in done.stderr
@@ -189,7 +189,7 @@ def test_training_starts_from_the_trunk_of_a_network_with_other_classes(poses: P
             assert torch.equal(weights[name], tensor.half().float() if tensor.is_floating_point() else tensor), name
     narrow = replace(spec, stem=16)
     save_checkpoint(path, Checkpoint(narrow, build(narrow).state_dict()))
-    command = ("train", poses, "-a", "tcn", "--run", "run", "--synthetic", 0, "-q", "--initialize", path)
+    command = ("train", "pose", poses, "-a", "tcn", "--run", "run", "--synthetic", 0, "-q", "--initialize", path)
     done = fitcli(*command, cwd=tmp_path)
     assert done.returncode == 6
     assert "another network" in done.stderr

@@ -74,9 +74,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(videos: Path, run: Path, *more: object) -> list[object]:
-    network = ("--input", "rgb", "-a", "x3d_xs", "--pretrained", "none", "--side", 64, "--frames", 4)
+    network = ("-a", "x3d_xs", "--pretrained", "none", "--side", 64, "--frames", 4)
     recipe = ("--epochs", 3, "--draws", 8, "--batch", 4, "--device", "cpu", "-q")
-    return ["train", videos, *network, *recipe, "--cache", videos.parent / "cache", "--run", run, *more]
+    return ["train", "videos", videos, *network, *recipe, "--cache", videos.parent / "cache", "--run", run, *more]
 
 
 def train(videos: Path, run: Path, *more: object) -> str:
@@ -181,10 +181,10 @@ def test_two_machines_that_torchrun_joins_follow_the_same_curve(
 
 
 def test_an_option_of_the_other_input_is_refused(videos: Path, tmp_path: Path) -> None:
-    for stray in (("--fold", "0/3"), ("-a", "x3d")):
+    for stray, why in ((("--fold", "0/3"), "No such option: --fold"), (("-a", "tcn"), "'tcn' is not one of")):
         done = fitcli(*arguments(videos, tmp_path, *stray), cwd=tmp_path)
         assert done.returncode == 2
-        assert "--input" in done.stderr
+        assert why in done.stderr
 
 
 def test_a_batch_is_dealt_out_whole_to_any_number_of_processes() -> None:
