@@ -56,12 +56,12 @@ def is_command(name: str, function: Function) -> bool:
     return name.startswith("fitcli/cli/") and any("typer." in each or "options." in each for each in written)
 
 
-def test_no_function_is_too_long():
+def test_no_function_is_too_long() -> None:
     long = {name: body_lines(function) for name, function in functions() if body_lines(function) > LONGEST_BODY}
     assert not {name: lines for name, lines in long.items() if name not in EXEMPT}
 
 
-def test_no_function_has_too_many_parameters():
+def test_no_function_has_too_many_parameters() -> None:
     wide = {
         name: parameters(function)
         for name, function in functions()
@@ -70,7 +70,7 @@ def test_no_function_has_too_many_parameters():
     assert not {name: number for name, number in wide.items() if name not in EXEMPT}
 
 
-def test_exemptions_are_few_and_needed():
+def test_exemptions_are_few_and_needed() -> None:
     breaking = {
         name
         for name, function in functions()
@@ -80,14 +80,14 @@ def test_exemptions_are_few_and_needed():
     assert len(EXEMPT) <= MOST_EXEMPT
 
 
-def test_no_command_file_is_too_long():
+def test_no_command_file_is_too_long() -> None:
     lengths = {
         path: len(path.read_text(encoding="utf-8").splitlines()) for path in Path(ROOT, "fitcli", "cli").rglob("*.py")
     }
     assert not {path.name: lines for path, lines in lengths.items() if lines > LONGEST_COMMAND_FILE}
 
 
-def test_no_error_below_the_command_line_names_an_option():
+def test_no_error_below_the_command_line_names_an_option() -> None:
     """Such an error is given a `Setting`, and the command line names the option that changes it."""
     named = []
     for path in sorted((ROOT / "fitcli").rglob("*.py")):

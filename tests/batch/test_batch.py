@@ -19,7 +19,7 @@ from fitcli.interrupt import interruptible
 from fitcli.results.analysis import Analysis
 
 
-def test_arguments_stand_for_files_each_once_in_order(tmp_path: Path):
+def test_arguments_stand_for_files_each_once_in_order(tmp_path: Path) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
     for name in ("b.mp4", "a.mp4", "notes.txt"):
@@ -30,7 +30,7 @@ def test_arguments_stand_for_files_each_once_in_order(tmp_path: Path):
     assert [type(file.problem) for file in found] == [type(None), MissingInputError, type(None), type(None)]
 
 
-def test_the_length_of_a_batch_skips_what_cannot_be_opened(tmp_path: Path):
+def test_the_length_of_a_batch_skips_what_cannot_be_opened(tmp_path: Path) -> None:
     video, text = tmp_path / "squat.mp4", tmp_path / "text.mp4"
     shutil.copy(SAMPLE, video)
     text.write_text("no video", encoding="utf-8")
@@ -41,7 +41,7 @@ def test_the_length_of_a_batch_skips_what_cannot_be_opened(tmp_path: Path):
     assert length_s(files, 1.0, 3.0, reference_scores=False) == pytest.approx(4.0)
 
 
-def test_a_file_that_fails_does_not_stop_the_others():
+def test_a_file_that_fails_does_not_stop_the_others() -> None:
     files = [
         BatchFile(Path("gone.mp4"), MissingInputError("gone")),
         BatchFile(Path("bad.mp4")),
@@ -59,7 +59,7 @@ def test_a_file_that_fails_does_not_stop_the_others():
     assert batch.analyses == [analysis()]
 
 
-def test_ctrl_c_ends_a_batch_after_the_current_file():
+def test_ctrl_c_ends_a_batch_after_the_current_file() -> None:
     batch = Batch([BatchFile(Path(name)) for name in ("first", "second", "third")])
 
     def analyse(number: int, path: Path) -> Analysis:
@@ -74,7 +74,7 @@ def test_ctrl_c_ends_a_batch_after_the_current_file():
     assert len(batch.analyses) == 2
 
 
-def test_the_table_has_a_row_for_every_outcome():
+def test_the_table_has_a_row_for_every_outcome() -> None:
     console = Console(width=80)
     with console.capture() as captured:
         console.print(

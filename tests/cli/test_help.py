@@ -27,7 +27,7 @@ def help_of(command: Any, words: str) -> list[str]:
     return re.sub(r"\x1b\[[\d;]*m", "", command.get_help(context)).splitlines()
 
 
-def test_every_help_fits_one_screen(monkeypatch: pytest.MonkeyPatch):
+def test_every_help_fits_one_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
     for words, command in commands(typer.main.get_command(app)):
         lines = help_of(command, words)
@@ -35,7 +35,7 @@ def test_every_help_fits_one_screen(monkeypatch: pytest.MonkeyPatch):
         assert max(map(len, lines)) <= COLUMNS, words
 
 
-def test_help_shows_options_and_arguments_as_they_are_typed(monkeypatch: pytest.MonkeyPatch):
+def test_help_shows_options_and_arguments_as_they_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
     for words, command in commands(typer.main.get_command(app)):
         text = "\n".join(help_of(command, words))
@@ -44,7 +44,7 @@ def test_help_shows_options_and_arguments_as_they_are_typed(monkeypatch: pytest.
         assert " / --no" not in text.replace("--mirror / --no", "").replace("--voice / --no", ""), words
 
 
-def test_help_keeps_to_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch):
+def test_help_keeps_to_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "44")
     for words, command in commands(typer.main.get_command(app)):
         for line in help_of(command, words):

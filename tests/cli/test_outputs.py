@@ -21,6 +21,7 @@ from support.films import MakeVideo
 from typer.testing import CliRunner
 
 from fitcli.cli import app
+from fitcli.cli.console import explain
 from fitcli.errors import FitcliError, OutputNameError, StorageError
 from fitcli.history.store import SessionStore
 from fitcli.outputs import HTML, JSON_LINES, MP4, WAV, Output, check_distinct, claim, identities
@@ -37,7 +38,7 @@ def run(*arguments: object) -> tuple[int, str]:
     """The exit code of a command in this process, in the current folder, and the sentence that it fails with."""
     result = CliRunner().invoke(app, [*map(str, arguments)])
     if isinstance(result.exception, FitcliError):
-        return result.exception.exit_code, str(result.exception)
+        return result.exception.exit_code, explain(result.exception)
     return result.exit_code, " ".join(result.output.replace("│", " ").split())
 
 
