@@ -31,7 +31,7 @@ def analyze(
     videos: Annotated[
         list[Path],
         typer.Argument(
-            parser=options.given_path, metavar="VIDEO...", help="Video files and folders of them.", show_default=False
+            parser=options.given_path, metavar="VIDEO", help="Video files and folders of them.", show_default=False
         ),
     ],
     start: Annotated[

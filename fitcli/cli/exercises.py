@@ -44,4 +44,4 @@ def exercises(checkpoints: options.Checkpoints = None, json: options.Json = Fals
     if missing := [exercise.name for exercise in known.exercises if exercise.name not in classes.exercises]:
         note(f"The networks in {folder} do not recognise: {', '.join(missing)}.")
     if own := [name for name in classes.exercises if name not in known.exercise_names]:
-        note(f"They recognise besides: {', '.join(own)}.")
+        note(f"They also recognise: {', '.join(own)}.")

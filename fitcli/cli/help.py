@@ -39,8 +39,13 @@ class Command(TyperCommand):
         _write_sections(self, ctx, formatter)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The arguments for the usage line: VIDEO, where Typer writes {VIDEO}."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        """The usage line's arguments: VIDEO..., where Typer writes {VIDEO}."""
+        usage = [self.options_metavar or ""]
+        for parameter in self.get_params(ctx):
+            if parameter.param_type_name == "argument":
+                name = "".join(parameter.get_usage_pieces(ctx)).strip("{}")
+                usage.append(name + "..." if parameter.nargs == -1 else name)
+        return usage
 
 
 class Group(TyperGroup):

@@ -10,6 +10,8 @@ import pytest
 import typer.main
 
 from fitcli.cli import app
+from fitcli.cli.console import OPTIONS
+from fitcli.errors import Setting
 
 COLUMNS, LINES = 80, 50
 
@@ -49,3 +51,14 @@ def test_help_keeps_to_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     for words, command in commands(typer.main.get_command(app)):
         for line in help_of(command, words):
             assert len(line) <= 44 or line.lstrip().startswith("-"), (words, line)
+
+
+def test_every_setting_of_an_error_has_an_option() -> None:
+    options = {
+        option
+        for _, command in commands(typer.main.get_command(app))
+        for parameter in command.params
+        for option in parameter.opts
+    }
+    assert set(OPTIONS) == set(Setting)
+    assert set(OPTIONS.values()) <= options
