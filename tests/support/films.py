@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import av
 import numpy as np
 import numpy.typing as npt
 
 CLOCK = Fraction(1, 90_000)
+CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
 
 
 def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
@@ -22,6 +24,21 @@ def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
     image[middle_y:, :middle_x, 2] = 255
     image[middle_y:, middle_x:] = shade
     return image
+
+
+def write_film(
+    path: Path, pictures: Iterable[npt.NDArray[np.uint8]], *, rate_hz: int, options: dict[str, str] | None = None
+) -> Path:
+    """Write pictures (height, width, 3) as a video of the kind that its name says, in a folder that is made for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(CODECS[path.suffix], rate=rate_hz, options=options or {})
+        stream.pix_fmt = "yuv420p"
+        for image in pictures:
+            stream.height, stream.width = image.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
 
 
 class MakeVideo(Protocol):
