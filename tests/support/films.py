@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,15 +27,19 @@ def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
 
 
 def write_film(
-    path: Path, pictures: Iterable[npt.NDArray[np.uint8]], *, rate_hz: int, options: dict[str, str] | None = None
+    path: Path,
+    pictures: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8],
+    *,
+    rate_hz: int,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Write pictures (height, width, 3) as a video of the kind that its name says, in a folder that is made for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(CODECS[path.suffix], rate=rate_hz, options=options or {})
+        stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         for image in pictures:
-            stream.height, stream.width = image.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return path

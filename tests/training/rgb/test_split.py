@@ -21,7 +21,7 @@ def film(path: Path, seed: int, *, mirrored: bool = False, preset: str = "ultraf
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3)).astype(np.uint8)
     picture = np.kron(coarse, np.ones((16, 16, 1), np.uint8))
     picture = picture[:, ::-1] if mirrored else picture
-    pictures = (np.ascontiguousarray(np.roll(picture, 4 * number, 0)) for number in range(10))
+    pictures = [np.ascontiguousarray(np.roll(picture, 4 * number, 0)) for number in range(10)]
     return write_film(path, pictures, rate_hz=10, options={"preset": preset})
 
 
