@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import av
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,7 @@ from fitcli.network.rgb_clips import RgbClipSpec, RgbWindow, RgbWindows
 from fitcli.video import Frame
 
 CLOCK = Fraction(1, 90_000)
+CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
 
 
 def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
@@ -25,6 +27,25 @@ def picture(width: int, height: int, shade: int) -> npt.NDArray[np.uint8]:
     image[middle_y:, :middle_x, 2] = 255
     image[middle_y:, middle_x:] = shade
     return image
+
+
+def write_film(
+    path: Path,
+    pictures: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8],
+    *,
+    rate_hz: int,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write pictures (height, width, 3) as a video of the kind that its name says, in a folder that is made for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(CODECS[path.suffix], rate=rate_hz, options=options or {})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
 
 
 class MakeVideo(Protocol):

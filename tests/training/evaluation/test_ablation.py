@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import pytest
+from support.films import write_film
 from support.training import fitcli
 
 from fitcli.catalog import catalog
@@ -20,15 +19,10 @@ from fitcli.training.rgb.module import Scores
 
 
 def film(path: Path, shade: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 96, 72, "yuv420p"
-        for number in range(25):
-            image = np.full((72, 96, 3), shade, np.uint8)
-            image[number : number + 20, 30:60] = 255 - shade
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
+    pictures = np.full((25, 72, 96, 3), shade, np.uint8)
+    for number, picture in enumerate(pictures):
+        picture[number : number + 20, 30:60] = 255 - shade
+    write_film(path, pictures, rate_hz=10)
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from support.cli import fitcli
+from support.films import write_film
 
 from fitcli.training.rgb.split import plan, read_clips
 from fitcli.training.rgb.videos import recording
@@ -18,18 +18,11 @@ from fitcli.training.rgb.videos import recording
 
 def film(path: Path, seed: int, *, mirrored: bool = False, preset: str = "ultrafast") -> Path:
     """A second of a picture of its own, moving; the same seed gives the same picture whatever the encoder does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3)).astype(np.uint8)
     picture = np.kron(coarse, np.ones((16, 16, 1), np.uint8))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10, options={"preset": preset})
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        for number in range(10):
-            image = np.roll(picture, 4 * number, 0)
-            image = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    picture = picture[:, ::-1] if mirrored else picture
+    pictures = [np.ascontiguousarray(np.roll(picture, 4 * number, 0)) for number in range(10)]
+    return write_film(path, pictures, rate_hz=10, options={"preset": preset})
 
 
 @pytest.fixture

@@ -14,16 +14,15 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
 from pytorchvideo.models.x3d import create_x3d
 from support.cli import SAMPLE, environment
+from support.films import CODECS, write_film
 from support.training import Running, fitcli
 
 from fitcli.errors import BatchError, CheckpointError, DownloadError
@@ -38,23 +37,17 @@ from fitcli.training.rgb.module import RgbModule, RgbRecipe
 from fitcli.training.rgb.pretrained import load_published, load_start
 from fitcli.training.rgb.videos import list_videos
 
-CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
 CLASSES = {"squat": (0, 0.3), "push up": (1, 0.6), "bicep curl": (2, 0.15)}
 """Class folders, the colour of the moving block and its speed: something that three clips can teach."""
 
 
 def film(path: Path, colour: int, speed: float, phase: float) -> None:
     """Three seconds of a coloured block that goes up and down."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(CODECS[path.suffix], rate=Fraction(15))
-        stream.width, stream.height, stream.pix_fmt = 96, 72, "yuv420p"
-        for number in range(45):
-            image = np.full((72, 96, 3), 30, np.uint8)
-            middle = int(36 + 24 * np.sin(number * speed + phase))
-            image[middle - 8 : middle + 8, 36:60, colour] = 230
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
+    pictures = np.full((45, 72, 96, 3), 30, np.uint8)
+    for number, picture in enumerate(pictures):
+        middle = int(36 + 24 * np.sin(number * speed + phase))
+        picture[middle - 8 : middle + 8, 36:60, colour] = 230
+    write_film(path, pictures, rate_hz=15)
 
 
 @pytest.fixture(scope="module")
