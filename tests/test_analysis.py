@@ -6,6 +6,7 @@ import gc
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cli import SAMPLE
@@ -22,7 +23,7 @@ def test_a_person_who_was_followed_gets_the_answer_of_the_video_and_then_the_net
     of_video = coach.analyze(SAMPLE)
     assert of_video.track is not None
     of_track = coach.analyze_track(of_video.track, name=of_video.file)
-    alike = {
+    alike: dict[str, Any] = {
         "timings": Timings(),
         "duration_s": 0.0,  # of the file, and from the first sample to the last
         "device_reason": "",
