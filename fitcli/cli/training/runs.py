@@ -34,12 +34,12 @@ def _run(given: Mapping[str, Any], train: Callable[[Mapping[str, Any]], Path]) -
 
     quieten()
     folder = given["run"]
+    interrupted = resume_file(folder)
+    if interrupted:
+        _note(f"Going on from {interrupted}.")
+    else:  # a checkpoint here belongs to another run; nothing is written beside it, the log of a failure included
+        Output(folder / f"{given['architecture']}.ckpt", given["overwrite"]).check_free()
     with recorded(folder):
-        interrupted = resume_file(folder)
-        if interrupted:
-            _note(f"Going on from {interrupted}.")
-        else:  # of another run, or no run's folder at all
-            Output(folder / f"{given['architecture']}.ckpt", given["overwrite"]).check_free()
         path = train(given)
     _note(f"Trained: {path}. Log: tensorboard --logdir {folder}")
 
