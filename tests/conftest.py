@@ -27,6 +27,7 @@ HEAVY = ("evaluation/test_accuracy", "rgb/test_train", "pose/test_distill", "pos
 """Files whose tests take longest, slowest first: processes that share the tests begin with them."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say which tests stay together when several processes share them.
 
