@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 	--custom-compile-command 'make lock'
 
 # As many processes as there are cores, but no more than 4: each takes 2 GB.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test lint lock clean checkpoints
 
@@ -18,7 +18,8 @@ demo: $(VENV)/.installed
 	$(BIN)/fitcli analyze samples/squat.mp4
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not clock'
+	$(BIN)/python -m pytest -m clock
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

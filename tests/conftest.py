@@ -23,30 +23,18 @@ from fitcli.training.synthetic.people import synthesize
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-HEAVY = ("rgb/test_train", "pose/test_distill", "pose/test_train", "test_isolation")
-"""Files whose tests take longest, slowest first: processes that share the tests begin with them."""
+HEAVY = ("rgb/test_train.py", "pose/test_distill.py", "pose/test_train.py", "test_isolation.py")
+"""Files whose tests take longest, slowest first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests stay together when several processes share them.
-
-    Tests of one file share fixtures. Tests with a clock or a display are all in one group, which starts after the heavy
-    files: then it runs beside light tests.
-    """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the heavy files, so that processes which share the tests end at about the same time."""
 
     def rank(item: pytest.Item) -> int:
-        if item.get_closest_marker("clock"):
-            return len(HEAVY)
-        file = item.nodeid.partition(".py::")[0]
-        return next((number for number, name in enumerate(HEAVY) if file.endswith(name)), len(HEAVY) + 1)
+        path = item.path.as_posix()
+        return next((number for number, name in enumerate(HEAVY) if path.endswith(name)), len(HEAVY))
 
     items.sort(key=rank)
-    for item in items:
-        clock = item.get_closest_marker("clock")
-        item.add_marker(pytest.mark.xdist_group("clock" if clock else item.nodeid.partition("::")[0]))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -480,6 +480,7 @@ main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.clock
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_ends_every_stage_and_what_would_come_after_it(stage: str, squat: Pictures, tmp_path: Path) -> None:
     write(tmp_path / "set.mp4", squat)
