@@ -18,18 +18,18 @@ from fitcli.errors import BatchError, Setting
 
 @dataclass(frozen=True)
 class Share:
-    """One process's part of the work: it is number `rank` of `world`, and takes its part of a step in `parts`."""
+    """The share of process `rank` of `world`; it computes its share of a step in `parts` pieces."""
 
     rank: int = 0
     world: int = 1
     parts: int = 1
 
     def chunk(self, part: int) -> int:
-        """Which piece of a step's batch is this process's part of that number: the pieces are all of one size."""
+        """Index of this process's piece `part` among the equal pieces of a step's batch."""
         return self.rank * self.parts + part
 
     def of(self, batch: int) -> int:
-        """Clips that this process reads at a time; raises `BatchError` where `batch` cannot be shared evenly."""
+        """Clips that this process reads at a time; raises `BatchError` if `batch` cannot be divided evenly."""
         size, left = divmod(batch, self.world * self.parts)
         if left or not size:
             raise BatchError(
@@ -70,12 +70,12 @@ class Draws(Sampler[list[int]]):
             yield order[first : first + self.size]
 
     def _first(self, number: int) -> int:
-        """Where in the epoch's order this process's batch of that number begins."""
+        """Position in the epoch's order at which this process's batch of that number begins."""
         step, part = divmod(number, self.share.parts)
         return step * self.batch + self.share.chunk(part) * self.size
 
     def _order(self) -> list[int]:
-        """Entries of one epoch's steps, in the order of all processes together."""
+        """Entries of one epoch in the order of all processes together."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         wanted = self.steps * self.batch
         if self.weights is not None:
@@ -87,7 +87,7 @@ class Draws(Sampler[list[int]]):
 
 
 class SeededDraws(Draws):
-    """As `Draws`, but every entry is (index, seed): a draw's own randomness, whichever process makes it."""
+    """Like `Draws`, but each entry is (index, seed), so that a draw is the same in every process."""
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:  # type: ignore[override]
         base = (self.seed * 1_000_003 + self.epoch) * 10_000_019

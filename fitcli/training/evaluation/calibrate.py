@@ -1,7 +1,7 @@
-"""From networks that each left a part of the training series out: temperature, ensemble weights, honest thresholds.
+"""Fits temperature, ensemble weights and thresholds by cross-validation.
 
-Every number here is chosen on clips of series that the scoring networks never saw. No validation split is touched, but
-for the one threshold of "none of these" where the caller gives clips of other sources (`with_refusal`).
+Each number is chosen on clips of series that the scoring networks did not see. The only one that may use a validation
+split is the threshold of "none of these", if the caller passes clips of other sources (`with_refusal`).
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from fitcli.training.pose.folds import held_out
 from fitcli.training.pose.sequences import load_sequences
 
 ACCEPTED_ACCURACY = 0.5
-"""An exercise is named from the confidence at which such answers on unseen series were right at least half the time."""
+"""An exercise is named above the confidence at which answers on unseen series are right at least half of the time."""
 ACCEPTED_REFUSAL = 0.1
-"""Share of true exercises of the training sources that may be called none of these."""
+"""Share of clips of the training sources that show an exercise and may be answered "none of these"."""
 ACCEPTED_ELSEWHERE = 0.07
-"""The same on clips of other sources. Less, as a few sources say little of the next: more of it is refused than of them
-(`benchmarks/refusal.py`)."""
+"""The same share for clips of other sources. It is lower because a few sources predict the next one badly, and
+more of that one is refused (`benchmarks/refusal.py`)."""
 NEAR = 0.1
-"""Answers within this confidence of a threshold are judged together."""
+"""Answers within this distance of a threshold are judged together."""
 TEMPERATURES = tuple(np.geomspace(0.3, 2.0, 25).round(3).tolist())
 MUSCLE_SHARES = tuple(round(step * 0.1, 1) for step in range(11))
 WEIGHT_STEPS = 10
-"""The ensemble's weights are tried in tenths."""
+"""Ensemble weights are multiples of 1 / `WEIGHT_STEPS`."""
 OTHER_SHIFTS = tuple(-0.5 * step for step in range(9))
 AGREEMENTS = tuple(round(step * 0.1, 1) for step in range(7))
 CALIBRATION_NOISE = 0.01
-"""Calibration errors that differ by less than this do not tell two shifts apart."""
+"""Two calibration errors that differ by less than this count as equal."""
 EXPECTED_OTHER = 0.1
-"""Share of users' videos that are taken to show none of the exercises; a quarter of the training draws do."""
+"""Assumed share of users' videos that show none of the exercises. In training, a quarter of the draws do."""
 NOISE = 0.02
-"""Sums of two metrics that differ by less than this do not tell two weights apart on some hundred clips."""
+"""Two sums of metrics on some hundred clips that differ by less than this count as equal."""
 
 
 def cross_validated(poses: Path, runs: Seq[Path], folds: int) -> tuple[list[ScoredClip], Classes]:
-    """Every training clip scored with the networks that left its fold out, and the classes that all of them know.
+    """Score every training clip with the networks that left its fold out; also return the classes that they know.
 
     runs[k] holds `slowfast.ckpt` and `x3d.ckpt` trained with `--fold k/folds`.
     """
@@ -86,7 +86,7 @@ def calibrate(clips: Seq[ScoredClip], names: Seq[str], classes: Classes) -> Ense
 
 
 def with_refusal(config: EnsembleConfig, elsewhere: Seq[ScoredClip], classes: Classes) -> EnsembleConfig:
-    """The same with `other_from` set on clips of sources that training has nothing of, scored by the ensemble itself.
+    """The same with `other_from` chosen on clips of sources outside the training set, scored by the ensemble itself.
 
     Raises `MissingInputError` where none of them shows an exercise.
     """
@@ -98,7 +98,7 @@ def with_refusal(config: EnsembleConfig, elsewhere: Seq[ScoredClip], classes: Cl
 
 
 def _least_implied(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
-    """The least share of the muscles that the exercise implies which is as good as the best, give or take `NOISE`.
+    """The smallest `muscle_from_exercise` that scores within `NOISE` of the best.
 
     What it implies is its own ideal: the more of it, the less the comparison with that ideal says.
     """
@@ -108,7 +108,7 @@ def _least_implied(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Clas
 
 
 def _most_even(score: Callable[[tuple[float, ...]], float], count: int) -> tuple[float, ...]:
-    """The weights nearest to equal ones among those that are as good as the best, give or take `NOISE`."""
+    """The most even weights among those that score within `NOISE` of the best."""
     tenths = (w for w in product(range(WEIGHT_STEPS + 1), repeat=count) if sum(w) == WEIGHT_STEPS)
     even = (1 / count,) * count
     scores = {weights: score(weights) for weights in (even, *(tuple(w / WEIGHT_STEPS for w in t) for t in tenths))}
@@ -122,7 +122,7 @@ def _exercise_score(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Cla
 
 
 def _honest(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> EnsembleConfig:
-    """The least shift that is as honest as the best, give or take `CALIBRATION_NOISE`, with its best temperature."""
+    """The smallest shift within `CALIBRATION_NOISE` of the best calibrated one, with its best temperature."""
     tried = [replace(config, temperature=t, other_shift=shift) for t in TEMPERATURES for shift in OTHER_SHIFTS]
     errors = [_calibration_error(clips, one, classes) for one in tried]
     good = [i for i, error in enumerate(errors) if error <= min(errors) + CALIBRATION_NOISE]
@@ -130,7 +130,7 @@ def _honest(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) ->
 
 
 def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
-    """Expected calibration error among users' videos: an exercise named in one that shows none is wrong."""
+    """Expected calibration error on users' videos, where naming an exercise in a video that shows none is an error."""
     scores, targets, _ = answers(clips, config, classes)
     count = scores.exercise.shape[1]
     confidence, right = scores.exercise.max(1), scores.exercise.argmax(1) == targets
@@ -142,7 +142,7 @@ def _calibration_error(clips: Seq[ScoredClip], config: EnsembleConfig, classes: 
 
 
 def _agreement(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes) -> float:
-    """The least agreement that is as honest as the best, give or take `CALIBRATION_NOISE`.
+    """The smallest agreement within `CALIBRATION_NOISE` of the best calibrated one.
 
     Clips of one window and of several are judged apart and count alike: most of what trains is short, what users film
     is not.
@@ -158,7 +158,7 @@ def _agreement(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes)
 
 
 def _class_weights(targets: np.ndarray) -> np.ndarray:
-    # Classes count by the root of their size, as they are drawn in training: a third of the clips are push-ups.
+    # A class counts by the square root of its size, as in training: a third of the clips are push-ups.
     return np.asarray(1 / np.sqrt(np.bincount(targets))[targets])
 
 
@@ -177,7 +177,7 @@ def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes
     weights = _class_weights(targets[named])
     certain_from = 0.0
     for threshold in np.arange(0.1, 0.95, 0.01):
-        # The answers near the threshold decide, not the easy ones above.
+        # Only answers near the threshold decide; those far above it are easy.
         near = np.abs(confidence - threshold) < NEAR
         if near.sum() >= 20 and np.average(right[near], weights=weights[near]) < ACCEPTED_ACCURACY:
             certain_from = float(threshold)
@@ -186,7 +186,7 @@ def _thresholds(clips: Seq[ScoredClip], config: EnsembleConfig, classes: Classes
 
 
 def _refusal(clips: Seq[ScoredClip], config: EnsembleConfig, accepted: float, classes: Classes) -> float:
-    """The probability of "none of these" above which an `accepted` share of the clips that show an exercise lies."""
+    """The probability of "none of these" that an `accepted` share of the clips with an exercise exceeds."""
     scores, targets, _ = answers(clips, config, classes)
     named = (targets >= 0) & (targets < scores.exercise.shape[1])
     return float(f"{np.quantile(scores.other[named], 1 - accepted):.3g}")

@@ -1,4 +1,4 @@
-"""Augmentation of a pose window: what camera, tempo, body and BlazePose's own errors could have made of it."""
+"""Augmentation of pose windows: other cameras, tempos and bodies, and the errors of BlazePose."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ class Augmentation:
 
 
 _SPEEDS = 7
-"""Speeds of a window, between which it changes evenly."""
+"""Number of speeds of a window. Between them the speed changes evenly."""
 _EDGES = ((1, 1), (1, -1), (0, 1), (0, -1))
-"""The picture's edges, the lower one first: the axis that each ends, and which end of it."""
+"""The edges of the picture, the lower one first: an axis and the side of it."""
 _EDGE_SHARES = (0.6, 0.1, 0.15, 0.15)
-"""How often each hides a part of somebody."""
+"""Probability that each edge cuts off a part of the person."""
 _LEFT_IN = (0.55, 0.95)
-"""Share of somebody's extent that such an edge leaves in the picture, at least and at most."""
+"""Smallest and largest share of the person that such an edge leaves in the picture."""
 _GUESS_M, _GUESS_M_AN_EXTENT = 0.04, 0.3
-"""How wrong BlazePose's guess at what is outside is: at the edge, and how much more an extent of the person beyond it
-(standard deviation on each axis, metres), about as on the project's samples; `benchmarks/cropped.py` measures it."""
+"""Error of BlazePose's guess outside the picture: at the edge, and its growth over one extent of the person (standard
+deviation on each axis, metres). About as on the samples; `benchmarks/cropped.py` measures it."""
 _PERSON_M = 1.7
-"""Extent of a person in metres, where a guess is about as wrong in the image as it is in space."""
+"""Extent of a person in metres, which converts errors in space to errors in the image."""
 _GUESS_SEEN, _GUESS_SEEN_EXTENTS = 0.5, 0.12
-"""How visible it takes what is outside to be: on average at the edge, and within how many extents that falls by e."""
+"""Visibility that BlazePose reports outside the picture: mean at the edge, and the extents over which it falls by e."""
 _FEWEST_SEEN = 5
-"""Samples with a person in a part of a clip, under which it shows nothing."""
+"""A part of a clip with fewer samples of a person shows nothing."""
 
 
 def augmented_clip(track: PoseTrack, spec: NetworkSpec, rng: np.random.Generator, a: Augmentation) -> FloatArray:
@@ -79,7 +79,7 @@ def augmented_clip(track: PoseTrack, spec: NetworkSpec, rng: np.random.Generator
 
 
 def _part(track: PoseTrack, rng: np.random.Generator, shortest_s: float, longest_s: float) -> PoseTrack:
-    """A part of the track, its length between the two (evenly in its logarithm); the whole where there is no more."""
+    """A random part of the track, log-uniform in length; the whole track if it is shorter."""
     first, last = float(track.times_s[0]), float(track.times_s[-1])
     longest_s = min(longest_s, last - first)
     if longest_s <= shortest_s:
@@ -91,7 +91,7 @@ def _part(track: PoseTrack, rng: np.random.Generator, shortest_s: float, longest
 
 
 def _warped(times_s: npt.NDArray[np.float64], rng: np.random.Generator, strength: float) -> npt.NDArray[np.float64]:
-    """The same stretch of time, gone through at a speed that changes: (T,)."""
+    """The times (T,) of the same stretch, traversed at a changing speed."""
     speeds = np.exp(rng.normal(0, strength, _SPEEDS))
     speed = np.interp(np.linspace(0, _SPEEDS - 1, len(times_s)), np.arange(_SPEEDS), speeds)
     passed = np.cumsum(speed)
@@ -102,7 +102,7 @@ def _warped(times_s: npt.NDArray[np.float64], rng: np.random.Generator, strength
 
 
 def mirror(moments: Moments) -> Moments:
-    """The same movement seen in a mirror: left and right landmarks swapped, x turned round."""
+    """The movement in a mirror: left and right landmarks swapped, x negated."""
     order = list(MIRRORED)
     return Moments(
         moments.image[:, order] * np.array([-1, 1], np.float32),
@@ -120,7 +120,7 @@ def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Mom
     ) * a.noise_m * rng.exponential(1)
     image = moments.image
     if rng.random() < a.swap:
-        # BlazePose mixes up left and right for moments, mostly when one side hides the other.
+        # BlazePose swaps left and right for moments, mostly when one side hides the other.
         span = _span(rng, frames)
         world[span], image = world[span][:, list(MIRRORED)], image.copy()
         image[span] = image[span][:, list(MIRRORED)]
@@ -137,7 +137,7 @@ def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Mom
     if rng.random() < a.aspect:
         factor = np.float32(np.exp(rng.uniform(*np.log(a.squeeze))))
         image = image * np.array([factor, 1], np.float32)
-        world = world * np.array([factor, 1, 1], np.float32)  # BlazePose takes the wide for wide
+        world = world * np.array([factor, 1, 1], np.float32)  # BlazePose takes a stretched person for a wide one
     extent = np.ptp(image.reshape(-1, 2), axis=0).max()
     image = image * np.exp(rng.normal(0, a.stretch, 2)).astype(np.float32)
     image = image + _drifting(rng, frames, landmarks, 2) * a.noise_image * extent * rng.exponential(1)
@@ -146,7 +146,7 @@ def _disturb(moments: Moments, rng: np.random.Generator, a: Augmentation) -> Mom
 
 
 def cut_off(moments: Moments, rng: np.random.Generator) -> Moments:
-    """The same movement before a camera whose picture ends within the person: what is outside is guessed."""
+    """The movement in a picture that cuts the person off; landmarks outside are guesses."""
     axis, end = _EDGES[rng.choice(len(_EDGES), p=_EDGE_SHARES)]
     across = moments.image[..., axis] * end
     first, last = np.percentile(across, [2, 98])

@@ -25,7 +25,7 @@ STILL, WALKING, ELSE = "still", "walking", "else"
 
 @dataclass(frozen=True)
 class SyntheticSequence:
-    """A person training, and what is true of it.
+    """A person who trains, with the ground truth.
 
     exercise: None for everything else. variant: the name of the movement. repetitions: complete ones, each
     with its (start, end) in seconds; a russian twist's is left, right and back, an alternating exercise's one limb's.
@@ -122,19 +122,19 @@ def _train(
     angles["lean"] = angles["lean"] + effort[0] * 2.0 * shared
     angles["nod"] = angles["nod"] + effort[1] * 3.0 * shared
     on_feet = movement.pinned == "ankles"
-    # Degrees; a body steadies itself on what its hands or feet hold.
+    # Degrees. Hands or feet that hold something steady the body.
     loose = 0.7 if movement.held or movement.pinned == "wrists" else 1.2
     for name in angles:
         own = wander(rng, tempo.times_s, 2, 0.1, 0.7) * loose
         if name in ("lean", "curve", "tip", "twist", "nod"):
             own = own[:, :1].repeat(2, axis=1)
         angles[name] = angles[name] + own
-        if on_feet:  # before and after, people stand about and move as they like
+        if on_feet:  # before and after the set, people move about freely
             idle = STANDING[name] + wander(rng, tempo.times_s, 2, 0.1, 0.5) * _FIDGET.get(name, 2.0)
             angles[name] += (idle - angles[name]) * tempo.getting_ready[:, None]
         else:
             angles[name] += wander(rng, tempo.times_s, 2, 0.1, 0.5) * 3.0 * tempo.getting_ready[:, None]
-    if movement.pinned == "hips":  # the thighs stay on the seat or in the air, however the trunk leans
+    if movement.pinned == "hips":  # the trunk leans, the thighs stay
         angles["hip"] = angles["hip"] + angles["lean"] - start["lean"]
     joints = pose(angles, body, movement.flat_feet)
     reference = pose({name: value[None] for name, value in start.items()}, body, movement.flat_feet)
@@ -146,7 +146,7 @@ def _train(
 
 
 _FIDGET = {"lift": 9.0, "plane": 20.0, "elbow": 16.0, "spin": 10.0, "nod": 9.0, "twist": 8.0, "lean": 3.0}
-"""Standard deviations in degrees of the wandering of people who stand about."""
+"""Standard deviations in degrees of the drift of people who stand around."""
 
 
 def _key_poses(movement: Movement, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -169,7 +169,7 @@ def _key_poses(movement: Movement, rng: np.random.Generator) -> tuple[dict[str, 
         turn[name] = start[name] + travel * moving
     for straight in ("knee", "elbow"):  # joints that bend one way only
         start[straight], turn[straight] = (np.clip(key[straight], 0.0, 150.0) for key in (start, turn))
-    if rng.random() < 0.5:  # who begins to the right
+    if rng.random() < 0.5:  # begins to the right
         start["twist"], turn["twist"] = -start["twist"], -turn["twist"]
     return start, turn
 
@@ -244,9 +244,9 @@ def _tempo(
 
 
 def _stand_still(rng: np.random.Generator, rate_hz: float) -> _Performance:
-    """Somebody stands, sits, lies, or holds an exercise's pose, fidgeting."""
+    """Somebody stands, sits, lies, or holds the pose of an exercise, and fidgets."""
     times = np.arange(0.0, rng.uniform(4.0, 15.0), 1.0 / rate_hz)
-    # Somebody who keeps still in an exercise's pose does not do it, but for those that are held.
+    # Keeping still in the pose of an exercise is not the exercise, unless it is a hold.
     paused = [exercise for exercise in catalog().exercises if exercise.counted != "seconds"]
     held = [movement for exercise in paused for movement in MOVEMENTS[exercise.name]]
     movement = POSTURES[rng.integers(len(POSTURES))] if rng.random() < 0.7 else held[rng.integers(len(held))]
@@ -283,7 +283,7 @@ def _walk(rng: np.random.Generator, rate_hz: float) -> _Performance:
     joints = pose(angles, random_body(rng), flat_feet=False)
     joints[..., 1] += (0.02 * np.cos(2 * stride))[:, None]
     pace = float(rng.choice([0.0, 1.0, 1.0])) * speed
-    turns = np.floor(times * pace / rng.uniform(1.5, 4.0))  # how often they have turned back so far
+    turns = np.floor(times * pace / rng.uniform(1.5, 4.0))  # number of turns so far
     heading = np.convolve(np.pad(turns * math.pi, 7, "edge"), np.ones(15) / 15, "valid")
     heading += 0.15 * wander(rng, times, 1, 0.05, 0.2)[:, 0]
     forward = np.stack([np.sin(heading), np.zeros_like(heading), np.cos(heading)], axis=1)
