@@ -92,9 +92,13 @@ def train_pose(
     workers: run_options.Workers = None,
 ) -> None:
     """Train a network on pose sequences. The same command goes on after an interruption."""
+    run_all(context, lambda given: _train(context, given))
+
+
+def _train(context: typer.Context, given: Mapping[str, Any]) -> Path:
     from fitcli.training.pose.train import train
 
-    run_all(context, lambda given: train(_options(context, given)))
+    return train(_options(context, given))
 
 
 def _options(context: typer.Context, given: Mapping[str, Any]) -> PoseOptions:
