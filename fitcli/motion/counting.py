@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -192,6 +192,36 @@ def _convincing(signal: Signal, named: bool, fastest_s: float) -> bool:
 
 
 def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
+    """Everything that may repeat: the exercise's own angle and path, then the angles and paths of every other joint."""
+    measured = _measured_by(body, own)
+    by_turns = own is not None and takes_turns(body, own.measure)
+    if own:
+        for space in (*SPACES, MIXED) if own.measure in JOINTS else SPACES:
+            angle = fused_measure(body, space, own.measure, by_turns)
+            yield measured(own.measure, ANGLE, space, "deg", angle, own.minimum_deg)
+    for space in SPACES:
+        for measure in _ANGLES:
+            if own is None or measure != own.measure:
+                angle = fused_measure(body, space, measure, takes_turns(body, measure))
+                yield measured(measure, PERIODICITY, space, "deg", angle, GENERAL_MINIMUM_DEG)
+    # Depth drifts by decimetres while a person stands still. So only the exercise's own path, which a camera that looks
+    # along it cannot see otherwise, is read in 3-D too, and it must be longer.
+    if own:
+        for space, minimum in (("image", own.minimum_m), ("world", own.minimum_deep_m)):
+            moved = path(body, space, *own.path, by_turns=by_turns)
+            yield measured(f"{own.path[0]} path", PATH, space, "m", moved, minimum)
+    if by_turns:  # the following signals combine both sides and would count half
+        return
+    for moving, reference in _PATHS:
+        if own is None or (moving, reference) != own.path:
+            moved = path(body, "image", moving, reference)
+            yield measured(f"{moving} path", PERIODICITY, "image", "m", moved, MINIMUM_PATH_M)
+    whole = principal_movement(body, "image")
+    yield measured("principal movement", PERIODICITY, "image", "m", whole, MINIMUM_PRINCIPAL_M)
+
+
+def _measured_by(body: Body, own: RepetitionSignal | None) -> Callable[[str, str, str, str, Fused, float], Signal]:
+    """The function that finds the cycles of one signal and weighs it: (name, method, space, unit, fused, minimum)."""
     own_angle = None if own is None else sum(_standard(fused_measure(body, sp, own.measure).values) for sp in SPACES)
 
     def signal(name: str, method: str, space: str, unit: str, fused: Fused, minimum: float) -> Signal:
@@ -209,30 +239,7 @@ def _signals(body: Body, own: RepetitionSignal | None) -> Iterator[Signal]:
         weight = prior * cycles.clarity * max(fused.visible, 0.01) ** 0.5
         return Signal(name, method, space, unit, minimum, fused, cycles, weight)
 
-    by_turns = own is not None and takes_turns(body, own.measure)
-    if own:
-        for space in (*SPACES, MIXED) if own.measure in JOINTS else SPACES:
-            measured = fused_measure(body, space, own.measure, by_turns)
-            yield signal(own.measure, ANGLE, space, "deg", measured, own.minimum_deg)
-    for space in SPACES:
-        for measure in _ANGLES:
-            if own is None or measure != own.measure:
-                fused = fused_measure(body, space, measure, takes_turns(body, measure))
-                yield signal(measure, PERIODICITY, space, "deg", fused, GENERAL_MINIMUM_DEG)
-    # Depth drifts by decimetres while a person stands still. So only the exercise's own path, which a camera that looks
-    # along it cannot see otherwise, is read in 3-D too, and it must be longer.
-    if own:
-        for space, minimum in (("image", own.minimum_m), ("world", own.minimum_deep_m)):
-            moved = path(body, space, *own.path, by_turns=by_turns)
-            yield signal(f"{own.path[0]} path", PATH, space, "m", moved, minimum)
-    if by_turns:  # the following signals combine both sides and would count half
-        return
-    for moving, reference in _PATHS:
-        if own is None or (moving, reference) != own.path:
-            fused = path(body, "image", moving, reference)
-            yield signal(f"{moving} path", PERIODICITY, "image", "m", fused, MINIMUM_PATH_M)
-    whole = principal_movement(body, "image")
-    yield signal("principal movement", PERIODICITY, "image", "m", whole, MINIMUM_PRINCIPAL_M)
+    return signal
 
 
 def _standard(values: Array) -> Array:
