@@ -446,7 +446,7 @@ def test_a_camera_that_is_turned_in_mid_stream_is_followed_and_drawn_whole(squat
 
 
 STAGES = {  # where in the code Ctrl-C is pressed: file, function
-    "decode": ("video", "_packets"),
+    "decode": ("decoding", "packets"),
     "pose": ("tracker", "follow"),
     "network": ("runtime", "wait"),
     "drawing": ("annotated", "annotate"),
