@@ -5,7 +5,6 @@ Following people in all 127 films takes minutes: that is done with `--all-films`
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import subprocess
@@ -48,22 +47,12 @@ def test_the_shipped_networks_are_as_right_as_the_model_card_says(tmp_path: Path
     assert muscle["mean_average_precision"] >= 0.87
 
 
-@pytest.fixture(scope="module")
-def measured(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the whole program says of the films of the 16 exercises and of other exercises."""
+@pytest.fixture
+def measured(request: pytest.FixtureRequest, pytestconfig: pytest.Config, tmp_path: Path) -> dict[str, Any]:
+    """What the whole program says of the films of one folder, which the test names."""
     if not pytestconfig.getoption("--all-films"):
         pytest.skip("takes minutes: ask for it with --all-films")
-    folder = tmp_path_factory.mktemp("accuracy")
-    rows: list[dict[str, str]] = []
-    for name in ("dev", "dev_other"):
-        with (FILMS / f"{name}.tsv").open(encoding="utf-8", newline="") as lines:
-            films = csv.DictReader(lines, delimiter="\t")
-            rows += [{"file": f"{name}/{row['file']}", "class": row["class"]} for row in films]
-    with (folder / "films.tsv").open("w", encoding="utf-8", newline="") as lines:
-        table = csv.DictWriter(lines, ("file", "class"), delimiter="\t")
-        table.writeheader()
-        table.writerows(rows)
-    return evaluated(FILMS, "--labels", folder / "films.tsv", cwd=folder)
+    return evaluated(FILMS / request.param, "--labels", FILMS / f"{request.param}.tsv", cwd=tmp_path)
 
 
 def wrong_videos() -> set[str]:
@@ -74,6 +63,7 @@ def wrong_videos() -> set[str]:
 
 
 @needs_films
+@pytest.mark.parametrize("measured", ["dev"], indirect=True)
 def test_the_whole_program_is_as_right_as_the_readme_says(measured: dict[str, Any]) -> None:
     exercise, muscle, other = (measured["ensemble"][part] for part in ("exercise", "muscle", "other"))
 
@@ -92,6 +82,7 @@ def test_the_whole_program_is_as_right_as_the_readme_says(measured: dict[str, An
 
 
 @needs_films
+@pytest.mark.parametrize("measured", ["dev_other"], indirect=True)
 def test_most_videos_of_other_exercises_are_not_given_a_name(measured: dict[str, Any]) -> None:
     other = measured["ensemble"]["other"]
 
